@@ -1,0 +1,1 @@
+//! Faults, their undoing, load, and the proof of an alert end to end.

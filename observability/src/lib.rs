@@ -1,0 +1,1 @@
+//! Clients of Prometheus and Alertmanager; signals, rules, predictions.

@@ -1,0 +1,1 @@
+//! The main database of votes: SQLite embedded, or PostgreSQL.

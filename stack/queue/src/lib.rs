@@ -1,0 +1,1 @@
+//! The Redis stream of votes that the vote app fills and the worker drains.

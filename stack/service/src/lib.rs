@@ -1,0 +1,1 @@
+//! What every service of the stack is: configuration, JSON logs, metrics, health, shutdown.

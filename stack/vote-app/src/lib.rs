@@ -1,0 +1,1 @@
+//! Takes votes over HTTP and puts them in the queue.

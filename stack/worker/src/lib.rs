@@ -1,0 +1,1 @@
+//! Drains the vote queue into the ledger.
