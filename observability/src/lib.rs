@@ -1,1 +1,22 @@
-//! Clients of Prometheus and Alertmanager; signals, rules, predictions.
+//! What voteops knows about observing a service: clients of Prometheus and Alertmanager, the
+//! webhook receiver, the catalogue of signals, the alert rules, and the prediction of when an
+//! alert fires.
+//!
+//! Nothing here draws, injects or starts anything. The console, `voteops status` and the chaos
+//! tool all read the same [`snapshot::Snapshot`], so that they cannot disagree.
+
+pub mod alertmanager;
+pub mod backend;
+pub mod config;
+pub mod prediction;
+pub mod prometheus;
+pub mod promql;
+pub mod rules;
+pub mod signals;
+pub mod snapshot;
+pub mod text;
+pub mod units;
+pub mod webhook;
+
+pub use backend::{BackendError, Http};
+pub use snapshot::Snapshot;

@@ -1,0 +1,195 @@
+//! A thin client of the Alertmanager API v2
+//! (<https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>).
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::backend::{BackendError, Http};
+use crate::prometheus::Labels;
+
+/// A client of one Alertmanager.
+#[derive(Debug, Clone)]
+pub struct Alertmanager {
+    http: Http,
+}
+
+/// An alert as Alertmanager holds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldAlert {
+    /// All its labels.
+    #[serde(default)]
+    pub labels: Labels,
+    /// Its annotations, rendered.
+    #[serde(default)]
+    pub annotations: Labels,
+    /// When it began to fire.
+    pub starts_at: Timestamp,
+    /// When it ends unless it is sent again.
+    pub ends_at: Timestamp,
+    /// Its identity.
+    pub fingerprint: String,
+    /// Whether it is silenced or inhibited.
+    pub status: HeldStatus,
+}
+
+/// Whether a held alert is notified about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldStatus {
+    /// `active`, `suppressed` or `unprocessed`.
+    pub state: String,
+    /// The silences that match it.
+    #[serde(default)]
+    pub silenced_by: Vec<String>,
+    /// The alerts that inhibit it.
+    #[serde(default)]
+    pub inhibited_by: Vec<String>,
+}
+
+/// What Alertmanager says of itself.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Its configuration.
+    pub config: StatusConfig,
+    /// Since when it runs.
+    #[serde(default)]
+    pub uptime: Option<Timestamp>,
+}
+
+/// The configuration that is in force.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct StatusConfig {
+    /// The YAML text, defaults filled in and secrets masked.
+    pub original: String,
+}
+
+/// The delays of a route, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RouteTiming {
+    /// Wait before a new group's first notification.
+    pub group_wait_s: f64,
+    /// Wait between notifications of a group that changed.
+    pub group_interval_s: f64,
+}
+
+impl Alertmanager {
+    /// A client for the server at `base`, for instance `http://127.0.0.1:9093`.
+    ///
+    /// # Errors
+    /// [`BackendError::BadUrl`].
+    pub fn new(base: &Url) -> Result<Self, BackendError> {
+        Ok(Self {
+            http: Http::new(base)?,
+        })
+    }
+
+    /// The server's address.
+    #[must_use]
+    pub fn base(&self) -> &Url {
+        self.http.base()
+    }
+
+    /// The alerts it holds, silenced and inhibited ones too.
+    ///
+    /// # Errors
+    /// Any [`BackendError`].
+    pub async fn alerts(&self) -> Result<Vec<HeldAlert>, BackendError> {
+        self.http.get_json("api/v2/alerts", &[]).await
+    }
+
+    /// What it says of itself.
+    ///
+    /// # Errors
+    /// Any [`BackendError`].
+    pub async fn status(&self) -> Result<Status, BackendError> {
+        self.http.get_json("api/v2/status", &[]).await
+    }
+
+    /// The delays of the root route, read from the configuration that is in force.
+    ///
+    /// # Errors
+    /// Any [`BackendError`]; a configuration without a readable route is
+    /// [`BackendError::Garbage`].
+    pub async fn route_timing(&self) -> Result<RouteTiming, BackendError> {
+        let status = self.status().await?;
+        root_timing(&status.config.original).map_err(|reason| BackendError::Garbage {
+            url: self.http.name("api/v2/status"),
+            reason,
+            excerpt: "its configuration".into(),
+        })
+    }
+
+    /// How many aggregation groups are alive, empty ones that still keep their timer included,
+    /// from its own metrics. A new alert in a living group waits for `group_interval` instead
+    /// of `group_wait`.
+    ///
+    /// # Errors
+    /// Any [`BackendError`]. `Ok(None)` when the metric is not there.
+    pub async fn aggregation_groups(&self) -> Result<Option<u64>, BackendError> {
+        let (status, body) = self.http.get("metrics", &[]).await?;
+        if !status.is_success() {
+            return Err(self.http.status_error("metrics", status, &body));
+        }
+        let text = String::from_utf8_lossy(&body);
+        Ok(text
+            .lines()
+            .filter_map(|line| line.strip_prefix("alertmanager_dispatcher_aggregation_groups"))
+            .find_map(|rest| rest.rsplit(' ').next()?.parse().ok()))
+    }
+}
+
+/// `group_wait` and `group_interval` of the root route, with Alertmanager's own defaults.
+fn root_timing(config: &str) -> Result<RouteTiming, String> {
+    #[derive(Deserialize)]
+    struct Config {
+        route: Route,
+    }
+    #[derive(Deserialize)]
+    struct Route {
+        #[serde(default = "default_group_wait")]
+        group_wait: String,
+        #[serde(default = "default_group_interval")]
+        group_interval: String,
+    }
+    fn default_group_wait() -> String {
+        "30s".into()
+    }
+    fn default_group_interval() -> String {
+        "5m".into()
+    }
+    let config: Config = serde_norway::from_str(config).map_err(|error| error.to_string())?;
+    let seconds = |text: &str| crate::units::parse_duration(text).map(|d| d.as_secs_f64());
+    Ok(RouteTiming {
+        group_wait_s: seconds(&config.route.group_wait)?,
+        group_interval_s: seconds(&config.route.group_interval)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn route_timing_is_read_with_the_servers_defaults() {
+        let given = "route:\n  receiver: x\n  group_wait: 1s\n  group_interval: 500ms\n";
+        assert_eq!(
+            root_timing(given).unwrap(),
+            RouteTiming {
+                group_wait_s: 1.0,
+                group_interval_s: 0.5
+            }
+        );
+        let bare = root_timing("route:\n  receiver: x\n").unwrap();
+        assert_eq!(
+            bare,
+            RouteTiming {
+                group_wait_s: 30.0,
+                group_interval_s: 300.0
+            }
+        );
+        assert!(root_timing("receivers: []").is_err());
+    }
+}

@@ -1,0 +1,298 @@
+//! The HTTP client that every backend client is built on, and what can go wrong with it.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode, redirect};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+/// Longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait for a whole answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest answer that is read; a backend that sends more is refused rather than buffered.
+const MAX_BODY_BYTES: usize = 64 << 20;
+/// Characters of a foreign answer that are quoted in an error.
+const EXCERPT_CHARS: usize = 160;
+
+/// Why a backend gave no usable answer. Each message names the address and the reason.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BackendError {
+    /// Nothing listens there, the name does not resolve, or the connection broke.
+    #[error("{url} cannot be reached: {reason}")]
+    Unreachable {
+        /// The address that was asked.
+        url: String,
+        /// The innermost reason, as the operating system words it.
+        reason: String,
+    },
+    /// No complete answer in time.
+    #[error("{url} did not answer within {timeout_s} s")]
+    Timeout {
+        /// The address that was asked.
+        url: String,
+        /// The time limit, in seconds.
+        timeout_s: u64,
+    },
+    /// An HTTP status that is not a success, with the start of its body.
+    #[error("{url} answered {status}: {excerpt}")]
+    Status {
+        /// The address that was asked.
+        url: String,
+        /// The HTTP status code.
+        status: u16,
+        /// The start of the body, cleaned.
+        excerpt: String,
+    },
+    /// A success whose body is not what the API promises.
+    #[error("{url} answered something that is not its API: {reason} (it begins: {excerpt})")]
+    Garbage {
+        /// The address that was asked.
+        url: String,
+        /// What the decoder missed.
+        reason: String,
+        /// The start of the body, cleaned.
+        excerpt: String,
+    },
+    /// The API understood the request and refused it, in its own words.
+    #[error("{url} refused the request: {kind}: {message}")]
+    Refused {
+        /// The address that was asked.
+        url: String,
+        /// The API's error type, `bad_data` for instance.
+        kind: String,
+        /// The API's message.
+        message: String,
+    },
+    /// The address itself cannot be used.
+    #[error("{url} is not a usable address: {reason}")]
+    BadUrl {
+        /// The address as it was given.
+        url: String,
+        /// Why it cannot be used.
+        reason: String,
+    },
+}
+
+impl BackendError {
+    /// A few words for a badge: what kind of failure this is.
+    #[must_use]
+    pub fn short(&self) -> String {
+        match self {
+            Self::Unreachable { .. } => "unreachable".into(),
+            Self::Timeout { .. } => "timeout".into(),
+            Self::Status { status, .. } => format!("HTTP {status}"),
+            Self::Garbage { .. } => "not its API".into(),
+            Self::Refused { kind, .. } => kind.clone(),
+            Self::BadUrl { .. } => "bad URL".into(),
+        }
+    }
+}
+
+/// An HTTP client with time, size and redirect limits.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: reqwest::Client,
+    base: Url,
+}
+
+impl Http {
+    /// A client for the API below `base`, for instance `http://127.0.0.1:9090`.
+    ///
+    /// # Errors
+    /// [`BackendError::BadUrl`] when `base` cannot carry a path or no client can be built.
+    pub fn new(base: &Url) -> Result<Self, BackendError> {
+        let bad = |reason: String| BackendError::BadUrl {
+            url: base.to_string(),
+            reason,
+        };
+        if base.cannot_be_a_base() || !matches!(base.scheme(), "http" | "https") {
+            return Err(bad("it must begin with http:// or https://".into()));
+        }
+        // Another part of the process may have installed it already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .redirect(redirect::Policy::limited(3))
+            .user_agent(concat!("voteops/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| bad(root_cause(&error)))?;
+        let mut base = base.clone();
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        Ok(Self { client, base })
+    }
+
+    /// The address that the API's paths are relative to.
+    #[must_use]
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// Sends `GET path?query` and returns status and body.
+    ///
+    /// # Errors
+    /// [`BackendError::Unreachable`], [`BackendError::Timeout`] or [`BackendError::Garbage`]
+    /// for a body over the size limit.
+    pub async fn get(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<(StatusCode, Vec<u8>), BackendError> {
+        let url = self.endpoint(path)?;
+        self.send(
+            self.client.request(Method::GET, url.clone()).query(query),
+            &url,
+        )
+        .await
+    }
+
+    /// Sends `POST path` with a form body and returns status and body.
+    ///
+    /// # Errors
+    /// As [`Http::get`].
+    pub async fn post_form(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Result<(StatusCode, Vec<u8>), BackendError> {
+        let url = self.endpoint(path)?;
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
+        let request = self
+            .client
+            .request(Method::POST, url.clone())
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body);
+        self.send(request, &url).await
+    }
+
+    /// `GET path?query`, decoded from JSON.
+    ///
+    /// # Errors
+    /// Any [`BackendError`]; a status other than 2xx is [`BackendError::Status`].
+    pub async fn get_json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, BackendError> {
+        let (status, body) = self.get(path, query).await?;
+        if !status.is_success() {
+            return Err(self.status_error(path, status, &body));
+        }
+        serde_json::from_slice(&body).map_err(|error| self.garbage(path, &error, &body))
+    }
+
+    pub(crate) fn status_error(&self, path: &str, status: StatusCode, body: &[u8]) -> BackendError {
+        BackendError::Status {
+            url: self.name(path),
+            status: status.as_u16(),
+            excerpt: excerpt(body),
+        }
+    }
+
+    pub(crate) fn garbage(
+        &self,
+        path: &str,
+        error: &serde_json::Error,
+        body: &[u8],
+    ) -> BackendError {
+        BackendError::Garbage {
+            url: self.name(path),
+            reason: error.to_string(),
+            excerpt: excerpt(body),
+        }
+    }
+
+    /// The address of `path` as errors name it.
+    pub(crate) fn name(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn endpoint(&self, path: &str) -> Result<Url, BackendError> {
+        self.base.join(path).map_err(|error| BackendError::BadUrl {
+            url: self.name(path),
+            reason: error.to_string(),
+        })
+    }
+
+    async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+        url: &Url,
+    ) -> Result<(StatusCode, Vec<u8>), BackendError> {
+        let plain = bare(url);
+        let mut response = request
+            .send()
+            .await
+            .map_err(|error| from_reqwest(&plain, &error))?;
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| from_reqwest(&plain, &error))?
+        {
+            if body.len() + chunk.len() > MAX_BODY_BYTES {
+                return Err(BackendError::Garbage {
+                    url: plain,
+                    reason: format!("the answer is larger than {} MiB", MAX_BODY_BYTES >> 20),
+                    excerpt: excerpt(&body),
+                });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((status, body))
+    }
+}
+
+/// The address without user, password and query, so that no secret reaches a message.
+fn bare(url: &Url) -> String {
+    let mut url = url.clone();
+    // Both fail only for addresses that cannot have credentials.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.to_string()
+}
+
+fn from_reqwest(url: &str, error: &reqwest::Error) -> BackendError {
+    if error.is_timeout() {
+        return BackendError::Timeout {
+            url: url.into(),
+            timeout_s: if error.is_connect() {
+                CONNECT_TIMEOUT
+            } else {
+                REQUEST_TIMEOUT
+            }
+            .as_secs(),
+        };
+    }
+    BackendError::Unreachable {
+        url: url.into(),
+        reason: root_cause(error),
+    }
+}
+
+/// The innermost message of an error chain: the outer ones repeat the address.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT_CHARS * 4)]).into_owned();
+    let cleaned = crate::text::clean_line(&text);
+    let short: String = cleaned.chars().take(EXCERPT_CHARS).collect();
+    if short.trim().is_empty() {
+        "(empty body)".into()
+    } else {
+        short
+    }
+}

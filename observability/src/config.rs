@@ -1,0 +1,161 @@
+//! The configuration files that the project ships, fitted to a running stack: only targets,
+//! addresses and (with a time scale) durations differ from the files.
+
+use std::collections::BTreeMap;
+
+use serde_norway::Value;
+
+use crate::rules::scale_field;
+
+/// Prometheus's configuration, to the letter.
+pub const PROMETHEUS: &str = include_str!("../prometheus/prometheus.yml");
+/// Alertmanager's configuration, to the letter.
+pub const ALERTMANAGER: &str = include_str!("../alertmanager/alertmanager.yml");
+
+/// A shipped file that is not what this version expects.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {reason}")]
+pub struct ConfigError {
+    file: &'static str,
+    reason: String,
+}
+
+/// Prometheus's configuration with the targets of each job (`host:port`), the rule files'
+/// pattern and Alertmanager's `host:port` put in, and durations divided by `time_scale`.
+///
+/// # Errors
+/// [`ConfigError`] when the file lacks a job that has targets.
+pub fn prometheus(
+    targets: &BTreeMap<&str, Vec<String>>,
+    rule_files: &str,
+    alertmanager: &str,
+    time_scale: f64,
+) -> Result<String, ConfigError> {
+    fit("prometheus.yml", PROMETHEUS, |root| {
+        if let Some(global) = root.get_mut("global") {
+            for key in ["scrape_interval", "scrape_timeout", "evaluation_interval"] {
+                scale_field(global, key, time_scale)?;
+            }
+        }
+        root["rule_files"] = strings([rule_files]);
+        root["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] =
+            strings([alertmanager]);
+        let jobs = root["scrape_configs"]
+            .as_sequence_mut()
+            .ok_or("no scrape_configs")?;
+        for (name, targets) in targets {
+            let job = jobs
+                .iter_mut()
+                .find(|job| job["job_name"].as_str() == Some(name))
+                .ok_or_else(|| format!("no job {name}"))?;
+            for key in ["scrape_interval", "scrape_timeout"] {
+                scale_field(job, key, time_scale)?;
+            }
+            job["static_configs"][0]["targets"] = strings(targets.iter().map(String::as_str));
+        }
+        Ok(())
+    })
+}
+
+/// Alertmanager's configuration with the webhook's address put in, and the routes' waits
+/// divided by `time_scale`.
+///
+/// # Errors
+/// [`ConfigError`] when the file has no webhook receiver.
+pub fn alertmanager(webhook_url: &str, time_scale: f64) -> Result<String, ConfigError> {
+    fit("alertmanager.yml", ALERTMANAGER, |root| {
+        let route = root.get_mut("route").ok_or("no route")?;
+        for key in ["group_wait", "group_interval", "repeat_interval"] {
+            scale_field(route, key, time_scale)?;
+        }
+        let webhook = root
+            .get_mut("receivers")
+            .and_then(|receivers| receivers.get_mut(0))
+            .and_then(|receiver| receiver.get_mut("webhook_configs"))
+            .and_then(|configs| configs.get_mut(0))
+            .ok_or("its first receiver has no webhook")?;
+        webhook["url"] = Value::String(webhook_url.to_owned());
+        Ok(())
+    })
+}
+
+fn fit(
+    file: &'static str,
+    text: &str,
+    change: impl FnOnce(&mut Value) -> Result<(), String>,
+) -> Result<String, ConfigError> {
+    let wrong = |reason: String| ConfigError { file, reason };
+    let mut root: Value = serde_norway::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    change(&mut root).map_err(wrong)?;
+    serde_norway::to_string(&root).map_err(|error| wrong(error.to_string()))
+}
+
+fn strings<'a>(items: impl IntoIterator<Item = &'a str>) -> Value {
+    Value::Sequence(
+        items
+            .into_iter()
+            .map(|item| Value::String(item.to_owned()))
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_and_durations_change_and_nothing_else() {
+        let targets = BTreeMap::from([
+            ("prometheus", vec!["127.0.0.1:1".to_owned()]),
+            (
+                "vote_app",
+                vec!["127.0.0.1:2".to_owned(), "127.0.0.1:3".to_owned()],
+            ),
+            ("worker", vec!["127.0.0.1:4".to_owned()]),
+            ("redis", vec!["127.0.0.1:5".to_owned()]),
+        ]);
+        let text = prometheus(&targets, "rules/*.yml", "127.0.0.1:6", 30.0).unwrap();
+        let fitted: Value = serde_norway::from_str(&text).unwrap();
+        let shipped: Value = serde_norway::from_str(PROMETHEUS).unwrap();
+        assert_eq!(fitted["global"]["scrape_interval"].as_str(), Some("500ms"));
+        let names = |root: &Value| -> Vec<String> {
+            let jobs = root["scrape_configs"].as_sequence().unwrap();
+            jobs.iter()
+                .map(|job| job["job_name"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(names(&fitted), names(&shipped));
+        let of = |root: &Value, job: &str| {
+            let jobs = root["scrape_configs"].as_sequence().unwrap();
+            jobs.iter()
+                .find(|entry| entry["job_name"].as_str() == Some(job))
+                .unwrap()
+                .clone()
+        };
+        assert_eq!(
+            of(&fitted, "redis")["metric_relabel_configs"],
+            of(&shipped, "redis")["metric_relabel_configs"]
+        );
+        assert_eq!(
+            of(&fitted, "vote_app")["static_configs"][0]["targets"],
+            strings(["127.0.0.1:2", "127.0.0.1:3"])
+        );
+        let unknown = BTreeMap::from([("nobody", vec![])]);
+        let error = prometheus(&unknown, "r", "a", 1.0).unwrap_err();
+        assert_eq!(error.to_string(), "prometheus.yml: no job nobody");
+    }
+
+    #[test]
+    fn the_webhook_goes_where_it_is_told() {
+        let text = alertmanager("http://127.0.0.1:7/api/v1/webhook", 30.0).unwrap();
+        let root: Value = serde_norway::from_str(&text).unwrap();
+        let webhook = &root["receivers"][0]["webhook_configs"][0];
+        assert_eq!(
+            webhook["url"].as_str(),
+            Some("http://127.0.0.1:7/api/v1/webhook")
+        );
+        assert_eq!(webhook["send_resolved"].as_bool(), Some(true));
+        assert_eq!(root["route"]["group_wait"].as_str(), Some("1s"));
+        assert_eq!(root["route"]["group_interval"].as_str(), Some("10s"));
+    }
+}

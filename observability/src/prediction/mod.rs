@@ -1,0 +1,1 @@
+//! Prediction of when an alert fires.

@@ -1,0 +1,191 @@
+//! A thin client of the Prometheus HTTP API v1
+//! (<https://prometheus.io/docs/prometheus/latest/querying/api/>).
+//!
+//! Thin on purpose: it keeps the API's warnings, a rule's `state` and `lastError`, and treats
+//! every field that a server may leave out as optional.
+
+mod types;
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::backend::{BackendError, Http};
+use types::Envelope;
+pub use types::{
+    ActiveAlert, AlertState, Answer, Labels, Rule, RuleGroup, RuleKind, Sample, Series, Target,
+    TargetHealth, held_s,
+};
+
+/// A client of one Prometheus server.
+#[derive(Debug, Clone)]
+pub struct Prometheus {
+    http: Http,
+}
+
+impl Prometheus {
+    /// A client for the server at `base`, for instance `http://127.0.0.1:9090`.
+    ///
+    /// # Errors
+    /// [`BackendError::BadUrl`].
+    pub fn new(base: &Url) -> Result<Self, BackendError> {
+        Ok(Self {
+            http: Http::new(base)?,
+        })
+    }
+
+    /// The server's address.
+    #[must_use]
+    pub fn base(&self) -> &Url {
+        self.http.base()
+    }
+
+    /// Evaluates `expr` now, or at `at_s` (Unix seconds). A scalar comes back as one series
+    /// without labels; a range selector gives every raw sample with its own timestamp.
+    ///
+    /// # Errors
+    /// Any [`BackendError`]; a bad expression is [`BackendError::Refused`].
+    pub async fn query(
+        &self,
+        expr: &str,
+        at_s: Option<f64>,
+    ) -> Result<Answer<Vec<Series>>, BackendError> {
+        let at = at_s.map(|at| format!("{at:.3}"));
+        let mut form = vec![("query", expr)];
+        if let Some(at) = &at {
+            form.push(("time", at));
+        }
+        self.post::<types::QueryData>("api/v1/query", &form)
+            .await?
+            .try_map(|data| {
+                data.into_series()
+                    .map_err(|reason| self.malformed("api/v1/query", reason))
+            })
+    }
+
+    /// Evaluates `expr` from `start_s` to `end_s` (Unix seconds) in steps of `step`.
+    ///
+    /// # Errors
+    /// As [`Prometheus::query`].
+    pub async fn query_range(
+        &self,
+        expr: &str,
+        start_s: f64,
+        end_s: f64,
+        step: Duration,
+    ) -> Result<Answer<Vec<Series>>, BackendError> {
+        let (start, end) = (format!("{start_s:.3}"), format!("{end_s:.3}"));
+        let step = format!("{:.3}", step.as_secs_f64());
+        let form = [
+            ("query", expr),
+            ("start", &start),
+            ("end", &end),
+            ("step", &step),
+        ];
+        self.post::<types::QueryData>("api/v1/query_range", &form)
+            .await?
+            .try_map(|data| {
+                data.into_series()
+                    .map_err(|reason| self.malformed("api/v1/query_range", reason))
+            })
+    }
+
+    /// All rule groups with their rules, states and evaluation errors.
+    ///
+    /// # Errors
+    /// Any [`BackendError`].
+    pub async fn rules(&self) -> Result<Answer<Vec<RuleGroup>>, BackendError> {
+        Ok(self
+            .read::<types::RuleGroups>("api/v1/rules", &[])
+            .await?
+            .map(|data| data.groups))
+    }
+
+    /// The scrape targets that are active now.
+    ///
+    /// # Errors
+    /// Any [`BackendError`].
+    pub async fn targets(&self) -> Result<Answer<Vec<Target>>, BackendError> {
+        let answer = self
+            .read::<types::ActiveTargets>("api/v1/targets", &[("state", "active")])
+            .await?;
+        Ok(answer.map(|data| data.active_targets))
+    }
+
+    /// Whether the server says that it is ready to answer.
+    ///
+    /// # Errors
+    /// [`BackendError::Status`] while it is starting, or any other [`BackendError`].
+    pub async fn ready(&self) -> Result<(), BackendError> {
+        let (status, body) = self.http.get("-/ready", &[]).await?;
+        if status.is_success() {
+            Ok(())
+        } else {
+            Err(self.http.status_error("-/ready", status, &body))
+        }
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Answer<T>, BackendError> {
+        let (status, body) = self.http.get(path, query).await?;
+        self.open(path, status, &body)
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Result<Answer<T>, BackendError> {
+        let (status, body) = self.http.post_form(path, form).await?;
+        self.open(path, status, &body)
+    }
+
+    /// Opens the API's envelope. Errors come as 4xx and 5xx with the same envelope, but a proxy
+    /// in between answers with anything.
+    fn open<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        status: reqwest::StatusCode,
+        body: &[u8],
+    ) -> Result<Answer<T>, BackendError> {
+        match serde_json::from_slice::<Envelope<T>>(body) {
+            Ok(Envelope {
+                status: word,
+                error: Some(message),
+                error_type,
+                ..
+            }) if word == "error" => Err(BackendError::Refused {
+                url: self.http.name(path),
+                kind: error_type.unwrap_or_else(|| "error".into()),
+                message: crate::text::clean_line(&message).into_owned(),
+            }),
+            Ok(Envelope {
+                data: Some(data),
+                warnings,
+                infos,
+                ..
+            }) if status.is_success() => Ok(Answer {
+                data,
+                warnings: [warnings, infos].concat(),
+            }),
+            _ if !status.is_success() => Err(self.http.status_error(path, status, body)),
+            Ok(_) => Err(self.malformed(path, "it has no data".into())),
+            Err(error) => Err(self.http.garbage(path, &error, body)),
+        }
+    }
+
+    fn malformed(&self, path: &str, reason: String) -> BackendError {
+        BackendError::Garbage {
+            url: self.http.name(path),
+            reason,
+            excerpt: "JSON".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

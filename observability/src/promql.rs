@@ -1,0 +1,251 @@
+//! What voteops reads out of PromQL expressions, and the one change that it makes to them.
+
+use std::time::Duration;
+
+use promql_parser::parser::{self, BinaryExpr, Expr, Offset};
+use serde::Serialize;
+
+use crate::units::scaled;
+
+/// How an alert's expression compares its subject with its threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Comparison {
+    /// `>`
+    #[serde(rename = ">")]
+    Above,
+    /// `>=`
+    #[serde(rename = ">=")]
+    AtLeast,
+    /// `<`
+    #[serde(rename = "<")]
+    Below,
+    /// `<=`
+    #[serde(rename = "<=")]
+    AtMost,
+    /// `==`
+    #[serde(rename = "==")]
+    Equal,
+    /// `!=`
+    #[serde(rename = "!=")]
+    NotEqual,
+}
+
+impl Comparison {
+    fn parse(operator: &str) -> Option<Self> {
+        Some(match operator {
+            ">" => Self::Above,
+            ">=" => Self::AtLeast,
+            "<" => Self::Below,
+            "<=" => Self::AtMost,
+            "==" => Self::Equal,
+            "!=" => Self::NotEqual,
+            _ => return None,
+        })
+    }
+
+    /// Whether the comparison holds; NaN holds for `!=` only, as in PromQL.
+    #[must_use]
+    pub fn holds(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Self::Above => value > threshold,
+            Self::AtLeast => value >= threshold,
+            Self::Below => value < threshold,
+            Self::AtMost => value <= threshold,
+            #[expect(clippy::float_cmp, reason = "PromQL's == is exact")]
+            Self::Equal => value == threshold,
+            #[expect(clippy::float_cmp, reason = "PromQL's != is exact")]
+            Self::NotEqual => value != threshold,
+        }
+    }
+
+    /// The operator as PromQL writes it.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Above => ">",
+            Self::AtLeast => ">=",
+            Self::Below => "<",
+            Self::AtMost => "<=",
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+        }
+    }
+}
+
+/// The comparison that decides whether an alert's condition holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    /// What is compared, as PromQL.
+    pub subject: String,
+    /// How.
+    pub comparison: Comparison,
+    /// With what.
+    pub threshold: f64,
+    /// `Some((selector, window))` when the subject is `avg_over_time(selector[window])`.
+    pub average: Option<(String, Duration)>,
+}
+
+/// Finds the first comparison with a number in `expr`, going down through parentheses and the
+/// left sides of `and`, `or` and `unless`. `None` when there is none.
+///
+/// # Errors
+/// The parser's message when `expr` is not PromQL.
+pub fn condition(expr: &str) -> Result<Option<Condition>, String> {
+    Ok(find_condition(&parser::parse(expr)?))
+}
+
+fn find_condition(expr: &Expr) -> Option<Condition> {
+    match expr {
+        Expr::Paren(inner) => find_condition(&inner.expr),
+        Expr::Binary(binary) => compared_with_number(binary)
+            .or_else(|| find_condition(&binary.lhs))
+            .or_else(|| find_condition(&binary.rhs)),
+        _ => None,
+    }
+}
+
+fn compared_with_number(binary: &BinaryExpr) -> Option<Condition> {
+    let comparison = Comparison::parse(&binary.op.to_string())?;
+    let Expr::NumberLiteral(number) = strip(&binary.rhs) else {
+        return None;
+    };
+    Some(Condition {
+        subject: strip(&binary.lhs).to_string(),
+        comparison,
+        threshold: number.val,
+        average: average_over(strip(&binary.lhs)),
+    })
+}
+
+fn strip(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Paren(inner) => strip(&inner.expr),
+        other => other,
+    }
+}
+
+fn average_over(expr: &Expr) -> Option<(String, Duration)> {
+    let Expr::Call(call) = expr else { return None };
+    if call.func.name != "avg_over_time" {
+        return None;
+    }
+    match call.args.args.first().map(|arg| strip(arg)) {
+        Some(Expr::MatrixSelector(matrix)) => Some((matrix.vs.to_string(), matrix.range)),
+        _ => None,
+    }
+}
+
+/// Divides every range, offset and subquery step in `expr` by `time_scale` and leaves all
+/// numbers alone. A scale of 1 gives the text back as it was.
+///
+/// # Errors
+/// The parser's message when `expr` is not PromQL.
+pub fn scale(expr: &str, time_scale: f64) -> Result<String, String> {
+    #[expect(clippy::float_cmp, reason = "exactly 1 is the unscaled stack")]
+    if time_scale == 1.0 {
+        return Ok(expr.to_owned());
+    }
+    let mut tree = parser::parse(expr)?;
+    scale_tree(&mut tree, time_scale);
+    Ok(tree.to_string())
+}
+
+fn scale_tree(expr: &mut Expr, time_scale: f64) {
+    match expr {
+        Expr::MatrixSelector(matrix) => {
+            matrix.range = scaled(matrix.range, time_scale);
+            scale_offset(&mut matrix.vs.offset, time_scale);
+        }
+        Expr::VectorSelector(vector) => scale_offset(&mut vector.offset, time_scale),
+        Expr::Subquery(subquery) => {
+            subquery.range = scaled(subquery.range, time_scale);
+            subquery.step = subquery.step.map(|step| scaled(step, time_scale));
+            scale_offset(&mut subquery.offset, time_scale);
+            scale_tree(&mut subquery.expr, time_scale);
+        }
+        Expr::Aggregate(aggregate) => {
+            scale_tree(&mut aggregate.expr, time_scale);
+            if let Some(parameter) = &mut aggregate.param {
+                scale_tree(parameter, time_scale);
+            }
+        }
+        Expr::Binary(binary) => {
+            scale_tree(&mut binary.lhs, time_scale);
+            scale_tree(&mut binary.rhs, time_scale);
+        }
+        Expr::Call(call) => {
+            for argument in &mut call.args.args {
+                scale_tree(argument, time_scale);
+            }
+        }
+        Expr::Paren(inner) => scale_tree(&mut inner.expr, time_scale),
+        Expr::Unary(inner) => scale_tree(&mut inner.expr, time_scale),
+        Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
+    }
+}
+
+fn scale_offset(offset: &mut Option<Offset>, time_scale: f64) {
+    if let Some(Offset::Pos(by) | Offset::Neg(by)) = offset {
+        *by = scaled(*by, time_scale);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_and_offsets_scale_and_numbers_stay() {
+        for (given, scaled) in [
+            (
+                "avg_over_time(redis_queue_length[5m]) > 1000",
+                "avg_over_time(redis_queue_length[10s]) > 1000",
+            ),
+            (
+                "histogram_quantile(0.95, sum by (le) (rate(x_bucket[5m] offset 1h))) > 0.3",
+                "histogram_quantile(0.95, sum by (le) (rate(x_bucket[10s] offset 2m))) > 0.3",
+            ),
+            (
+                "max_over_time(rate(x[1m])[30m:1m])",
+                "max_over_time(rate(x[2s])[1m:2s])",
+            ),
+        ] {
+            assert_eq!(scale(given, 30.0).unwrap(), scaled);
+            assert_eq!(scale(given, 1.0).unwrap(), given);
+        }
+        assert!(scale("avg_over_time(", 30.0).is_err());
+    }
+
+    #[test]
+    fn the_deciding_comparison_is_found() {
+        let seed = condition("avg_over_time(redis_queue_length[5m]) > 1000")
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (seed.comparison, seed.threshold),
+            (Comparison::Above, 1000.0)
+        );
+        let window = Duration::from_mins(5);
+        assert_eq!(seed.average, Some(("redis_queue_length".into(), window)));
+
+        let down = condition("(redis_up == 0) or absent(redis_up)")
+            .unwrap()
+            .unwrap();
+        assert_eq!((down.subject.as_str(), down.threshold), ("redis_up", 0.0));
+        let count = condition("(count(up{job=\"worker\"} == 1) or vector(0)) < 1")
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (count.comparison, count.threshold),
+            (Comparison::Below, 1.0)
+        );
+        assert_eq!(condition("absent(up)").unwrap(), None);
+    }
+
+    #[test]
+    fn nan_is_never_above_or_below() {
+        for comparison in [Comparison::Above, Comparison::Below, Comparison::Equal] {
+            assert!(!comparison.holds(f64::NAN, 1.0));
+        }
+    }
+}
