@@ -12,6 +12,14 @@ pub const PROMETHEUS: &str = include_str!("../prometheus/prometheus.yml");
 /// Alertmanager's configuration, to the letter.
 pub const ALERTMANAGER: &str = include_str!("../alertmanager/alertmanager.yml");
 
+/// Loki's configuration, to the letter.
+pub const LOKI: &str = include_str!("../loki/loki.yml");
+/// The log shipper's configuration, to the letter; Promtail and Alloy read it.
+pub const PROMTAIL: &str = include_str!("../promtail/promtail.yml");
+/// Grafana's data sources, to the letter.
+pub const GRAFANA_DATASOURCES: &str =
+    include_str!("../grafana/provisioning/datasources/voteops.yml");
+
 /// A shipped file that is not what this version expects.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: {reason}")]
@@ -75,6 +83,68 @@ pub fn alertmanager(webhook_url: &str, time_scale: f64) -> Result<String, Config
             .and_then(|configs| configs.get_mut(0))
             .ok_or("its first receiver has no webhook")?;
         webhook["url"] = Value::String(webhook_url.to_owned());
+        Ok(())
+    })
+}
+
+/// Loki's configuration on the loopback address, writing below `dir`.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn loki(http_port: u16, grpc_port: u16, dir: &str) -> Result<String, ConfigError> {
+    fit("loki.yml", LOKI, |root| {
+        root["server"]["http_listen_address"] = "127.0.0.1".into();
+        root["server"]["http_listen_port"] = http_port.into();
+        root["server"]["grpc_listen_address"] = "127.0.0.1".into();
+        root["server"]["grpc_listen_port"] = grpc_port.into();
+        let common = &mut root["common"];
+        common["path_prefix"] = dir.into();
+        common["storage"]["filesystem"]["chunks_directory"] = format!("{dir}/chunks").into();
+        common["storage"]["filesystem"]["rules_directory"] = format!("{dir}/rules").into();
+        Ok(())
+    })
+}
+
+/// The log shipper's configuration for the log files that match `logs`, sent to Loki at
+/// `loki_url`.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn promtail(
+    http_port: u16,
+    positions: &str,
+    loki_url: &str,
+    logs: &str,
+) -> Result<String, ConfigError> {
+    fit("promtail.yml", PROMTAIL, |root| {
+        root["server"]["http_listen_address"] = "127.0.0.1".into();
+        root["server"]["http_listen_port"] = http_port.into();
+        root["positions"]["filename"] = positions.into();
+        root["clients"][0]["url"] = format!("{loki_url}/loki/api/v1/push").into();
+        root["scrape_configs"][0]["static_configs"][0]["labels"]["__path__"] = logs.into();
+        Ok(())
+    })
+}
+
+/// Grafana's data sources at other addresses: those whose type has none are left out.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn grafana_datasources(urls: &BTreeMap<&str, String>) -> Result<String, ConfigError> {
+    fit("datasources/voteops.yml", GRAFANA_DATASOURCES, |root| {
+        let sources = root["datasources"]
+            .as_sequence_mut()
+            .ok_or("no datasources")?;
+        sources.retain(|source| {
+            source["type"]
+                .as_str()
+                .is_some_and(|t| urls.contains_key(t))
+        });
+        for source in sources {
+            if let Some(url) = source["type"].as_str().and_then(|kind| urls.get(kind)) {
+                source["url"] = url.as_str().into();
+            }
+        }
         Ok(())
     })
 }
@@ -157,5 +227,29 @@ mod tests {
         assert_eq!(webhook["send_resolved"].as_bool(), Some(true));
         assert_eq!(root["route"]["group_wait"].as_str(), Some("1s"));
         assert_eq!(root["route"]["group_interval"].as_str(), Some("10s"));
+    }
+
+    #[test]
+    fn the_log_stack_is_fitted_to_its_directories() {
+        let root: Value = serde_norway::from_str(&loki(1, 2, "/data/loki").unwrap()).unwrap();
+        assert_eq!(root["server"]["http_listen_port"].as_u64(), Some(1));
+        let chunks = &root["common"]["storage"]["filesystem"]["chunks_directory"];
+        assert_eq!(chunks.as_str(), Some("/data/loki/chunks"));
+        assert_eq!(
+            root["schema_config"]["configs"][0]["schema"].as_str(),
+            Some("v13")
+        );
+
+        let text = promtail(3, "/data/p.yaml", "http://127.0.0.1:1", "/data/*.log").unwrap();
+        let root: Value = serde_norway::from_str(&text).unwrap();
+        let url = root["clients"][0]["url"].as_str();
+        assert_eq!(url, Some("http://127.0.0.1:1/loki/api/v1/push"));
+
+        let urls = BTreeMap::from([("prometheus", "http://127.0.0.1:9".to_owned())]);
+        let text = grafana_datasources(&urls).unwrap();
+        assert!(
+            text.contains("http://127.0.0.1:9") && !text.contains("loki"),
+            "{text}"
+        );
     }
 }
