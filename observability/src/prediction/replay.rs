@@ -27,9 +27,9 @@ pub fn crossing(
             window = Some(window.map_or(point, |sofar| sofar.union(point)));
         }
     }
-    // Between two phases that were tried the crossing moves by at most their distance.
+    // A phase between two that were tried crosses at most their distance earlier or later.
     let step = timing.scrape_s / f64::from(PHASES);
-    window.map(|window| window.widened(0.0, step))
+    window.map(|window| window.widened(step, step))
 }
 
 /// The first sample, with the phase `u`, at which the average over the window holds.
