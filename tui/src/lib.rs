@@ -1,1 +1,38 @@
-//! The terminal console.
+//! The terminal console: what an on-call engineer looks at.
+//!
+//! A tour, in the direction that data flows:
+//!
+//! - [`run`] and [`once`] (`console.rs`) put the parts together.
+//! - `poll.rs`: one task per backend and kind of question. Tasks do all the asking, keep the
+//!   backoff and send what they learn as a `Message`.
+//! - `message.rs`: everything that can happen to the console.
+//! - `update.rs`: the only place that changes the model, a pure function of model and message.
+//! - `model/`: what is known (`Data`: readings, histories, alerts, freshness of each answer,
+//!   events) and what is looked at (screen, selection, frozen frame).
+//! - `keys.rs`: the key map. Help, footer and `update` read the same table.
+//! - `view/`: one file per region, a pure function from model to frame.
+//! - `event_loop.rs`: waits for input, messages and the next frame, never for I/O.
+//! - `terminal.rs`: takes the terminal and gives it back, whatever happens.
+//! - `theme.rs`: what a state looks like; colour is never the only mark.
+//!
+//! Invariants: the loop awaits no I/O; `update` and `view` are pure; the last good values stay,
+//! marked with their age; missing is not zero and "no alerts" is not "cannot ask"; text from
+//! outside is cleaned before it is drawn.
+
+mod console;
+mod event_loop;
+mod keys;
+mod message;
+mod model;
+mod poll;
+mod settings;
+mod terminal;
+mod theme;
+mod update;
+mod view;
+
+pub use console::{once, run};
+pub use settings::{Error, Event, Outcome, Settings, Severity};
+
+#[cfg(test)]
+mod tests;

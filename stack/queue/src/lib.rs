@@ -1,1 +1,26 @@
 //! The Redis stream of votes that the vote app fills and the worker drains.
+//!
+//! A vote answered 202 is in the stream `votes`; it leaves the stream only after the worker has
+//! committed its row and [acknowledged](Queue::acknowledge) it. Acknowledging also deletes, so the
+//! stream's length is exactly the work not yet done: undelivered plus in flight.
+//!
+//! - [`Queue`] sends commands; many tasks share its one pipelined connection.
+//! - [`Reader`] is one worker's place in the consumer group, on a connection of its own.
+//! - [`Entry`] is what a reader gets: a [`Vote`], or poison to [bury](Queue::bury).
+//!
+//! The stream is never trimmed: a full Redis refuses votes ([`Error::Full`]) rather than lose one.
+
+mod entry;
+mod error;
+mod link;
+mod queue;
+mod reader;
+#[cfg(feature = "test-support")]
+pub mod test_support;
+mod vote;
+
+pub use entry::{Content, DeadReason, Entry};
+pub use error::Error;
+pub use queue::{DEAD_STREAM, GROUP, Queue, RESULTS_KEY, STREAM};
+pub use reader::{BLOCK, Reader};
+pub use vote::{InvalidVote, MAX_CHOICE_CHARS, MAX_VOTER_CHARS, Vote, check_choice, check_voter};

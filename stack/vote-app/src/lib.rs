@@ -1,1 +1,122 @@
 //! Takes votes over HTTP and puts them in the queue.
+//!
+//! | route | answer |
+//! |---|---|
+//! | `GET /` | the ballot, a page that works without JavaScript |
+//! | `POST /vote` | 202 once Redis has the vote, as a form or as JSON |
+//! | `GET /results` | the tally, cached in Redis for a short time, as a page or as JSON |
+//! | `GET /metrics`, `/healthz`, `/readyz` | for Prometheus and whoever starts the process |
+//!
+//! A vote is either in the stream, and the voter is told so, or it is refused with a reason. When
+//! Redis is away or full that is a 503 with `Retry-After`, within the request timeout.
+
+mod ballot;
+mod cli;
+mod config;
+mod measure;
+mod metrics;
+mod pages;
+mod reply;
+mod results;
+mod routes;
+mod vote;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use voteops_ledger::Ledger;
+use voteops_queue::Queue;
+use voteops_service::logs::Throttle;
+use voteops_service::{http, logs, shutdown};
+
+pub use cli::Cli;
+pub use config::{Choice, Config};
+
+use metrics::Metrics;
+
+/// Why the vote app could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting is not usable, the address is taken, or the like.
+    #[error(transparent)]
+    Service(#[from] voteops_service::Error),
+    /// The ledger cannot be used.
+    #[error("{0}; correct --ledger-url")]
+    Ledger(#[from] voteops_ledger::Error),
+    /// The queue cannot be used.
+    #[error("{0}; correct --redis-url")]
+    Queue(#[from] voteops_queue::Error),
+}
+
+impl Error {
+    /// The process's exit code: 2 when the way it was called is wrong, 1 for anything else.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Service(error) => error.exit_code(),
+            Self::Ledger(_) | Self::Queue(_) => 1,
+        }
+    }
+}
+
+/// What every request handler shares.
+struct App {
+    config: Config,
+    queue: Queue,
+    ledger: Ledger,
+    metrics: Metrics,
+    backend_warnings: Throttle,
+}
+
+/// Runs the vote app as its command line asks, until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`Error`] when it cannot start.
+pub async fn run_cli(cli: Cli) -> Result<(), Error> {
+    let config = Config::load(cli).map_err(voteops_service::Error::from)?;
+    logs::init(&config.log_filter)?;
+    let listener = http::listen(config.listen).await?;
+    run(config, listener, shutdown::on_signal()?).await
+}
+
+/// Serves on `listener` until `shutdown`, then finishes the requests in flight.
+///
+/// # Errors
+/// [`Error`] when it cannot start. Redis and the ledger may be away at start and come later.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let queue = Queue::connect(&config.redis_url)?;
+    let ledger = Ledger::connect(&config.ledger_url)?;
+    match ledger.prepare().await {
+        Err(error @ voteops_ledger::Error::Away(_)) => {
+            tracing::warn!(%error, "starting without the ledger; votes are taken all the same");
+        }
+        prepared => prepared?,
+    }
+    let metrics = Metrics::new(&config)?;
+    let backend_warnings = Throttle::new(Duration::from_secs(1));
+    tracing::info!(
+        instance = config.instance,
+        address = listener
+            .local_addr()
+            .map(|address| address.to_string())
+            .unwrap_or_default(),
+        "taking votes"
+    );
+    let app = Arc::new(App {
+        config,
+        queue,
+        ledger,
+        metrics,
+        backend_warnings,
+    });
+    http::serve(listener, routes::router(&app), shutdown).await;
+    app.ledger.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}

@@ -1,1 +1,17 @@
-fn main() {}
+//! The vote app as a program of its own.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use voteops_vote_app::{Cli, run_cli};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run_cli(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("vote-app: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

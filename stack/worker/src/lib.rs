@@ -1,1 +1,98 @@
 //! Drains the vote queue into the ledger.
+//!
+//! A worker reads a batch from the stream, records it in one transaction, and only then acknowledges
+//! and deletes it. So a vote may be recorded twice, which the ledger does not mind, but is never
+//! lost: what a dead worker left is taken over by the others, or by its successor of the same name.
+//!
+//! - what is no vote, or no ledger can hold, is buried in `votes:dead` with its reason;
+//! - when Redis or the ledger is away, the worker waits and tries again, with growing pauses;
+//! - on shutdown it finishes the batch in hand.
+
+mod backoff;
+mod cli;
+mod config;
+mod drain;
+mod metrics;
+mod routes;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use voteops_ledger::Ledger;
+use voteops_queue::Queue;
+use voteops_service::{http, logs, shutdown};
+
+pub use cli::Cli;
+pub use config::Config;
+
+use drain::Drain;
+use metrics::Metrics;
+
+/// Why the worker could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting is not usable, the address is taken, or the like.
+    #[error(transparent)]
+    Service(#[from] voteops_service::Error),
+    /// The ledger cannot be used.
+    #[error("{0}; correct --ledger-url")]
+    Ledger(#[from] voteops_ledger::Error),
+    /// The queue cannot be used.
+    #[error("{0}; correct --redis-url")]
+    Queue(#[from] voteops_queue::Error),
+}
+
+impl Error {
+    /// The process's exit code: 2 when the way it was called is wrong, 1 for anything else.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Service(error) => error.exit_code(),
+            Self::Ledger(_) | Self::Queue(_) => 1,
+        }
+    }
+}
+
+/// Runs the worker as its command line asks, until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`Error`] when it cannot start.
+pub async fn run_cli(cli: Cli) -> Result<(), Error> {
+    let config = Config::load(cli).map_err(voteops_service::Error::from)?;
+    logs::init(&config.log_filter)?;
+    let listener = http::listen(config.listen).await?;
+    run(config, listener, shutdown::on_signal()?).await
+}
+
+/// Drains the queue until `shutdown`, then finishes the batch in hand. Serves metrics and health on
+/// `listener` meanwhile.
+///
+/// # Errors
+/// [`Error`] when it cannot start. Redis and the ledger may be away at start and come later.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let queue = Queue::connect(&config.redis_url)?;
+    let ledger = Ledger::connect(&config.ledger_url)?;
+    match ledger.prepare().await {
+        Err(error @ voteops_ledger::Error::Away(_)) => {
+            tracing::warn!(%error, "starting without the ledger; votes wait in the queue");
+        }
+        prepared => prepared?,
+    }
+    let metrics = Metrics::new(&config.instance)?;
+    let router = routes::router(queue.clone(), ledger.clone(), metrics.registry.clone());
+    let drained = CancellationToken::new();
+    let served = tokio::spawn(http::serve(listener, router, drained.clone()));
+    tracing::info!(instance = config.instance, "draining the queue");
+    Drain::new(queue, ledger.clone(), metrics, &config, shutdown)
+        .run()
+        .await;
+    drained.cancel();
+    // A panic there was reported when it happened; there is nothing left to serve.
+    let _ = served.await;
+    ledger.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}

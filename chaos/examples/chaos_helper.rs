@@ -1,0 +1,76 @@
+//! The processes that the tests of the chaos crate start and kill: a guardian, and a runner that
+//! stalls what it is told to.
+//!
+//! `chaos_helper guardian --record PATH` is a guardian. `chaos_helper runner DIR TTL_MS PID...`
+//! stalls the processes and says `injected`; on the line `undo` it undoes and says `undone`; when
+//! the fault ends early it says `breach REASON`.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use voteops_chaos::experiment::Experiment;
+use voteops_chaos::faults::stall::Stall;
+use voteops_chaos::guardian::{self, Launcher};
+use voteops_chaos::process::Process;
+use voteops_chaos::record::Target;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    match args.next().as_deref().and_then(|role| role.to_str()) {
+        Some("guardian") => guardian::main(args),
+        Some("runner") => match run(args.filter_map(|arg| arg.into_string().ok())) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                say(&format!("error {error}"));
+                ExitCode::FAILURE
+            }
+        },
+        _ => ExitCode::from(2),
+    }
+}
+
+fn run(mut args: impl Iterator<Item = String>) -> Result<(), Box<dyn std::error::Error>> {
+    let dir = args.next().ok_or("no directory")?;
+    let ttl = Duration::from_millis(args.next().ok_or("no TTL")?.parse()?);
+    let mut targets = Vec::new();
+    for pid in args {
+        let process = Process::find(pid.parse()?)?;
+        targets.push(Target {
+            name: format!("target-{pid}"),
+            process,
+        });
+    }
+    let launcher = Launcher::new(std::env::current_exe()?, ["guardian"]);
+    let experiment = Experiment::open(Path::new(&dir))?;
+    let mut injected = Stall::plan(targets)?.inject(&experiment, ttl, &launcher)?;
+    say("injected");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let (line_sender, line) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let _ = io::stdin().read_line(&mut line);
+        let _ = line_sender.send(line);
+    });
+    let breach = runtime.block_on(async {
+        tokio::select! {
+            breach = injected.breached() => Some(breach),
+            _ = line => None,
+        }
+    });
+    let report = injected.undo();
+    let complete = report.is_complete();
+    match breach {
+        Some(breach) => say(&format!("breach complete={complete} {breach}")),
+        None => say(&format!("undone complete={complete}")),
+    }
+    Ok(())
+}
+
+fn say(line: &str) {
+    // The test that reads it may be gone.
+    let _ = writeln!(io::stdout(), "{line}");
+}

@@ -1,0 +1,140 @@
+//! What can go wrong with an experiment, told to whoever runs it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use crate::process::ProcessError;
+
+/// Why an experiment was refused, stopped, or could not be undone.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No target was named; nothing is ever chosen by default.
+    #[error("no target is left to touch, so nothing was done; name at least one")]
+    NoTarget,
+    /// The same process was named twice.
+    #[error("{name} (process {pid}) is named twice; name each target once")]
+    DuplicateTarget {
+        /// The second of the two names.
+        name: String,
+        /// Its process id.
+        pid: i32,
+    },
+    /// The target is the process that would have to undo the fault.
+    #[error("{name} (process {pid}) is voteops itself, which has to undo the fault; leave it out")]
+    OwnProcess {
+        /// The target's name.
+        name: String,
+        /// Its process id.
+        pid: i32,
+    },
+    /// The target has ended, or its id now belongs to another process.
+    #[error(
+        "{name} (process {pid}) is gone or was restarted; see `voteops status`, then try again"
+    )]
+    TargetGone {
+        /// The target's name.
+        name: String,
+        /// Its process id.
+        pid: i32,
+    },
+    /// Somebody else has stopped the target, and undoing the fault would set it going again.
+    #[error(
+        "{name} (process {pid}) is already stopped by somebody else; let it run again with \
+         `voteops chaos recover` or `kill -CONT {pid}` first"
+    )]
+    AlreadyStopped {
+        /// The target's name.
+        name: String,
+        /// Its process id.
+        pid: i32,
+    },
+    /// The fault's longest duration is zero or absurd.
+    #[error("the fault's longest duration must be above zero and at most {} h", .longest_h)]
+    Ttl {
+        /// The longest that is allowed, in hours.
+        longest_h: u64,
+    },
+    /// Another experiment is running on this stack.
+    #[error(
+        "another experiment is running here ({holder}); wait for its end or stop it \
+         (lock file {})", .path.display()
+    )]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// Who holds it, as far as the file tells.
+        holder: String,
+    },
+    /// An earlier fault has not been undone.
+    #[error("fault {id} on {targets} is still on record; undo it with `voteops chaos recover`")]
+    Leftover {
+        /// The fault's id.
+        id: Uuid,
+        /// The names of its targets.
+        targets: String,
+    },
+    /// The state directory cannot be read or written.
+    #[error("cannot {action} {}: {source}; check the directory's owner and free space", .path.display())]
+    Store {
+        /// What was tried.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A record is not one that this version can read.
+    #[error(
+        "{} is not a fault record that this voteops can read: {reason}; undo it with the version \
+         that wrote it, or let its targets run again with `kill -CONT` and remove it", .path.display()
+    )]
+    Unreadable {
+        /// The record.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The guardian did not start; nothing was injected.
+    #[error("the guardian did not start: {reason}; nothing was injected")]
+    Guardian {
+        /// What went wrong.
+        reason: String,
+    },
+    /// A process could not be looked at or signalled.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The fault did not hold on every target; what had been injected was undone.
+    #[error("{reason}; nothing is left of the fault")]
+    NotInjected {
+        /// Which target refused, and why.
+        reason: String,
+    },
+    /// The fault could not be undone; its record remains.
+    #[error("{reason}; fault {id} stays on record: remove the cause, then `voteops chaos recover`")]
+    NotUndone {
+        /// The fault's id.
+        id: Uuid,
+        /// Which target refused, and why.
+        reason: String,
+    },
+    /// The plan of a load cannot be carried out.
+    #[error("{0}")]
+    Load(#[from] crate::load::LoadError),
+}
+
+impl Error {
+    /// Turns an I/O error into one that names what was tried on which path.
+    pub(crate) fn store(
+        action: &'static str,
+        path: impl AsRef<Path>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.as_ref().to_owned();
+        move |source| Self::Store {
+            action,
+            path,
+            source,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! A fault in force, with everything that keeps it from being left behind: its record, its
+//! guardian, and the watch on the guardian.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::Error;
+use crate::audit::{By, Entry, Event};
+use crate::experiment::Experiment;
+use crate::faults::{self, Hold};
+use crate::guardian::{Launcher, Watched};
+use crate::record::{Fault, Record, Target};
+use crate::undo::{UndoReport, settle};
+
+/// Why a fault ended before its runner wanted it to. It has been undone by then, as far as
+/// [`Injected::undo`] reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breach {
+    /// The guardian died, and no fault may be in force unguarded.
+    GuardianDied,
+    /// The fault reached its deadline, and the guardian undid it.
+    DeadlinePassed,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::GuardianDied => "the guardian died, so the fault was undone at once",
+            Self::DeadlinePassed => "the fault reached its deadline, so the guardian undid it",
+        })
+    }
+}
+
+/// A fault in force. Dropping it undoes it, as far as possible; [`Injected::undo`] also reports.
+#[derive(Debug)]
+pub struct Injected {
+    shared: Arc<Shared>,
+    guardian: Option<Watched>,
+    breach: watch::Receiver<Option<Breach>>,
+}
+
+/// What the runner shares with the thread that watches the guardian.
+#[derive(Debug)]
+struct Shared {
+    experiment: Experiment,
+    record: Record,
+    /// The report once the fault is undone. Locked while the fault is injected or undone, so that
+    /// the one never overtakes the other.
+    undone: Mutex<Option<UndoReport>>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Option<UndoReport>> {
+        self.undone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the end of the guardian means now.
+    fn breach_now(&self) -> Breach {
+        if Timestamp::now() >= self.record.deadline_at {
+            Breach::DeadlinePassed
+        } else {
+            Breach::GuardianDied
+        }
+    }
+
+    /// Undoes the fault unless that has been done; again if it has failed so far.
+    fn undo(&self) -> UndoReport {
+        let mut undone = self.lock();
+        if let Some(report) = undone.as_ref().filter(|report| report.is_complete()) {
+            return report.clone();
+        }
+        let report = settle(self.experiment.store(), &self.record, By::Runner);
+        *undone = Some(report.clone());
+        report
+    }
+}
+
+impl Injected {
+    /// Injects `fault` by calling `act` on the targets once the record is durable and the guardian
+    /// is ready; undoes everything when `act` fails.
+    pub(crate) fn inject(
+        experiment: &Experiment,
+        fault: Fault,
+        targets: Vec<Target>,
+        ttl: Duration,
+        launcher: &Launcher,
+        act: impl FnOnce(&[Target]) -> Result<(), String>,
+    ) -> Result<Self, Error> {
+        let record = Record::new(fault, targets, ttl)?;
+        let mut injected = Self::guard(experiment, record, launcher)?;
+        let acted = {
+            let _undo_waits = injected.shared.lock();
+            act(&injected.record().targets)
+        };
+        let logged = acted.and_then(|()| injected.log_injection().map_err(|e| e.to_string()));
+        match logged {
+            Ok(()) => Ok(injected),
+            Err(reason) => {
+                injected.undo().into_result(injected.record())?;
+                Err(Error::NotInjected { reason })
+            }
+        }
+    }
+
+    /// Starts the guardian, writes the record and sets the watch on the guardian; touches no
+    /// target.
+    fn guard(
+        experiment: &Experiment,
+        mut record: Record,
+        launcher: &Launcher,
+    ) -> Result<Self, Error> {
+        let store = experiment.store();
+        let guardian = launcher.launch(&store.path(record.id))?;
+        record.guardian = Some(guardian.process());
+        let written = store.write(&record);
+        let shared = Arc::new(Shared {
+            experiment: experiment.clone(),
+            record,
+            undone: Mutex::new(None),
+        });
+        let (sender, breach) = watch::channel(None);
+        let watching = Arc::clone(&shared);
+        let armed = written.and_then(|()| {
+            guardian.arm(move || {
+                // Judged before undoing, which takes time.
+                let breach = watching.breach_now();
+                let _ = watching.undo();
+                let _ = sender.send(Some(breach));
+            })
+        });
+        match armed {
+            Ok(guardian) => Ok(Self {
+                shared,
+                guardian: Some(guardian),
+                breach,
+            }),
+            Err(error) => {
+                // Nothing was touched, so a record that cannot be removed claims too much, not too
+                // little, and the error at hand matters more.
+                let _ = store.remove(shared.record.id);
+                Err(error)
+            }
+        }
+    }
+
+    fn log_injection(&self) -> Result<(), Error> {
+        let record = self.record();
+        let entry = Entry::new(record, record.targets.clone(), Event::Injected, By::Runner);
+        self.shared.experiment.store().audit().append(&entry)
+    }
+
+    /// The fault's record.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.shared.record
+    }
+
+    /// Looks whether the fault still holds on each target. A restarted target is
+    /// [`Hold::Gone`]; its successor is not touched.
+    #[must_use]
+    pub fn check(&self) -> Vec<(Target, Hold)> {
+        faults::check(self.record())
+    }
+
+    /// Why the fault has ended early, if it has.
+    #[must_use]
+    pub fn breach(&self) -> Option<Breach> {
+        *self.breach.borrow()
+    }
+
+    /// Waits until the fault ends early; for ever if it does not.
+    pub async fn breached(&self) -> Breach {
+        let mut receiver = self.breach.clone();
+        let seen = receiver
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|breach| *breach);
+        match seen {
+            Some(breach) => breach,
+            // The watch ended with the fault.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Undoes the fault, sees that it is undone, removes the record and dismisses the guardian.
+    /// When a target could not be let go, record and guardian stay, and this may be called again.
+    /// Blocks for some milliseconds, up to seconds when a target is slow.
+    pub fn undo(&mut self) -> UndoReport {
+        let report = self.shared.undo();
+        if report.is_complete()
+            && let Some(guardian) = self.guardian.take()
+        {
+            guardian.dismiss();
+        }
+        report
+    }
+}
+
+impl Drop for Injected {
+    fn drop(&mut self) {
+        if self.guardian.is_some() {
+            // Should it fail, the guardian finds its heartbeat gone and tries once more.
+            let _ = self.undo();
+        }
+    }
+}

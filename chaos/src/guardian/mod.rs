@@ -1,0 +1,169 @@
+//! The guardian: a small process of its own that undoes a fault when the process that injected it
+//! dies, by whatever signal, or when the fault reaches its deadline.
+//!
+//! A [`Launcher`] starts it *before* the record is written, so that there is no instant at which a
+//! record lies there with nobody to act on it, and talks to it through two pipes. The guardian waits
+//! on its standard input: [`ARMED`] means that the record is durable, and it answers `ready` on its
+//! standard output; [`DISMISSAL`] means that the runner has undone the fault itself; the end of the
+//! input means that the runner is dead. It blocks all the while, on one thread and without a
+//! runtime, and it is in a session of its own, so that no terminal takes it down with the runner.
+
+mod launch;
+
+pub use launch::{Launcher, Watched};
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::audit::By;
+use crate::record::{self, Record, Store};
+use crate::undo::settle;
+
+/// The byte that tells the guardian that the record is written and the fault may follow.
+pub const ARMED: u8 = b'a';
+
+/// The byte that tells the guardian that the fault has been undone and it may go.
+pub const DISMISSAL: u8 = b'd';
+
+/// The line that tells the runner that it may inject the fault.
+const READY: &str = "ready";
+
+/// How often the guardian tries to undo a fault that does not let itself be undone.
+const ATTEMPTS: u32 = 5;
+
+/// The pause between two attempts.
+const ATTEMPT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The guardian's program: `--record PATH` with the pipes of a [`Launcher`]. Returns 0 when it was
+/// dismissed or has undone the fault, 3 when it could not start, 4 when the fault could not be
+/// undone.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match record_path(args).and_then(|path| guard(&path)) {
+        Ok(code) => code,
+        Err(reason) => {
+            let _ = writeln!(io::stdout(), "{reason}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+/// Guards the fault whose record is, or is about to be, at `path`.
+fn guard(path: &Path) -> Result<ExitCode, String> {
+    let terminated = listen_to_signals().map_err(|error| format!("no signals: {error}"))?;
+    rustix::process::setsid().map_err(|error| format!("no session of its own: {error}"))?;
+    let store = Store::of_record(path)
+        .ok_or_else(|| format!("{} is not in a state directory", path.display()))?;
+    let armed = next_byte() == Some(ARMED);
+    let record = match record::read(path).map_err(|error| error.to_string())? {
+        Some(record) => record,
+        None if armed => return Err(format!("there is no record at {}", path.display())),
+        None => {
+            // The runner died before it had written the record: nothing was injected.
+            record::sweep(path);
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let guardian = Guardian {
+        store,
+        record,
+        terminated,
+    };
+    if armed {
+        // A runner that has died meanwhile is found by the wait.
+        let _ = writeln!(io::stdout(), "{READY}");
+        if let Wake::Dismissed = guardian.wait() {
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    Ok(guardian.undo())
+}
+
+fn record_path(args: impl IntoIterator<Item = OsString>) -> Result<PathBuf, String> {
+    let mut args = args.into_iter();
+    match (args.next(), args.next(), args.next()) {
+        (Some(flag), Some(path), None) if flag == "--record" => Ok(path.into()),
+        _ => Err("the guardian takes `--record PATH` and is started by voteops itself".to_owned()),
+    }
+}
+
+/// What the guardian was woken for.
+enum Wake {
+    /// The runner has undone the fault.
+    Dismissed,
+    /// The runner is dead, the deadline has passed, or somebody ends the guardian.
+    Undo,
+}
+
+struct Guardian {
+    store: Store,
+    record: Record,
+    /// Readable once SIGTERM has come.
+    terminated: UnixStream,
+}
+
+impl Guardian {
+    /// Blocks until there is something to do.
+    fn wait(&self) -> Wake {
+        let stdin = io::stdin();
+        let left = Timestamp::now().duration_until(self.record.deadline_at);
+        let deadline = Instant::now() + Duration::try_from(left).unwrap_or_default();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Some(timeout) = Timespec::try_from(left).ok().filter(|_| !left.is_zero()) else {
+                return Wake::Undo;
+            };
+            let mut fds = [
+                PollFd::new(&stdin, PollFlags::IN),
+                PollFd::new(&self.terminated, PollFlags::IN),
+            ];
+            match poll(&mut fds, Some(&timeout)) {
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) if !fds[1].revents().is_empty() => return Wake::Undo,
+                Ok(_) if next_byte() == Some(DISMISSAL) => return Wake::Dismissed,
+                Ok(_) | Err(_) => return Wake::Undo,
+            }
+        }
+    }
+
+    /// Undoes the fault; some more times if it does not let itself be undone at first.
+    fn undo(&self) -> ExitCode {
+        for attempt in 1..=ATTEMPTS {
+            if settle(&self.store, &self.record, By::Guardian).is_complete() {
+                return ExitCode::SUCCESS;
+            }
+            if attempt < ATTEMPTS {
+                sleep(ATTEMPT_INTERVAL);
+            }
+        }
+        ExitCode::from(4)
+    }
+}
+
+/// The runner's next byte; none when the runner is dead.
+fn next_byte() -> Option<u8> {
+    let mut byte = [0];
+    let read = rustix::io::retry_on_intr(|| rustix::io::read(io::stdin(), &mut byte));
+    (read == Ok(1)).then_some(byte[0])
+}
+
+/// Keeps SIGINT and SIGHUP from ending this process, and turns SIGTERM into something to read.
+fn listen_to_signals() -> io::Result<UnixStream> {
+    for signal in [SIGINT, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
+    }
+    let (reader, writer) = UnixStream::pair()?;
+    signal_hook::low_level::pipe::register(SIGTERM, writer)?;
+    Ok(reader)
+}

@@ -1,0 +1,167 @@
+//! Background voters: a gentle, endless load, so that a stack shows life.
+
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::HeaderMap;
+use hyper::{Request, StatusCode, Uri};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::LoadError;
+use super::connection::{Answer, Call};
+use super::engine::{Carriage, Traffic, drive};
+use super::flood::{Ballots, Post, draw, fate_of_vote, place};
+use super::plan::require_urls;
+use super::schedule::Schedule;
+use super::tally::{Fate, Tally};
+
+/// After so many votes, one request looks at the results.
+const VOTES_PER_VIEW: u32 = 9;
+
+/// One in so many requests looks at the results instead of voting.
+const RESULTS_EVERY: u64 = VOTES_PER_VIEW as u64 + 1;
+
+/// How many connections the voters share for each URL.
+const CONNECTIONS_PER_URL: usize = 4;
+
+/// How long voters wait for an answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Who votes in the background.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The vote apps, which take turns.
+    pub urls: Vec<Url>,
+    /// Votes per second, over all URLs; may be a fraction.
+    pub votes_per_second: f64,
+    /// How many voters there are. They come back and change their minds, so that the ledger, which
+    /// keeps one row per voter, does not grow without bound.
+    pub voters: u64,
+    /// What the voters' names begin with.
+    pub name: String,
+    /// What is voted for.
+    pub choices: Vec<String>,
+    /// Decides who votes when and for what.
+    pub seed: u64,
+}
+
+/// Votes until `shutdown`. Errors do not end it: whether votes are being answered is logged when
+/// it changes, and only then.
+///
+/// # Errors
+/// [`LoadError`] when the plan cannot be carried out.
+pub async fn run(plan: &Plan, shutdown: &CancellationToken) -> Result<(), LoadError> {
+    let connections = plan.urls.len() * CONNECTIONS_PER_URL;
+    require_urls(&plan.urls, connections)?;
+    let votes_per_request = f64::from(VOTES_PER_VIEW) / f64::from(VOTES_PER_VIEW + 1);
+    let schedule = Schedule::new(plan.votes_per_second / votes_per_request, u64::MAX)?;
+    let carriage = Carriage {
+        urls: &plan.urls,
+        connections,
+        timeout: TIMEOUT,
+        schedule,
+    };
+    let mut mood = Mood::Unknown;
+    drive(carriage, Voters::new(plan)?, shutdown, |_, interval| {
+        mood.observe(&interval);
+    })
+    .await
+    .map_err(LoadError::Thread)
+}
+
+/// Whether the voters were served when last seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mood {
+    Unknown,
+    Served,
+    Failing,
+}
+
+impl Mood {
+    /// Logs when what was counted since last time changes the mood.
+    fn observe(&mut self, interval: &Tally) {
+        let now = match interval {
+            _ if interval.failed() > 0 => Self::Failing,
+            _ if interval.accepted.is_empty() && interval.shown == 0 => *self,
+            _ => Self::Served,
+        };
+        if now != *self {
+            *self = now;
+            if now == Self::Failing {
+                let (rejected, errors) = (&interval.statuses, &interval.errors);
+                tracing::warn!(?rejected, ?errors, "votes are not accepted");
+            } else {
+                tracing::info!("votes are accepted");
+            }
+        }
+    }
+}
+
+struct Voters {
+    places: Vec<Place>,
+    ballots: Ballots,
+    population: u64,
+    seed: u64,
+}
+
+/// One vote app.
+struct Place {
+    post: Post,
+    results: Uri,
+    headers: HeaderMap,
+}
+
+impl Voters {
+    fn new(plan: &Plan) -> Result<Self, LoadError> {
+        if plan.choices.is_empty() {
+            return Err(LoadError::NoChoice);
+        }
+        if plan.voters == 0 {
+            return Err(LoadError::Missing("the number of voters"));
+        }
+        let place = |url| {
+            let (results, headers) = place(url, "/results")?;
+            Ok(Place {
+                post: Post::new(url)?,
+                results,
+                headers,
+            })
+        };
+        let places = plan.urls.iter().map(place).collect::<Result<_, _>>()?;
+        let ballots = Ballots::new(&plan.name, &plan.choices);
+        Ok(Self {
+            places,
+            ballots,
+            population: plan.voters,
+            seed: plan.seed,
+        })
+    }
+}
+
+impl Traffic for Voters {
+    fn call(&self, lane: usize, index: u64) -> Call {
+        let place = &self.places[lane];
+        let random = draw(self.seed, index);
+        if index % RESULTS_EVERY == RESULTS_EVERY - 1 {
+            let mut call = Request::new(Full::new(Bytes::new()));
+            *call.uri_mut() = place.results.clone();
+            call.headers_mut().clone_from(&place.headers);
+            return call;
+        }
+        // Two independent draws, or every voter would keep to one choice.
+        place.post.call(
+            self.ballots
+                .fill(random % self.population, draw(random, index)),
+        )
+    }
+
+    fn fate(&self, answer: &Answer) -> Fate {
+        if answer.status == StatusCode::OK {
+            Fate::Shown
+        } else {
+            fate_of_vote(answer)
+        }
+    }
+}

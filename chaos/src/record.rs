@@ -1,0 +1,292 @@
+//! Fault records: what was done to whom, on disk before it is done, so that whoever finds the
+//! record can undo it.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Error;
+use crate::audit::Audit;
+use crate::process::Process;
+
+/// The version of the record's format that this code writes, and the newest that it reads.
+pub const VERSION: u32 = 1;
+
+/// The longest time for which a fault may be asked to last.
+pub const LONGEST_TTL: Duration = Duration::from_hours(24);
+
+/// What is done to the targets, and thereby how it is undone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Fault {
+    /// Stopped with SIGSTOP; undone with SIGCONT.
+    Stall {},
+}
+
+impl Fault {
+    /// The fault's name, as commands and the audit log call it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Stall {} => "stall",
+        }
+    }
+}
+
+/// A process that a fault is injected into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// What the target is called, such as `worker-1`.
+    pub name: String,
+    /// Which process it is.
+    #[serde(flatten)]
+    pub process: Process,
+}
+
+/// One fault, from before it is injected until its undoing has been seen to hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The version of this format, see [`VERSION`].
+    pub version: u32,
+    /// The fault's id; also the record's file name.
+    pub id: Uuid,
+    /// What is done to the targets.
+    pub fault: Fault,
+    /// Whom it is done to.
+    pub targets: Vec<Target>,
+    /// When the record was written.
+    pub created_at: Timestamp,
+    /// When the guardian undoes the fault at the latest.
+    pub deadline_at: Timestamp,
+    /// The process that injects the fault.
+    pub runner: Process,
+    /// The user that runs it.
+    pub who: String,
+    /// The process that undoes the fault when the runner cannot; none until it is ready.
+    pub guardian: Option<Process>,
+}
+
+impl Record {
+    /// A record of `fault` by the calling process, to be undone at the latest after `ttl`.
+    ///
+    /// # Errors
+    /// [`Error::Ttl`] when `ttl` is zero or above [`LONGEST_TTL`], [`Error::Process`] when the
+    /// calling process cannot find itself in `/proc`.
+    pub fn new(fault: Fault, targets: Vec<Target>, ttl: Duration) -> Result<Self, Error> {
+        let created_at = Timestamp::now();
+        let deadline_at = SignedDuration::try_from(ttl)
+            .ok()
+            .filter(|_| !ttl.is_zero() && ttl <= LONGEST_TTL)
+            .and_then(|ttl| created_at.checked_add(ttl).ok())
+            .ok_or(Error::Ttl {
+                longest_h: LONGEST_TTL.as_secs() / 3600,
+            })?;
+        Ok(Self {
+            version: VERSION,
+            id: Uuid::now_v7(),
+            fault,
+            targets,
+            created_at,
+            deadline_at,
+            runner: Process::current()?,
+            who: user(),
+            guardian: None,
+        })
+    }
+
+    /// The names of the targets, for messages.
+    #[must_use]
+    pub fn target_names(&self) -> String {
+        self.targets
+            .iter()
+            .map(|target| target.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+/// The state directory: the records in `DIR/faults`, and the audit log beside them.
+#[derive(Clone, Debug)]
+pub struct Store {
+    dir: PathBuf,
+}
+
+impl Store {
+    /// Opens the state directory, and creates it if it is not there yet.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when it cannot be created.
+    pub fn open(dir: &Path) -> Result<Self, Error> {
+        fs::create_dir_all(dir.join("faults"))
+            .and_then(|()| sync_dir(dir))
+            .map_err(Error::store("create", dir))?;
+        // The guardian works from `/`, so paths given to it must not depend on where we are.
+        let dir = dir.canonicalize().map_err(Error::store("open", dir))?;
+        Ok(Self { dir })
+    }
+
+    /// The state directory that the record at `path` lies in.
+    #[must_use]
+    pub fn of_record(path: &Path) -> Option<Self> {
+        let dir = path.parent()?.parent()?.to_owned();
+        Some(Self { dir })
+    }
+
+    /// The state directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The audit log of this directory.
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        Audit::new(self.dir.join("audit.jsonl"))
+    }
+
+    /// Where the record of the fault `id` lies.
+    #[must_use]
+    pub fn path(&self, id: Uuid) -> PathBuf {
+        self.faults_dir().join(format!("{id}.json"))
+    }
+
+    /// Writes `record`, in place of an earlier version of it, and returns once it is durable: a
+    /// reader, or a machine that has lost power, sees the old version or the new one, never a part.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the disk is full or does not take it.
+    pub fn write(&self, record: &Record) -> Result<(), Error> {
+        let path = self.path(record.id);
+        let temporary = temporary(&path);
+        let written = write_durably(&temporary, record)
+            .and_then(|()| fs::rename(&temporary, &path))
+            .and_then(|()| sync_dir(&self.faults_dir()));
+        if written.is_err() {
+            sweep(&path);
+        }
+        written.map_err(Error::store("write", path))
+    }
+
+    /// Removes the record of the fault `id`, durably. Returns false when somebody had removed it
+    /// before.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when it cannot be removed.
+    pub fn remove(&self, id: Uuid) -> Result<bool, Error> {
+        let path = self.path(id);
+        match fs::remove_file(&path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(Error::store("remove", path)(error)),
+        }
+        sync_dir(&self.faults_dir()).map_err(Error::store("remove", path))?;
+        Ok(true)
+    }
+
+    /// Every record, oldest first; with each that cannot be read as an error of its own, so that
+    /// one broken file does not hide the others.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the directory cannot be listed.
+    pub fn list(&self) -> Result<Vec<Result<Record, Error>>, Error> {
+        let dir = self.faults_dir();
+        let listed = fs::read_dir(&dir)
+            .and_then(|entries| {
+                entries
+                    .map(|entry| Ok(entry?.path()))
+                    .collect::<io::Result<Vec<_>>>()
+            })
+            .map_err(Error::store("list", &dir))?;
+        let mut paths: Vec<_> = listed
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|e| e == "json"))
+            .collect();
+        // Ids are UUIDv7, so names sort by age.
+        paths.sort();
+        Ok(paths
+            .iter()
+            .filter_map(|path| read(path).transpose())
+            .collect())
+    }
+
+    fn faults_dir(&self) -> PathBuf {
+        self.dir.join("faults")
+    }
+}
+
+/// Reads the record at `path`; none when there is no such file, as after its removal.
+///
+/// # Errors
+/// [`Error::Store`] when the file cannot be read, [`Error::Unreadable`] when it is no record or
+/// one of a newer version.
+pub fn read(path: &Path) -> Result<Option<Record>, Error> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::store("read", path)(error)),
+    };
+    let unreadable = |reason: String| Error::Unreadable {
+        path: path.to_owned(),
+        reason,
+    };
+    let told = serde_json::from_slice::<Versioned>(&bytes)
+        .map_err(|error| unreadable(error.to_string()))?;
+    if told.version > VERSION {
+        return Err(unreadable(format!(
+            "it has version {}, newer than {VERSION}",
+            told.version
+        )));
+    }
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| unreadable(error.to_string()))
+}
+
+/// Removes what a write of the record at `path` left behind when it was cut short.
+pub(crate) fn sweep(path: &Path) {
+    // It is not a record, so nobody acts on it; a failure does no harm.
+    let _ = fs::remove_file(temporary(path));
+}
+
+fn temporary(path: &Path) -> PathBuf {
+    path.with_extension("tmp")
+}
+
+fn write_durably(path: &Path, record: &Record) -> io::Result<()> {
+    let mut bytes = serde_json::to_vec_pretty(record)?;
+    bytes.push(b'\n');
+    let mut file = File::create(path)?;
+    file.write_all(&bytes)?;
+    file.sync_all()
+}
+
+/// Makes creations, renames and removals in `dir` durable.
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// The user on whose behalf this process runs, as the audit log names them.
+fn user() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    // Whoever became root through sudo is the one to ask.
+    ["SUDO_USER", "USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
+        .map_or_else(
+            || format!("uid {uid}"),
+            |user| format!("{user} (uid {uid})"),
+        )
+}
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

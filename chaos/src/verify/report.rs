@@ -1,0 +1,155 @@
+//! What a verification found. Its JSON is described by `schemas/verify.schema.json`.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+use voteops_observability::prediction::Window;
+
+/// Whether the alert was proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Every phase was observed inside its window, and no vote was lost or counted twice.
+    Proven,
+    /// Something was not as predicted; the reason says what.
+    Refuted,
+    /// The run was ended before it could tell.
+    Aborted,
+}
+
+/// A step of the way from fault to all-clear, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// The rule's condition holds.
+    Pending,
+    /// It has held for `for`.
+    Firing,
+    /// Alertmanager's notification arrived.
+    Notified,
+    /// The fault is undone.
+    Undone,
+    /// The queue is back to where it was.
+    Drained,
+    /// The rule's condition holds no more.
+    Resolved,
+    /// Alertmanager's all-clear arrived.
+    ResolvedNotified,
+}
+
+impl Step {
+    /// Every step, in order.
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Firing,
+        Self::Notified,
+        Self::Undone,
+        Self::Drained,
+        Self::Resolved,
+        Self::ResolvedNotified,
+    ];
+
+    /// The name that a person reads, the same as in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Firing => "firing",
+            Self::Notified => "notified",
+            Self::Undone => "undone",
+            Self::Drained => "drained",
+            Self::Resolved => "resolved",
+            Self::ResolvedNotified => "resolved_notified",
+        }
+    }
+}
+
+/// A step with what was predicted and what was seen. Times are seconds from the onset of the fault.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Phase {
+    /// Which step.
+    pub name: Step,
+    /// When it was to happen; `None` when the run ended before that could be said.
+    pub predicted_s: Option<Window>,
+    /// When it happened, by the server's own timestamp where it has one.
+    pub observed_s: Option<f64>,
+    /// Whether it happened when it was to happen.
+    pub ok: bool,
+}
+
+impl Phase {
+    /// A step that has not happened.
+    #[must_use]
+    pub fn awaited(name: Step, predicted_s: Option<Window>) -> Self {
+        Self {
+            name,
+            predicted_s,
+            observed_s: None,
+            ok: false,
+        }
+    }
+
+    /// The step, seen at `at_s`.
+    #[must_use]
+    pub fn seen(self, at_s: f64) -> Self {
+        let ok = self.predicted_s.is_some_and(|window| window.contains(at_s));
+        Self {
+            observed_s: Some((at_s * 1000.0).round() / 1000.0),
+            ok,
+            ..self
+        }
+    }
+}
+
+/// What became of the votes that the run cast.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Votes {
+    /// Answered 202.
+    pub accepted: usize,
+    /// Accepted ones that are in the ledger.
+    pub recorded: usize,
+    /// Accepted ones that are not.
+    pub lost: usize,
+    /// Recorded more than once.
+    pub duplicated: usize,
+    /// The votes that are lost, at most a hundred of them.
+    pub lost_ids: Vec<Uuid>,
+}
+
+/// The load that the run sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Flood {
+    /// Votes that were to be sent.
+    pub planned: u64,
+    /// Votes that were answered 202.
+    pub accepted: u64,
+    /// Votes a second that were to be sent.
+    pub planned_rate_per_s: f64,
+    /// Votes a second that were sent.
+    pub achieved_rate_per_s: f64,
+}
+
+/// The whole finding.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The alert.
+    pub alert: String,
+    /// The fault that was to make it fire.
+    pub fault: String,
+    /// Whether it was proven.
+    pub verdict: Verdict,
+    /// Why not, or a summary.
+    pub reason: String,
+    /// The steps, in order.
+    pub phases: Vec<Phase>,
+    /// What became of the votes.
+    pub votes: Votes,
+    /// The load.
+    pub flood: Flood,
+    /// Whether no fault was left behind.
+    pub undone: bool,
+    /// What the stack's durations are divided by.
+    pub time_scale: f64,
+    /// The onset of the fault; `None` when none was injected.
+    pub onset: Option<Timestamp>,
+}

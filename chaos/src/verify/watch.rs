@@ -1,0 +1,114 @@
+//! Watching the servers for what was predicted, by their own timestamps.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use voteops_observability::prometheus::{Prometheus, Sample};
+use voteops_observability::webhook::ReceiverClient;
+
+use super::Error;
+use super::rule::{QUEUE, Rule};
+
+/// Sees what the servers have seen since an instant.
+pub(super) struct Watch<'a> {
+    pub(super) prometheus: &'a Prometheus,
+    pub(super) receiver: &'a ReceiverClient,
+    pub(super) rule: &'a Rule,
+    pub(super) onset: Timestamp,
+    /// The last notification before the onset.
+    pub(super) sequence: u64,
+}
+
+impl Watch<'_> {
+    /// How often it is worth asking: twice an evaluation.
+    pub(super) fn pause(&self) -> Duration {
+        Duration::from_secs_f64((self.rule.timing.evaluation_s / 2.0).clamp(0.05, 1.0))
+    }
+
+    /// Seconds from the onset to now.
+    pub(super) fn now_s(&self) -> f64 {
+        since(self.onset, Timestamp::now())
+    }
+
+    /// The first evaluation since the onset at which the alert was in `state`.
+    pub(super) async fn first_in(&self, state: &str) -> Result<Option<f64>, Error> {
+        Ok(self.evaluations(state).await?.first().copied())
+    }
+
+    /// When the condition ended: the evaluation after the last one at which the alert fired. Told
+    /// once two evaluations have passed without it, so that one that is late is not taken for the
+    /// end.
+    pub(super) async fn resolved(&self) -> Result<Option<f64>, Error> {
+        let now_s = self.now_s();
+        let evaluation_s = self.rule.timing.evaluation_s;
+        let last = self.evaluations("firing").await?.last().copied();
+        Ok(last
+            .filter(|last| now_s - last > 2.5 * evaluation_s)
+            .map(|last| last + evaluation_s))
+    }
+
+    /// The first scrape after `after_s` at which the queue was at most `level` long.
+    pub(super) async fn queue_at_most(
+        &self,
+        level: f64,
+        after_s: f64,
+    ) -> Result<Option<f64>, Error> {
+        let samples = self.samples(QUEUE).await?;
+        Ok(samples
+            .iter()
+            .find(|s| s.at_s > after_s && s.value <= level)
+            .map(|s| s.at_s))
+    }
+
+    /// When a notification of this alert with `status` arrived.
+    pub(super) async fn notified(&self, status: &str) -> Result<Option<f64>, Error> {
+        let arrived = self.receiver.after(self.sequence).await?;
+        let ours = arrived.into_iter().find(|received| {
+            received.notification.alerts.iter().any(|alert| {
+                alert.status == status && alert.labels.get("alertname") == Some(&self.rule.name)
+            })
+        });
+        Ok(ours.map(|received| since(self.onset, received.at)))
+    }
+
+    /// The evaluations since the onset at which the alert was in `state`, oldest first.
+    async fn evaluations(&self, state: &str) -> Result<Vec<f64>, Error> {
+        let name = self.rule.name.replace('\\', "\\\\").replace('"', "\\\"");
+        let selector = format!("ALERTS{{alertname=\"{name}\",alertstate=\"{state}\"}}");
+        Ok(self
+            .samples(&selector)
+            .await?
+            .into_iter()
+            .map(|sample| sample.at_s)
+            .collect())
+    }
+
+    /// Every raw sample since the onset, by the second from the onset.
+    async fn samples(&self, selector: &str) -> Result<Vec<Sample>, Error> {
+        let onset_s = seconds(self.onset);
+        let range_ms = ((self.now_s() + 1.0) * 1000.0).ceil();
+        let answer = self
+            .prometheus
+            .query(&format!("{selector}[{range_ms}ms]"), None)
+            .await?;
+        let all = answer.data.into_iter().flat_map(|series| series.samples);
+        let mut samples: Vec<_> = all
+            .map(|sample| Sample {
+                at_s: sample.at_s - onset_s,
+                ..sample
+            })
+            .filter(|sample| sample.at_s >= 0.0)
+            .collect();
+        samples.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
+        Ok(samples)
+    }
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    Duration::try_from(at.duration_since(Timestamp::UNIX_EPOCH)).map_or(0.0, |d| d.as_secs_f64())
+}
+
+/// Seconds from one instant to another.
+pub(super) fn since(from: Timestamp, to: Timestamp) -> f64 {
+    to.duration_since(from).as_secs_f64()
+}

@@ -1,0 +1,10 @@
+//! Faults on real processes, with runners and guardians that are killed in the middle of them.
+
+#[cfg(test)]
+mod guardian;
+#[cfg(test)]
+mod kill_campaign;
+#[cfg(test)]
+mod stall;
+#[cfg(test)]
+mod support;

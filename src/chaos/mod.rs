@@ -1,0 +1,171 @@
+//! `voteops chaos`.
+
+mod flood;
+mod stall;
+mod timeline;
+mod verify;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use voteops_chaos::process::Process;
+use voteops_chaos::record::Target;
+use voteops_chaos::recover::Action;
+use voteops_chaos::{guardian, load, recover};
+use voteops_local::StackFile;
+use voteops_local::component::Kind;
+
+use crate::Failure;
+use crate::args::{ChaosCommand, RecoverArgs, StackArgs};
+use crate::dispatch::runtime;
+use crate::failure::{CANNOT_ASK, NOT_UNDONE, USAGE};
+
+/// What the stack's ballot offers.
+const CHOICES: [&str; 2] = ["cats", "dogs"];
+/// Voters that come back and change their minds.
+const BACKGROUND_VOTERS: u64 = 5_000;
+
+pub(crate) fn run(command: ChaosCommand) -> Result<ExitCode, Failure> {
+    match command {
+        ChaosCommand::StallWorker(args) => stall::run(&args),
+        ChaosCommand::Flood(args) => flood::run(&args),
+        ChaosCommand::Verify(args) => verify::run(&args),
+        ChaosCommand::Recover(args) => run_recover(&args),
+        ChaosCommand::Guardian(args) => {
+            let record = [OsString::from("--record"), args.record.into_os_string()];
+            Ok(guardian::main(record))
+        }
+    }
+}
+
+/// Votes gently until it is told to stop.
+pub(crate) fn voters(votes_per_second: f64, urls: Vec<Url>) -> Result<(), Failure> {
+    runtime()?.block_on(async {
+        voteops_service::logs::init("info")?;
+        let plan = load::voters::Plan {
+            urls,
+            votes_per_second,
+            voters: BACKGROUND_VOTERS,
+            name: "background".into(),
+            choices: CHOICES.map(str::to_owned).into(),
+            seed: 0,
+        };
+        let stop = stop_on_signals()?;
+        load::voters::run(&plan, &stop)
+            .await
+            .map_err(|error| Failure::from(error).with_code(USAGE))
+    })
+}
+
+fn run_recover(args: &RecoverArgs) -> Result<ExitCode, Failure> {
+    let dir = match &args.stack.data_dir {
+        Some(dir) => dir.clone(),
+        None => match StackFile::find(None) {
+            Ok(stack) => stack.data_dir,
+            Err(voteops_local::Error::NoStack) => voteops_local::data_dir::default_dir()?,
+            Err(error) => return Err(Failure::from(error).with_code(USAGE)),
+        },
+    };
+    let outcomes = recover::recover(&state_dir(&dir), Timestamp::now(), args.force)?;
+    if outcomes.is_empty() {
+        println!("voteops: no fault is on record in {}", dir.display());
+    }
+    let mut failed = false;
+    for outcome in &outcomes {
+        match (outcome.failure(), &outcome.action) {
+            (Some(reason), _) => {
+                eprintln!("voteops: {reason}");
+                failed = true;
+            }
+            (None, Action::InUse { runner_pid }) => println!(
+                "voteops: a fault is in force on behalf of process {runner_pid}, which still runs; \
+                 --force undoes it all the same"
+            ),
+            (None, _) => {
+                println!(
+                    "voteops: fault {} is undone",
+                    outcome.id.unwrap_or_default()
+                );
+            }
+        }
+    }
+    Ok(ExitCode::from(if failed { NOT_UNDONE } else { 0 }))
+}
+
+/// The stack that the arguments mean.
+fn stack(args: &StackArgs) -> Result<StackFile, Failure> {
+    StackFile::find(args.data_dir.as_deref())
+        .map_err(|error| Failure::from(error).with_code(CANNOT_ASK))
+}
+
+/// Where the faults of a stack are put on record.
+fn state_dir(data_dir: &std::path::Path) -> std::path::PathBuf {
+    data_dir.join("chaos")
+}
+
+/// The stack's workers that run.
+fn workers(stack: &StackFile) -> Result<Vec<Target>, Failure> {
+    stack
+        .of_kind(Kind::Worker)
+        .filter_map(|worker| Some((worker, worker.pid?, worker.start_ticks?)))
+        .map(|(worker, pid, start_ticks)| {
+            let pid = i32::try_from(pid)?;
+            Ok(Target {
+                name: worker.name.clone(),
+                process: Process { pid, start_ticks },
+            })
+        })
+        .collect()
+}
+
+/// The addresses of the stack's vote apps.
+fn vote_apps(stack: &StackFile) -> Vec<Url> {
+    stack
+        .of_kind(Kind::VoteApp)
+        .filter_map(|app| app.url.as_deref()?.parse().ok())
+        .collect()
+}
+
+/// An error of the chaos library with its exit code: a fault that stays behind is the worst.
+fn fault_failure(error: voteops_chaos::Error) -> Failure {
+    let code = match error {
+        voteops_chaos::Error::NotUndone { .. } => NOT_UNDONE,
+        voteops_chaos::Error::NoTarget => USAGE,
+        _ => CANNOT_ASK,
+    };
+    Failure::from(error).with_code(code)
+}
+
+/// A token that Ctrl-C, SIGTERM and SIGHUP cancel. None of them ends the process from then on:
+/// what is injected is undone first.
+fn stop_on_signals() -> Result<CancellationToken, Failure> {
+    let stop = CancellationToken::new();
+    for kind in [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ] {
+        let mut stream = signal(kind)?;
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            while stream.recv().await.is_some() {
+                stop.cancel();
+            }
+        });
+    }
+    Ok(stop)
+}
+
+/// A length of time as a person reads it, to the tenth of a second below a minute.
+fn told_length(length: Duration) -> String {
+    if length < Duration::from_mins(1) {
+        format!("{:.1}s", length.as_secs_f64())
+    } else {
+        voteops_observability::units::age(length.as_secs_f64())
+    }
+}

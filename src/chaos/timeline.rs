@@ -1,0 +1,152 @@
+//! What a verification looks like while it runs, and its table at the end.
+
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use voteops_chaos::verify::{Phase, Progress, Report, Verdict};
+use voteops_observability::prediction::Window;
+
+/// The live timeline, on standard error: standard output is for the result.
+pub(super) struct Timeline {
+    /// A line that is redrawn; `None` when nobody watches.
+    live: Option<ProgressBar>,
+}
+
+impl Timeline {
+    pub(super) fn new(alert: &str, time_scale: f64) -> Self {
+        let timeline = Self {
+            live: std::io::stderr().is_terminal().then(spinner),
+        };
+        let scale = if time_scale > 1.0 {
+            format!(" (time ÷{time_scale})")
+        } else {
+            String::new()
+        };
+        timeline.say(&format!("proving {alert}{scale}"));
+        timeline
+    }
+
+    pub(super) fn show(&mut self, progress: Progress) {
+        match progress {
+            Progress::Settling(lacking) => self.now(format!("waiting: {lacking}")),
+            Progress::Injected {
+                workers,
+                rate_per_s,
+                length_s,
+            } => self.say(&format!(
+                "     0.0 s  fault: {} stalled, {rate_per_s:.0} votes/s for {length_s:.0} s",
+                workers.join(", ")
+            )),
+            Progress::Awaiting {
+                step,
+                predicted,
+                now_s,
+            } => self.now(format!(
+                "{now_s:>6.1} s  waiting for {}, predicted {}",
+                step.name(),
+                told(predicted)
+            )),
+            Progress::Phase(phase) => self.say(&phase_line(&phase)),
+            Progress::Counting => self.now("counting the votes".into()),
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        if let Some(live) = &self.live {
+            live.finish_and_clear();
+        }
+    }
+
+    /// A line that stays.
+    fn say(&self, line: &str) {
+        match &self.live {
+            Some(live) => live.println(format!("  {line}")),
+            None => eprintln!("  {line}"),
+        }
+    }
+
+    /// The line that says what is going on.
+    fn now(&self, message: String) {
+        if let Some(live) = &self.live {
+            live.set_message(message);
+        }
+    }
+}
+
+fn spinner() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+fn phase_line(phase: &Phase) -> String {
+    let glyph = if phase.ok { "✔" } else { "✖" };
+    let seen = phase
+        .observed_s
+        .map_or("    not seen".into(), |at_s| format!("{at_s:>6.1} s"));
+    let predicted = phase.predicted_s.map(told).unwrap_or_default();
+    format!(
+        "{seen:>10}  {glyph} {:<17} predicted {predicted}",
+        phase.name.name()
+    )
+}
+
+fn told(window: Window) -> String {
+    format!("{:.1}–{:.1} s", window.lo_s, window.hi_s)
+}
+
+/// The result as a table.
+pub(super) fn table(report: &Report) -> String {
+    let mut out = String::new();
+    let mut line = |text: std::fmt::Arguments<'_>| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{text}");
+    };
+    line(format_args!(
+        "{:<18} {:>17} {:>10}",
+        "phase", "predicted", "observed"
+    ));
+    for phase in &report.phases {
+        line(format_args!(
+            "{:<18} {:>17} {:>10}  {}",
+            phase.name.name(),
+            phase.predicted_s.map_or("–".into(), told),
+            phase
+                .observed_s
+                .map_or("–".into(), |at_s| format!("{at_s:.1} s")),
+            if phase.ok {
+                "✔ ok"
+            } else {
+                "✖ not as predicted"
+            }
+        ));
+    }
+    let votes = &report.votes;
+    line(format_args!(
+        "votes: {} accepted, {} recorded, {} lost, {} duplicated",
+        votes.accepted, votes.recorded, votes.lost, votes.duplicated
+    ));
+    for id in &votes.lost_ids {
+        line(format_args!("  lost: {id}"));
+    }
+    if !report.undone {
+        line(format_args!(
+            "✖ the fault is NOT undone; run `voteops chaos recover`"
+        ));
+    }
+    let verdict = match report.verdict {
+        Verdict::Proven => "✔ PROVEN",
+        Verdict::Refuted => "✖ REFUTED",
+        Verdict::Aborted => "▲ ABORTED",
+    };
+    line(format_args!(
+        "{verdict}: {} by {}: {}",
+        report.alert, report.fault, report.reason
+    ));
+    out
+}

@@ -1,0 +1,54 @@
+//! `voteops-tui` and `voteops tui`.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use voteops_console::Outcome;
+
+use crate::args::TuiArgs;
+use crate::dispatch::single_thread_runtime;
+use crate::{Failure, sources};
+
+/// The frame that is printed when the output's size cannot be asked for.
+const FALLBACK_SIZE: (u16, u16) = (120, 36);
+
+/// Opens the console, or prints one frame.
+///
+/// # Errors
+/// [`Failure`] with the exit code.
+pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
+    let found = sources::find(&args.sources)?;
+    let mut settings = found.settings(args.refresh);
+    settings.panic_after = args.panic_after;
+    let runtime = single_thread_runtime()?;
+    if args.once || !std::io::stdout().is_terminal() {
+        let (width, height) = size();
+        print!(
+            "{}",
+            runtime.block_on(voteops_console::once(settings, width, height))
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let outcome = runtime.block_on(voteops_console::run(settings))?;
+    Ok(exit_code(outcome))
+}
+
+/// The size of the terminal, or COLUMNS and LINES, or a usual one.
+fn size() -> (u16, u16) {
+    let from_env = |name: &str| std::env::var(name).ok()?.parse::<u16>().ok();
+    if let (Some(width), Some(height)) = (from_env("COLUMNS"), from_env("LINES")) {
+        return (width, height);
+    }
+    match rustix::termios::tcgetwinsize(std::io::stdout()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
+        _ => FALLBACK_SIZE,
+    }
+}
+
+/// A program that a signal ended says so as shells do: 128 + the signal's number.
+pub(crate) fn exit_code(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Outcome::Quit => ExitCode::SUCCESS,
+        Outcome::Signal(number) => ExitCode::from(u8::try_from(128 + number).unwrap_or(1)),
+    }
+}

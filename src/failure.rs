@@ -1,0 +1,52 @@
+//! How a program that cannot go on says so.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use color_eyre::eyre::{Report, eyre};
+
+/// The call itself is wrong.
+pub(crate) const USAGE: u8 = 2;
+/// A backend could not be asked, or an experiment could not be run.
+pub(crate) const CANNOT_ASK: u8 = 3;
+/// A fault could not be undone.
+pub(crate) const NOT_UNDONE: u8 = 4;
+
+/// An exit code with the one line that explains it.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    report: Report,
+}
+
+impl Failure {
+    /// The failure with another exit code.
+    pub(crate) fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
+    pub(crate) fn new(code: u8, message: impl Display) -> Self {
+        Self {
+            code,
+            report: eyre!("{message}"),
+        }
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self {
+            code: 1,
+            report: Report::new(error),
+        }
+    }
+}
+
+/// Says why on standard error, in one line, and gives the exit code.
+#[must_use]
+pub fn report(program: &str, outcome: Result<ExitCode, Failure>) -> ExitCode {
+    outcome.unwrap_or_else(|failure| {
+        eprintln!("{program}: {}", failure.report);
+        ExitCode::from(failure.code)
+    })
+}

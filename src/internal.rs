@@ -1,0 +1,47 @@
+//! The processes behind `voteops up`.
+
+use std::process::ExitCode;
+
+use voteops_local::{launch, supervisor};
+
+use crate::Failure;
+use crate::args::InternalCommand;
+use crate::dispatch::{runtime, single_thread_runtime};
+use crate::failure::USAGE;
+
+pub(crate) fn run(command: InternalCommand) -> Result<ExitCode, Failure> {
+    match command {
+        InternalCommand::Supervise { options } => {
+            let options = serde_json::from_str(&options)
+                .map_err(|error| Failure::from(error).with_code(USAGE))?;
+            let launcher = supervisor::own_launcher(&["internal", "launch"])?;
+            // On the main thread: a component dies with the thread that started it.
+            single_thread_runtime()?.block_on(supervisor::run(options, launcher))?;
+        }
+        InternalCommand::Launch { parent, program } => {
+            let Some((program, args)) = program.split_first() else {
+                return Err(Failure::new(USAGE, "no program to launch"));
+            };
+            let reason = launch::become_program(parent, program, args);
+            return Err(Failure::new(127, reason));
+        }
+        InternalCommand::VoteApp(cli) => {
+            runtime()?
+                .block_on(voteops_vote_app::run_cli(cli))
+                .map_err(|error| {
+                    let code = error.exit_code();
+                    Failure::from(error).with_code(code)
+                })?;
+        }
+        InternalCommand::Worker(cli) => {
+            runtime()?
+                .block_on(voteops_worker::run_cli(cli))
+                .map_err(|error| {
+                    let code = error.exit_code();
+                    Failure::from(error).with_code(code)
+                })?;
+        }
+        InternalCommand::Voters { rate, url } => crate::chaos::voters(rate, url)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

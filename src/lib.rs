@@ -1,0 +1,15 @@
+//! What the two programs `voteops` and `voteops-tui` share: arguments, finding the stack, and
+//! the dispatch to the libraries that do the work.
+
+pub mod args;
+mod chaos;
+pub mod console;
+mod dispatch;
+mod failure;
+mod internal;
+mod sources;
+mod status;
+mod up;
+
+pub use dispatch::dispatch;
+pub use failure::{Failure, report};

@@ -1,0 +1,126 @@
+//! `voteops status`: the one model, once, as text or JSON.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use voteops_observability::prometheus::AlertState;
+use voteops_observability::signals::{Component, SignalState};
+use voteops_observability::snapshot::{AlertStatus, Reading, Snapshot};
+use voteops_observability::text::clean_line;
+use voteops_observability::units::age;
+
+use crate::args::StatusArgs;
+use crate::dispatch::single_thread_runtime;
+use crate::failure::CANNOT_ASK;
+use crate::{Failure, sources};
+
+/// Something fires.
+const FIRING: u8 = 1;
+
+pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode, Failure> {
+    let found = sources::find(&args.sources)?;
+    let snapshot = single_thread_runtime()?.block_on(Snapshot::take(&found.sources));
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&snapshot)?);
+    } else {
+        print!("{}", text(&snapshot));
+    }
+    for backend in snapshot.backends.iter().filter(|backend| !backend.ok) {
+        let reason = backend.error.as_deref().unwrap_or("no reason given");
+        eprintln!("voteops: {} could not be asked: {reason}", backend.name);
+    }
+    Ok(ExitCode::from(if !snapshot.complete() {
+        CANNOT_ASK
+    } else if snapshot.firing().next().is_some() {
+        FIRING
+    } else {
+        0
+    }))
+}
+
+fn text(snapshot: &Snapshot) -> String {
+    let mut out = String::new();
+    for component in Component::ALL {
+        line(&mut out, component.title());
+        for reading in snapshot.signals.iter().filter(|r| r.component == component) {
+            line(&mut out, &reading_line(reading));
+        }
+    }
+    line(&mut out, "Alerts");
+    match &snapshot.alerts {
+        None => line(&mut out, "  could not be asked for"),
+        Some(alerts) => {
+            let quiet = alerts
+                .iter()
+                .filter(|a| a.state >= AlertState::Inactive)
+                .count();
+            for alert in alerts.iter().filter(|a| a.state < AlertState::Inactive) {
+                line(&mut out, &alert_line(alert, snapshot));
+            }
+            line(
+                &mut out,
+                &format!("  ● {quiet} of {} rules inactive", alerts.len()),
+            );
+        }
+    }
+    line(&mut out, "Backends");
+    for backend in &snapshot.backends {
+        let (glyph, word) = if backend.ok {
+            ("●", "ok")
+        } else {
+            ("✖", "away")
+        };
+        let told = format!(
+            "  {glyph} {:<14} {word:<5} {:>5.0} ms  {}",
+            backend.name, backend.latency_ms, backend.url
+        );
+        line(&mut out, &told);
+        for warning in &backend.warnings {
+            line(&mut out, &format!("    ▲ {}", clean_line(warning)));
+        }
+    }
+    out
+}
+
+fn reading_line(reading: &Reading) -> String {
+    let (glyph, word) = match reading.state {
+        SignalState::Ok => ("●", "ok"),
+        SignalState::Breached => ("▲", "over target"),
+        SignalState::Missing => ("◌", "no data"),
+    };
+    let value = reading.unit.format(reading.value.unwrap_or(f64::NAN));
+    let target = reading.threshold.map_or_else(String::new, |threshold| {
+        let limit = reading.unit.format(threshold.value);
+        format!("alerts at {} {limit}", threshold.comparison.symbol())
+    });
+    format!(
+        "  {glyph} {:<14} {value:>9}  {word:<11}  {target}",
+        reading.title
+    )
+    .trim_end()
+    .into()
+}
+
+fn alert_line(alert: &AlertStatus, snapshot: &Snapshot) -> String {
+    let seconds = |from, to: jiff::Timestamp| to.duration_since(from).as_secs_f64();
+    let mut told = match alert.state {
+        AlertState::Firing => format!("  ✖ {} FIRING", clean_line(&alert.name)),
+        _ => format!("  ▲ {} pending", clean_line(&alert.name)),
+    };
+    if let Some(since) = alert.since {
+        // Writing to a string cannot fail.
+        let _ = write!(told, " for {}", age(seconds(since, snapshot.taken_at)));
+    }
+    if let Some(at) = alert.fires_at {
+        let _ = write!(told, ", fires in {}", age(seconds(snapshot.taken_at, at)));
+    }
+    if let Some(summary) = alert.annotations.get("summary") {
+        let _ = write!(told, ": {}", clean_line(summary));
+    }
+    told
+}
+
+fn line(out: &mut String, text: &str) {
+    out.push_str(text);
+    out.push('\n');
+}

@@ -1,0 +1,302 @@
+//! `voteops up` and `voteops down`.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use voteops_console::{Event as ConsoleEvent, Severity};
+use voteops_local::component::State;
+use voteops_local::event::What;
+use voteops_local::front::{self, Front};
+use voteops_local::{Event, Options, StackFile, data_dir, packages, supervisor};
+use voteops_observability::text::clean_line;
+
+use crate::args::{StackArgs, UpArgs};
+use crate::dispatch::single_thread_runtime;
+use crate::failure::USAGE;
+use crate::{Failure, sources};
+
+/// Prints a line; a terminal that is gone must not keep the stack from being stopped.
+macro_rules! say {
+    ($($arg:tt)*) => {{
+        let _ = writeln!(std::io::stdout(), $($arg)*);
+    }};
+}
+
+pub(crate) fn up(args: &UpArgs) -> Result<ExitCode, Failure> {
+    if let Some(missing) = packages::missing() {
+        if !args.install {
+            return Err(voteops_local::Error::Missing(missing).into());
+        }
+        eprintln!("{missing}");
+        missing.install()?;
+    }
+    let options = options(args)?;
+    let launcher = supervisor::own_launcher(&["internal", "supervise"])?;
+    single_thread_runtime()?.block_on(async {
+        // Before the supervisor is there, so that no request to stop is missed.
+        let mut stop = StopRequests::new()?;
+        let mut front = Front::start(&options, &launcher)?;
+        say!("voteops: starting the stack in {}", options.data_dir.display());
+        let console = !args.no_tui && !args.detach && std::io::stdout().is_terminal();
+        let until = if console { What::Serving } else { What::Healthy };
+        match come_up(&mut front, &mut stop, &until).await {
+            Up::Yes => {}
+            Up::Stopped => return stop_all(front).await,
+            Up::No => {
+                front.ended().await?;
+                return Err(Failure::new(1, "the stack did not come up"));
+            }
+        }
+        if args.detach {
+            say!("voteops: all healthy; `voteops status` and `voteops-tui` find it, `voteops down` stops it");
+            return Ok(ExitCode::SUCCESS);
+        }
+        if console {
+            with_console(front, &options).await
+        } else {
+            say!("voteops: all healthy; Ctrl-C stops the stack");
+            in_foreground(front, stop).await
+        }
+    })
+}
+
+pub(crate) fn down(args: &StackArgs) -> Result<ExitCode, Failure> {
+    let stack = front::down(args.data_dir.as_deref())?;
+    say!(
+        "voteops: the stack in {} is stopped",
+        stack.data_dir.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn options(args: &UpArgs) -> Result<Options, Failure> {
+    let data_dir = match &args.data_dir {
+        Some(dir) => std::path::absolute(dir)?,
+        None => data_dir::default_dir()?,
+    };
+    if let Some(url) = &args.database_url {
+        let known = ["sqlite:", "postgres://", "postgresql://"];
+        if !known.iter().any(|scheme| url.starts_with(scheme)) {
+            return Err(Failure::new(
+                USAGE,
+                "--database-url: it must begin with sqlite:// or postgres://",
+            ));
+        }
+    }
+    Ok(Options {
+        data_dir,
+        port_base: args.port_base,
+        workers: args.workers,
+        vote_apps: args.vote_apps,
+        database_url: args.database_url.clone(),
+        votes_per_second: args.votes_per_second,
+        time_scale: args.time_scale,
+        attached: !args.detach,
+    })
+}
+
+/// How the start went.
+enum Up {
+    Yes,
+    /// It failed; the supervisor is stopping what it started.
+    No,
+    /// The user does not want to wait any longer.
+    Stopped,
+}
+
+/// Shows what comes up until `until` is told.
+async fn come_up(front: &mut Front, stop: &mut StopRequests, until: &What) -> Up {
+    let started = Instant::now();
+    loop {
+        tokio::select! {
+            event = front.event() => match event {
+                Some(event) => {
+                    show(&event, started);
+                    if event.what == *until {
+                        return Up::Yes;
+                    }
+                    if event.what == What::Serving {
+                        say!("  waiting until Prometheus has scraped every target twice");
+                    }
+                }
+                None => return Up::No,
+            },
+            () = stop.next() => return Up::Stopped,
+        }
+    }
+}
+
+async fn in_foreground(mut front: Front, mut stop: StopRequests) -> Result<ExitCode, Failure> {
+    let started = Instant::now();
+    loop {
+        tokio::select! {
+            event = front.event() => match event {
+                Some(event) => show(&event, started),
+                None => {
+                    front.ended().await?;
+                    return Err(Failure::new(1, "the stack's supervisor ended; everything is stopped"));
+                }
+            },
+            () = stop.next() => return stop_all(front).await,
+        }
+    }
+}
+
+async fn with_console(mut front: Front, options: &Options) -> Result<ExitCode, Failure> {
+    let stack = StackFile::find(Some(&options.data_dir))?;
+    let (sender, events) = mpsc::unbounded_channel();
+    let mut settings = sources::of_stack(&stack)?.settings(Duration::from_secs(1));
+    settings.events = Some(events);
+    settings.quit_prompt = Some("Stop the stack and quit?".into());
+    let relay = async {
+        while let Some(event) = front.event().await {
+            // A console that has ended needs no news.
+            let _ = sender.send(for_console(&event));
+        }
+        let text = "the stack's supervisor ended; everything is stopped".into();
+        let at = jiff::Timestamp::now();
+        let _ = sender.send(ConsoleEvent {
+            at,
+            text,
+            severity: Severity::Critical,
+        });
+        std::future::pending::<()>().await;
+    };
+    let outcome = tokio::select! {
+        outcome = voteops_console::run(settings) => outcome,
+        () = relay => return Err(Failure::new(1, "the stack's events ended")),
+    };
+    stop_all(front).await?;
+    Ok(crate::console::exit_code(outcome?))
+}
+
+/// Stops the stack, showing what stops.
+async fn stop_all(mut front: Front) -> Result<ExitCode, Failure> {
+    say!("voteops: stopping the stack");
+    let started = Instant::now();
+    front.stop();
+    while let Some(event) = front.event().await {
+        show(&event, started);
+    }
+    front.ended().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(event: &Event, started: Instant) {
+    let told = match &event.what {
+        What::Component {
+            name,
+            state,
+            url,
+            detail,
+            log_tail,
+        } => {
+            let url = url.as_deref().unwrap_or_default();
+            let mut told = format!(
+                "  {} {:<16} {:<10} {:<28} {:>5.1} s",
+                glyph(*state),
+                name,
+                word(*state),
+                url,
+                started.elapsed().as_secs_f64()
+            );
+            if let Some(detail) = detail {
+                told = format!("{told}  {}", clean_line(detail));
+            }
+            for line in log_tail {
+                told = format!("{told}\n      | {}", clean_line(line));
+            }
+            told
+        }
+        What::Note { text } => format!("  ▲ {}", clean_line(text)),
+        What::Failed { reason } => format!("  ✖ {}", clean_line(reason)),
+        What::Serving => "  ● every component serves".into(),
+        What::Healthy => "  ● Prometheus sees every target".into(),
+        What::Stopped => "  ○ everything is stopped".into(),
+    };
+    say!("{told}");
+}
+
+fn for_console(event: &Event) -> ConsoleEvent {
+    let (text, severity) = match &event.what {
+        What::Component {
+            name,
+            state,
+            detail,
+            ..
+        } => {
+            let detail = detail
+                .as_ref()
+                .map(|detail| format!(": {detail}"))
+                .unwrap_or_default();
+            let severity = match state {
+                State::Healthy => Severity::Good,
+                State::Starting | State::Stopped => Severity::Info,
+                State::Unhealthy => Severity::Warning,
+                State::Backoff => Severity::Critical,
+            };
+            (format!("{name} {}{detail}", word(*state)), severity)
+        }
+        What::Note { text } => (text.clone(), Severity::Info),
+        What::Failed { reason } => (reason.clone(), Severity::Critical),
+        What::Serving => ("every component serves".into(), Severity::Good),
+        What::Healthy => ("Prometheus sees every target".into(), Severity::Good),
+        What::Stopped => ("everything is stopped".into(), Severity::Info),
+    };
+    ConsoleEvent {
+        at: event.at,
+        text,
+        severity,
+    }
+}
+
+fn glyph(state: State) -> &'static str {
+    match state {
+        State::Starting => "◌",
+        State::Healthy => "●",
+        State::Unhealthy => "▲",
+        State::Backoff => "✖",
+        State::Stopped => "○",
+    }
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::Starting => "starting",
+        State::Healthy => "healthy",
+        State::Unhealthy => "unhealthy",
+        State::Backoff => "died",
+        State::Stopped => "stopped",
+    }
+}
+
+/// Ctrl-C, SIGTERM and SIGHUP.
+struct StopRequests {
+    signals: [tokio::signal::unix::Signal; 3],
+}
+
+impl StopRequests {
+    fn new() -> Result<Self, Failure> {
+        let [interrupt, terminate, hangup] = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ]
+        .map(signal);
+        Ok(Self {
+            signals: [interrupt?, terminate?, hangup?],
+        })
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.signals;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}

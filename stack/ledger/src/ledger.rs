@@ -1,0 +1,221 @@
+//! The ledger, whichever database holds it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+use voteops_queue::Vote;
+
+use crate::Error;
+use crate::postgres::Postgres;
+use crate::sqlite::Sqlite;
+
+/// How long any one call may take. A database that is stopped in its tracks answers never.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The ledger of votes. Cheap to clone; clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    backend: Backend,
+    prepared: Arc<OnceCell<()>>,
+}
+
+#[derive(Debug, Clone)]
+enum Backend {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+/// What became of the votes of one [`Ledger::record`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recorded {
+    /// Votes that now stand and did not before.
+    pub written: u64,
+    /// Votes that changed nothing: recorded before, or superseded by a later vote of the voter.
+    pub unchanged: u64,
+}
+
+/// One row to be: the fields of a vote as both databases take them.
+#[derive(Debug)]
+pub(crate) struct Row<'a> {
+    pub(crate) voter: &'a str,
+    pub(crate) vote_id: String,
+    pub(crate) choice: &'a str,
+    pub(crate) cast_at_ms: i64,
+}
+
+impl Ledger {
+    /// Names the database by URL: `sqlite:PATH` or `sqlite://PATH` (made when absent; three slashes
+    /// for an absolute path), or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Does not open it:
+    /// see [`prepare`](Self::prepare). Must be called inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// [`Error::Url`] when the URL names neither.
+    pub fn connect(url: &str) -> Result<Self, Error> {
+        let backend = match url.split_once(':') {
+            Some(("sqlite", path)) => {
+                Backend::Sqlite(Sqlite::new(path.strip_prefix("//").unwrap_or(path))?)
+            }
+            Some(("postgres" | "postgresql", _)) => Backend::Postgres(Postgres::new(url)?),
+            _ => {
+                return Err(Error::Url(
+                    "not the URL of a database that is known".to_owned(),
+                ));
+            }
+        };
+        Ok(Self {
+            backend,
+            prepared: Arc::default(),
+        })
+    }
+
+    /// Opens the database and brings its schema up to date. Every other call does this first when it
+    /// has not succeeded yet; calling it at start finds mistakes early. Any number of processes may
+    /// do so at once.
+    ///
+    /// # Errors
+    /// [`Error::Open`] when the database cannot be used, [`Error::Away`] when it cannot be reached.
+    pub async fn prepare(&self) -> Result<(), Error> {
+        let prepared = self.prepared.get_or_try_init(|| async {
+            match &self.backend {
+                Backend::Sqlite(sqlite) => sqlite.prepare().await,
+                Backend::Postgres(postgres) => postgres.prepare().await,
+            }
+        });
+        timely(async { prepared.await.copied() }).await
+    }
+
+    /// Records votes in one transaction: when this returns, they are on disk. Recording a vote again
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when some vote can never be recorded; then none of them was.
+    /// Anything else: try again later, the votes may or may not have been recorded.
+    pub async fn record(&self, votes: &[Vote]) -> Result<Recorded, Error> {
+        let rows = latest_per_voter(votes);
+        if rows.is_empty() {
+            return Ok(Recorded::default());
+        }
+        self.prepare().await?;
+        let now_ms = now_ms();
+        let written = timely(async {
+            match &self.backend {
+                Backend::Sqlite(sqlite) => sqlite.record(&rows, now_ms).await,
+                Backend::Postgres(postgres) => postgres.record(&rows, now_ms).await,
+            }
+        })
+        .await?;
+        Ok(Recorded {
+            written,
+            unchanged: (votes.len() as u64).saturating_sub(written),
+        })
+    }
+
+    /// How many voters stand behind each choice, choices in alphabetical order.
+    ///
+    /// # Errors
+    /// [`Error`] when the database does not say.
+    pub async fn tally(&self) -> Result<Vec<(String, u64)>, Error> {
+        self.prepare().await?;
+        let tally = timely(async {
+            match &self.backend {
+                Backend::Sqlite(sqlite) => sqlite.tally().await,
+                Backend::Postgres(postgres) => postgres.tally().await,
+            }
+        })
+        .await?;
+        Ok(tally
+            .into_iter()
+            .map(|(choice, votes)| (choice, votes.unsigned_abs()))
+            .collect())
+    }
+
+    /// Every voter whose name starts with `voter_prefix`, with the id of the vote that stands, in
+    /// the order of the voters' names: for an audit.
+    ///
+    /// # Errors
+    /// [`Error`] when the database does not say, or holds an id that is none.
+    pub async fn recorded(&self, voter_prefix: &str) -> Result<Vec<(String, Uuid)>, Error> {
+        self.prepare().await?;
+        let rows = timely(async {
+            match &self.backend {
+                Backend::Sqlite(sqlite) => sqlite.recorded(voter_prefix).await,
+                Backend::Postgres(postgres) => postgres.recorded(voter_prefix).await,
+            }
+        })
+        .await?;
+        rows.into_iter()
+            .map(|(voter, id)| match Uuid::try_parse(&id) {
+                Ok(id) => Ok((voter, id)),
+                Err(error) => Err(Error::Open(format!(
+                    "voter {voter:?} has vote id {id:?}: {error}"
+                ))),
+            })
+            .collect()
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// [`Error`] when there is none.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.prepare().await?;
+        timely(async {
+            match &self.backend {
+                Backend::Sqlite(sqlite) => sqlite.ping().await,
+                Backend::Postgres(postgres) => postgres.ping().await,
+            }
+        })
+        .await
+    }
+
+    /// Closes every connection. For SQLite this also folds the write-ahead log into the file.
+    pub async fn close(&self) {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.close().await,
+            Backend::Postgres(postgres) => postgres.close().await,
+        }
+    }
+}
+
+async fn timely<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::time::timeout(CALL_TIMEOUT, call)
+        .await
+        .unwrap_or_else(|_| {
+            Err(Error::Away(format!(
+                "no answer within {} s",
+                CALL_TIMEOUT.as_secs()
+            )))
+        })
+}
+
+/// A statement may touch each row only once. In the voters' order, so that two transactions that
+/// touch the same rows wait for each other instead of deadlocking.
+fn latest_per_voter(votes: &[Vote]) -> Vec<Row<'_>> {
+    let mut latest: BTreeMap<&str, &Vote> = BTreeMap::new();
+    for vote in votes {
+        let standing = latest.entry(&vote.voter).or_insert(vote);
+        if vote.id > standing.id {
+            *standing = vote;
+        }
+    }
+    latest.into_values().map(row_of).collect()
+}
+
+fn row_of(vote: &Vote) -> Row<'_> {
+    Row {
+        voter: &vote.voter,
+        vote_id: vote.id.hyphenated().to_string(),
+        choice: &vote.choice,
+        cast_at_ms: vote.cast_at_ms(),
+    }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,158 @@
+//! The ledger in an SQLite file.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::SqlSafeStr;
+use sqlx::SqlitePool;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::Error;
+use crate::ledger::Row;
+
+/// How long a statement waits for another process's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections per process. SQLite writes one at a time; the others read beside it.
+const MAX_CONNECTIONS: u32 = 4;
+
+/// A vote stands unless the voter has cast a later one.
+const UPSERT: &str = "
+    INSERT INTO votes (voter, vote_id, choice, cast_at_ms, recorded_at_ms)
+    VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (voter) DO UPDATE SET
+        vote_id = excluded.vote_id,
+        choice = excluded.choice,
+        cast_at_ms = excluded.cast_at_ms,
+        recorded_at_ms = excluded.recorded_at_ms
+    WHERE excluded.vote_id > votes.vote_id";
+
+#[derive(Debug, Clone)]
+pub(crate) struct Sqlite {
+    path: PathBuf,
+    pool: SqlitePool,
+}
+
+impl Sqlite {
+    pub(crate) fn new(path: &str) -> Result<Self, Error> {
+        if path.is_empty() {
+            return Err(Error::Url(
+                "the path of the SQLite file is missing".to_owned(),
+            ));
+        }
+        if path.starts_with(":memory:") || path.contains('?') {
+            return Err(Error::Url(format!(
+                "{path:?} is not a plain path; the ledger is a file, for several processes share it"
+            )));
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A vote is acknowledged once committed, so a commit must survive a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(MAX_CONNECTIONS)
+            .acquire_timeout(BUSY_TIMEOUT)
+            .connect_lazy_with(options);
+        Ok(Self {
+            path: PathBuf::from(path),
+            pool,
+        })
+    }
+
+    pub(crate) async fn prepare(&self) -> Result<(), Error> {
+        let lock = lock_beside(&self.path).await?;
+        let migrated = migrator().run(&self.pool).await;
+        drop(lock);
+        migrated.map_err(|error| match Error::from(error) {
+            Error::Open(reason) => self.cannot_open(&reason),
+            other => other,
+        })
+    }
+
+    pub(crate) async fn record(&self, rows: &[Row<'_>], now_ms: i64) -> Result<u64, Error> {
+        // Not a deferred transaction: one that reads first and is then overtaken by another writer
+        // fails at once, however long the busy timeout.
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut written = 0;
+        for row in rows {
+            let done = sqlx::query(UPSERT)
+                .bind(row.voter)
+                .bind(&row.vote_id)
+                .bind(row.choice)
+                .bind(row.cast_at_ms)
+                .bind(now_ms)
+                .execute(&mut *transaction)
+                .await?;
+            written += done.rows_affected();
+        }
+        transaction.commit().await?;
+        Ok(written)
+    }
+
+    pub(crate) async fn tally(&self) -> Result<Vec<(String, i64)>, Error> {
+        let tally = "SELECT choice, count(*) FROM votes GROUP BY choice ORDER BY choice";
+        Ok(sqlx::query_as(tally).fetch_all(&self.pool).await?)
+    }
+
+    pub(crate) async fn recorded(&self, prefix: &str) -> Result<Vec<(String, String)>, Error> {
+        // Not LIKE, which takes no account of case and gives a meaning to % and _.
+        let recorded = "SELECT voter, vote_id FROM votes
+            WHERE substr(voter, 1, length(?1)) = ?1 ORDER BY voter";
+        Ok(sqlx::query_as(recorded)
+            .bind(prefix)
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), Error> {
+        sqlx::query("SELECT 1 FROM votes LIMIT 1")
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    fn cannot_open(&self, reason: &str) -> Error {
+        Error::Open(format!("{}: {reason}", self.path.display()))
+    }
+}
+
+/// Takes the file `PATH.lock` for this process alone, until dropped. SQLite's own locks do not
+/// cover several processes that turn an empty file into a ledger at once.
+async fn lock_beside(path: &Path) -> Result<std::fs::File, Error> {
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let shown = path.display().to_string();
+    let locked = tokio::task::spawn_blocking(move || {
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(lock_path)?;
+        file.lock()?;
+        Ok::<_, std::io::Error>(file)
+    });
+    match locked.await {
+        Ok(Ok(file)) => Ok(file),
+        Ok(Err(error)) => Err(Error::Open(format!("{shown}: {error}"))),
+        Err(error) => Err(Error::Away(format!("{shown}: {error}"))),
+    }
+}
+
+fn migrator() -> Migrator {
+    let sql = include_str!("../migrations/sqlite/0001_votes.sql").into_sql_str();
+    Migrator::with_migrations(vec![Migration::new(
+        1,
+        "votes".into(),
+        MigrationType::Simple,
+        sql,
+        false,
+    )])
+}

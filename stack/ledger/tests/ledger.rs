@@ -1,0 +1,287 @@
+//! The ledger on SQLite and on a real PostgreSQL server: the same expectations of both.
+
+use std::collections::BTreeMap;
+use std::error::Error as StdError;
+
+use proptest::prelude::*;
+use proptest::test_runner::{TestCaseError, TestRunner};
+use uuid::Uuid;
+use voteops_ledger::test_support::PostgresServer;
+use voteops_ledger::{Error, Ledger, Recorded};
+use voteops_queue::Vote;
+
+type TestResult = Result<(), Box<dyn StdError>>;
+
+fn vote(voter: &str, choice: &str) -> Result<Vote, Box<dyn StdError>> {
+    Ok(Vote::cast(voter, choice)?)
+}
+
+/// An empty ledger in a file of its own.
+struct SqliteLedger {
+    ledger: Ledger,
+    dir: tempfile::TempDir,
+}
+
+impl SqliteLedger {
+    fn new() -> Result<Self, Box<dyn StdError>> {
+        let dir = tempfile::tempdir()?;
+        let ledger = Ledger::connect(&url_in(&dir))?;
+        Ok(Self { ledger, dir })
+    }
+}
+
+fn url_in(dir: &tempfile::TempDir) -> String {
+    format!("sqlite://{}", dir.path().join("votes.db").display())
+}
+
+async fn the_latest_vote_of_a_voter_stands(ledger: &Ledger) -> TestResult {
+    let (first, second) = (vote("ann", "cats")?, vote("ann", "dogs")?);
+    let other = vote("bob", "cats")?;
+
+    let recorded = ledger
+        .record(&[second.clone(), first.clone(), other.clone()])
+        .await?;
+    assert_eq!(
+        recorded,
+        Recorded {
+            written: 2,
+            unchanged: 1
+        }
+    );
+    let expected = [("cats".to_owned(), 1), ("dogs".to_owned(), 1)];
+    assert_eq!(ledger.tally().await?, expected);
+
+    let again = ledger
+        .record(&[first.clone(), second.clone(), other.clone()])
+        .await?;
+    assert_eq!(
+        again,
+        Recorded {
+            written: 0,
+            unchanged: 3
+        }
+    );
+    assert_eq!(ledger.tally().await?, expected);
+
+    let third = vote("ann", "cats")?;
+    let changed = ledger.record(std::slice::from_ref(&third)).await?;
+    assert_eq!(
+        changed,
+        Recorded {
+            written: 1,
+            unchanged: 0
+        }
+    );
+    let standing = [("ann".to_owned(), third.id), ("bob".to_owned(), other.id)];
+    assert_eq!(ledger.recorded("").await?, standing);
+    assert_eq!(ledger.record(&[]).await?, Recorded::default());
+    Ok(())
+}
+
+async fn a_prefix_is_taken_literally(ledger: &Ledger) -> TestResult {
+    for voter in ["p%_é-1", "p%_é-2", "P%_é-3", "pxxé-4", "q"] {
+        ledger.record(&[vote(voter, "cats")?]).await?;
+    }
+    let found = ledger.recorded("p%_é-").await?;
+    let voters: Vec<_> = found.iter().map(|(voter, _)| voter.as_str()).collect();
+    assert_eq!(voters, ["p%_é-1", "p%_é-2"]);
+    Ok(())
+}
+
+async fn one_impossible_vote_spoils_its_batch_and_nothing_else(ledger: &Ledger) -> TestResult {
+    let first = vote("spoil-1", "cats")?;
+    ledger.record(std::slice::from_ref(&first)).await?;
+    // The id of another voter's vote.
+    let impossible = Vote::new(first.id, "spoil-2", "cats")?;
+    let innocent = vote("spoil-3", "cats")?;
+
+    let error = ledger.record(&[innocent.clone(), impossible]).await;
+    assert!(error.as_ref().is_err_and(Error::is_permanent), "{error:?}");
+    assert_eq!(
+        ledger.recorded("spoil-").await?,
+        [("spoil-1".to_owned(), first.id)]
+    );
+    assert_eq!(ledger.record(&[innocent]).await?.written, 1);
+    Ok(())
+}
+
+async fn workers_at_once_agree(ledger: &Ledger) -> TestResult {
+    let votes: Vec<Vote> = (0..400)
+        .map(|n| vote(&format!("crowd-{}", n % 40), "cats"))
+        .collect::<Result<_, _>>()?;
+    let tasks: Vec<_> = (0..4)
+        .map(|task| {
+            let (ledger, mut votes) = (ledger.clone(), votes.clone());
+            votes.rotate_left(task * 97);
+            tokio::spawn(async move {
+                let mut written = 0;
+                for batch in votes.chunks(50) {
+                    written += ledger.record(batch).await?.written;
+                }
+                Ok::<_, Error>(written)
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await??;
+    }
+    let standing: BTreeMap<String, Uuid> = ledger.recorded("crowd-").await?.into_iter().collect();
+    let expected: BTreeMap<String, Uuid> = votes
+        .into_iter()
+        .map(|vote| (vote.voter, vote.id))
+        .collect();
+    assert_eq!(standing, expected);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_keeps_the_ledger() -> TestResult {
+    let sqlite = SqliteLedger::new()?;
+    the_latest_vote_of_a_voter_stands(&sqlite.ledger).await?;
+    a_prefix_is_taken_literally(&sqlite.ledger).await?;
+    one_impossible_vote_spoils_its_batch_and_nothing_else(&sqlite.ledger).await?;
+    workers_at_once_agree(&sqlite.ledger).await?;
+    sqlite.ledger.ping().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_keeps_the_ledger() -> TestResult {
+    let server = PostgresServer::start()?;
+    let ledger = Ledger::connect(&server.url())?;
+    the_latest_vote_of_a_voter_stands(&ledger).await?;
+    a_prefix_is_taken_literally(&ledger).await?;
+    one_impossible_vote_spoils_its_batch_and_nothing_else(&ledger).await?;
+    workers_at_once_agree(&ledger).await?;
+    ledger.ping().await?;
+
+    let late = Ledger::connect(&server.url())?;
+    drop(server);
+    let error = ledger.record(&[vote("ann", "cats")?]).await;
+    assert!(matches!(error, Err(Error::Away(_))), "{error:?}");
+    assert!(matches!(late.prepare().await, Err(Error::Away(_))));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_services_may_start_at_once_on_nothing() -> TestResult {
+    for _ in 0..10 {
+        let dir = tempfile::tempdir()?;
+        let starts: Vec<_> = (0..8)
+            .map(|n| {
+                let url = url_in(&dir);
+                tokio::spawn(async move {
+                    let ledger = Ledger::connect(&url)?;
+                    let vote = Vote::cast(&format!("v{n}"), "cats")
+                        .map_err(|error| Error::Data(error.to_string()))?;
+                    ledger.record(&[vote]).await
+                })
+            })
+            .collect();
+        for start in starts {
+            assert_eq!(start.await??.written, 1);
+        }
+        assert_eq!(
+            Ledger::connect(&url_in(&dir))?.recorded("v").await?.len(),
+            8
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_closed_ledger_has_everything_in_its_file() -> TestResult {
+    let SqliteLedger { ledger, dir } = SqliteLedger::new()?;
+    ledger.record(&[vote("ann", "cats")?]).await?;
+    ledger.close().await;
+    let reopened = Ledger::connect(&url_in(&dir))?;
+    assert_eq!(reopened.tally().await?, [("cats".to_owned(), 1)]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn unusable_places_are_named() -> TestResult {
+    for url in [
+        "sqlite:",
+        "sqlite::memory:",
+        "sqlite://a?mode=ro",
+        "mysql://a/b",
+        "votes.db",
+    ] {
+        assert!(matches!(Ledger::connect(url), Err(Error::Url(_))), "{url}");
+    }
+    let missing = Ledger::connect("sqlite:///nowhere/votes.db")?
+        .prepare()
+        .await;
+    let message = missing.err().ok_or("prepared")?.to_string();
+    assert!(
+        message.contains("/nowhere/votes.db: No such file"),
+        "{message}"
+    );
+
+    let dir = tempfile::tempdir()?;
+    std::fs::write(
+        dir.path().join("votes.db"),
+        "This is a diary, not a database.".repeat(99),
+    )?;
+    let error = Ledger::connect(&url_in(&dir))?.prepare().await;
+    assert!(matches!(error, Err(Error::Open(_))), "{error:?}");
+    Ok(())
+}
+
+/// Votes of a few voters, and an order in which to record them in which each comes at least once.
+fn shuffled() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
+    prop::collection::vec(0..5_usize, 1..20).prop_flat_map(|voters| {
+        let indices: Vec<usize> = (0..voters.len()).collect();
+        let extra = prop::collection::vec(0..voters.len(), 0..20);
+        let order = extra
+            .prop_flat_map(move |extra| Just([indices.clone(), extra].concat()).prop_shuffle());
+        (Just(voters), order)
+    })
+}
+
+fn any_order_comes_to_the_same(url: &str, cases: u32) -> TestResult {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let _inside = runtime.enter();
+    let ledger = Ledger::connect(url)?;
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(cases));
+    runner.run(
+        &(shuffled(), 1..8_usize),
+        |((voters, order), batch_size)| {
+            let fail = |error: &dyn StdError| TestCaseError::fail(error.to_string());
+            let run = Uuid::new_v4();
+            let votes: Vec<Vote> = voters
+                .iter()
+                .map(|voter| Vote::cast(&format!("{run}-{voter}"), "cats"))
+                .collect::<Result<_, _>>()
+                .map_err(|error| fail(&error))?;
+            let expected: BTreeMap<String, Uuid> = votes
+                .iter()
+                .map(|vote| (vote.voter.clone(), vote.id))
+                .collect();
+            let arrivals: Vec<Vote> = order.iter().map(|index| votes[*index].clone()).collect();
+            let standing = runtime.block_on(async {
+                for batch in arrivals.chunks(batch_size) {
+                    ledger.record(batch).await?;
+                }
+                ledger.recorded(&format!("{run}-")).await
+            });
+            let standing = standing.map_err(|error| fail(&error))?;
+            prop_assert_eq!(standing.into_iter().collect::<BTreeMap<_, _>>(), expected);
+            Ok(())
+        },
+    )?;
+    Ok(())
+}
+
+#[test]
+fn in_any_order_and_number_the_latest_votes_stand_in_sqlite() -> TestResult {
+    let dir = tempfile::tempdir()?;
+    any_order_comes_to_the_same(&url_in(&dir), 128)
+}
+
+#[test]
+fn in_any_order_and_number_the_latest_votes_stand_in_postgres() -> TestResult {
+    let server = PostgresServer::start()?;
+    any_order_comes_to_the_same(&server.url(), 128)
+}

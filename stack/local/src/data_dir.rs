@@ -1,0 +1,157 @@
+//! The directory that a stack writes to, and its lock.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use etcetera::{BaseStrategy, choose_base_strategy};
+
+use crate::{Doing, Error, StackFile};
+
+/// The directory that is used when none is named: `voteops` in the user's data directory.
+///
+/// # Errors
+/// [`Error::DataDir`] when there is no home directory.
+pub fn default_dir() -> Result<PathBuf, Error> {
+    Ok(base()?.data_dir().join("voteops"))
+}
+
+/// Where running stacks are registered, so that the other commands find them.
+pub(crate) fn registry_dir() -> Result<PathBuf, Error> {
+    let base = base()?;
+    let state = base.state_dir().unwrap_or_else(|| base.data_dir());
+    Ok(state.join("voteops").join("stacks"))
+}
+
+fn base() -> Result<impl BaseStrategy, Error> {
+    choose_base_strategy().map_err(|error| Error::DataDir {
+        dir: "(default)".into(),
+        reason: error.to_string(),
+    })
+}
+
+/// A data directory that is being used; dropping it gives up the lock.
+#[derive(Debug)]
+pub struct DataDir {
+    root: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the directory and what belongs in it, and locks it.
+    ///
+    /// # Errors
+    /// [`Error::DataDir`] when it cannot be written to, [`Error::AlreadyRunning`] when a stack
+    /// holds the lock.
+    pub fn open(root: &Path) -> Result<Self, Error> {
+        let refused = |error: &std::io::Error| Error::DataDir {
+            dir: root.display().to_string(),
+            reason: error.to_string(),
+        };
+        std::fs::create_dir_all(root).map_err(|error| refused(&error))?;
+        let root = root.canonicalize().map_err(|error| refused(&error))?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(root.join("lock"))
+            .map_err(|error| refused(&error))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let pid = StackFile::read(&root).map_or(0, |stack| stack.supervisor.pid);
+                return Err(Error::AlreadyRunning {
+                    dir: root.display().to_string(),
+                    pid,
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(refused(&error)),
+        }
+        for sub in ["logs", "config/rules", "redis", "alertmanager"] {
+            std::fs::create_dir_all(root.join(sub)).map_err(|error| refused(&error))?;
+        }
+        Ok(Self { root, _lock: lock })
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The log file of a component.
+    pub(crate) fn log(&self, component: &str) -> PathBuf {
+        self.root.join("logs").join(format!("{component}.log"))
+    }
+
+    /// Writes a configuration file and gives its path.
+    pub(crate) fn write_config(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
+        let path = self.root.join("config").join(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).doing(|| format!("making {}", parent.display()))?;
+        }
+        std::fs::write(&path, text).doing(|| format!("writing {}", path.display()))?;
+        Ok(path)
+    }
+}
+
+/// The last `count` lines of a log file, as far as its last 16 KiB hold them.
+pub(crate) fn log_tail(path: &Path, count: usize) -> Vec<String> {
+    const READ_BYTES: u64 = 16 << 10;
+    let read = || -> std::io::Result<Vec<u8>> {
+        use std::io::{Read, Seek, SeekFrom};
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(READ_BYTES)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<_> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(count)..]
+        .iter()
+        .map(|line| (*line).to_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_used_by_one_stack_at_a_time() {
+        let temp = tempfile::tempdir().unwrap();
+        let first = DataDir::open(temp.path()).unwrap();
+        assert!(matches!(
+            DataDir::open(temp.path()),
+            Err(Error::AlreadyRunning { .. })
+        ));
+        drop(first);
+        DataDir::open(temp.path()).unwrap();
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_named() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = DataDir::open(&file.join("below")).unwrap_err().to_string();
+        assert!(
+            error.contains("file/below") && error.contains("--data-dir"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_tail_is_the_last_lines() {
+        let temp = tempfile::tempdir().unwrap();
+        let log = temp.path().join("x.log");
+        std::fs::write(&log, "a\nb\n\nc\n").unwrap();
+        assert_eq!(log_tail(&log, 2), ["b", "c"]);
+        assert!(log_tail(&temp.path().join("none"), 2).is_empty());
+    }
+}

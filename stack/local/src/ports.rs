@@ -1,0 +1,102 @@
+//! Ports: who holds one, and the next that is free.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, TcpListener};
+
+use procfs::net::TcpState;
+use procfs::process::{FDTarget, all_processes};
+
+use crate::Error;
+
+/// How many ports above the preferred one are tried.
+const TRIES: u16 = 200;
+
+/// Hands out ports on the loopback address, each once.
+#[derive(Debug, Default)]
+pub struct Ports {
+    taken: BTreeSet<u16>,
+    /// One sentence for each preferred port that somebody else holds.
+    pub notes: Vec<String>,
+}
+
+impl Ports {
+    /// The preferred port, or the next free one with a note of who holds the preferred one.
+    ///
+    /// # Errors
+    /// [`Error::NoPort`].
+    pub fn take(&mut self, component: &str, preferred: u16) -> Result<u16, Error> {
+        let last = preferred.saturating_add(TRIES);
+        let free = (preferred..=last).find(|port| !self.taken.contains(port) && is_free(*port));
+        let Some(port) = free else {
+            return Err(Error::NoPort {
+                component: component.into(),
+                from: preferred,
+            });
+        };
+        if port != preferred && !self.taken.contains(&preferred) {
+            let holder = holder(preferred).unwrap_or_else(|| "another process".into());
+            self.notes.push(format!(
+                "port {preferred} is held by {holder}; {component} listens on {port}"
+            ));
+        }
+        self.taken.insert(port);
+        Ok(port)
+    }
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// The process that listens on `port`, as `name (pid N)`. `None` when it cannot be told, for a
+/// process of another user for instance.
+fn holder(port: u16) -> Option<String> {
+    let entries = procfs::net::tcp()
+        .into_iter()
+        .chain(procfs::net::tcp6())
+        .flatten();
+    let inodes: BTreeSet<u64> = entries
+        .filter(|entry| entry.state == TcpState::Listen && entry.local_address.port() == port)
+        .map(|entry| entry.inode)
+        .collect();
+    all_processes().ok()?.flatten().find_map(|process| {
+        let holds = process
+            .fd()
+            .ok()?
+            .flatten()
+            .any(|fd| matches!(fd.target, FDTarget::Socket(inode) if inodes.contains(&inode)));
+        holds.then(|| {
+            let name = process
+                .stat()
+                .map_or_else(|_| "a process".into(), |stat| stat.comm);
+            format!("{name} (pid {})", process.pid)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_told_with_its_holder_and_stepped_over() {
+        let held = TcpListener::bind("127.0.0.1:0").unwrap();
+        let preferred = held.local_addr().unwrap().port();
+        let mut ports = Ports::default();
+        let port = ports.take("redis", preferred).unwrap();
+        assert!(port > preferred);
+        let told = format!("(pid {}); redis listens on {port}", std::process::id());
+        assert!(ports.notes[0].contains(&told), "{:?}", ports.notes);
+    }
+
+    #[test]
+    fn the_same_port_is_not_handed_out_twice() {
+        let probe = TcpListener::bind("127.0.0.1:0").unwrap();
+        let preferred = probe.local_addr().unwrap().port();
+        drop(probe);
+        let mut ports = Ports::default();
+        let first = ports.take("a", preferred).unwrap();
+        let second = ports.take("b", preferred).unwrap();
+        assert_ne!(first, second);
+    }
+}

@@ -1,0 +1,183 @@
+//! What is known of every component: kept in `stack.json` and told as events.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::component::State;
+use crate::data_dir::DataDir;
+use crate::event::{Event, What};
+use crate::stack_file::{NAME, ProcessId, Registered, StackFile};
+use crate::{Doing, Error};
+
+/// Deaths before it ever served, after which a component's start is given up.
+const HOPELESS_DEATHS: u32 = 4;
+
+/// The state of the stack, shared by the keepers of its components.
+#[derive(Debug)]
+pub(super) struct Board {
+    inner: Mutex<Inner>,
+    path: PathBuf,
+}
+
+#[derive(Debug)]
+struct Inner {
+    stack: StackFile,
+    log: File,
+    /// Why the start is given up.
+    hopeless: Option<String>,
+}
+
+impl Board {
+    pub(super) fn new(stack: StackFile, dir: &DataDir) -> Result<Arc<Self>, Error> {
+        let log_path = dir.root().join("events.jsonl");
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log_path)
+            .doing(|| format!("opening {}", log_path.display()))?;
+        stack.write()?;
+        let path = dir.root().join(NAME);
+        Ok(Arc::new(Self {
+            inner: Mutex::new(Inner {
+                stack,
+                log,
+                hopeless: None,
+            }),
+            path,
+        }))
+    }
+
+    pub(super) fn registered(&self) -> Result<Registered, Error> {
+        self.lock().stack.register()
+    }
+
+    /// Tells an event on standard output and in `events.jsonl`. A front that is gone or a full
+    /// disk must not bring the stack down, so failures are passed over.
+    pub(super) fn tell(&self, what: What) {
+        let mut inner = self.lock();
+        inner.tell(what);
+    }
+
+    /// Changes a component's state, writes `stack.json` and tells of it.
+    pub(super) fn set(&self, name: &str, change: Change) {
+        let mut inner = self.lock();
+        let Some(component) = inner
+            .stack
+            .components
+            .iter_mut()
+            .find(|component| component.name == name)
+        else {
+            return;
+        };
+        component.state = change.state;
+        match change.process {
+            Process::Same => {}
+            Process::Started(id) => {
+                component.pid = Some(id.pid);
+                component.start_ticks = Some(id.start_ticks);
+            }
+            Process::Gone => (component.pid, component.start_ticks) = (None, None),
+        }
+        component.restarts += u32::from(change.state == State::Backoff);
+        let url = component.url.clone();
+        // The next change writes the file again; the events tell of this one.
+        let _ = inner.stack.write();
+        inner.tell(What::Component {
+            name: name.to_owned(),
+            state: change.state,
+            url,
+            detail: change.detail,
+            log_tail: change.log_tail,
+        });
+    }
+
+    pub(super) fn webhook_serves(&self) {
+        self.set("webhook", Change::to(State::Healthy));
+    }
+
+    pub(super) fn all_healthy(&self, names: &[&str]) -> bool {
+        let inner = self.lock();
+        let mut components = inner.stack.components.iter();
+        components.all(|c| !names.contains(&c.name.as_str()) || c.state == State::Healthy)
+    }
+
+    /// Gives the start up when a component died too often before it ever served.
+    pub(super) fn died_unserved(&self, name: &str, deaths: u32, last_words: &str) {
+        if deaths >= HOPELESS_DEATHS {
+            let reason = format!("{name} died {deaths} times before it served: {last_words}");
+            self.lock().hopeless.get_or_insert(reason);
+        }
+    }
+
+    pub(super) fn hopeless(&self) -> Option<String> {
+        self.lock().hopeless.clone()
+    }
+
+    /// Removes `stack.json` and tells that all is over.
+    pub(super) fn finish(&self) {
+        // A file that stays is recognised as dead by its supervisor's identity.
+        let _ = std::fs::remove_file(&self.path);
+        self.tell(What::Stopped);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Every change under the lock is whole in itself, so a panic leaves nothing half done.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn tell(&mut self, what: What) {
+        if let Ok(mut line) = serde_json::to_string(&Event::now(what)) {
+            line.push('\n');
+            let mut out = std::io::stdout().lock();
+            let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+            let _ = self.log.write_all(line.as_bytes());
+        }
+    }
+}
+
+/// A change of a component's state.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) state: State,
+    pub(super) process: Process,
+    pub(super) detail: Option<String>,
+    pub(super) log_tail: Vec<String>,
+}
+
+/// What a change does to the component's process.
+#[derive(Debug)]
+pub(super) enum Process {
+    Same,
+    Started(ProcessId),
+    Gone,
+}
+
+impl Change {
+    pub(super) fn to(state: State) -> Self {
+        Self {
+            state,
+            process: Process::Same,
+            detail: None,
+            log_tail: Vec::new(),
+        }
+    }
+
+    pub(super) fn process(self, process: Process) -> Self {
+        Self { process, ..self }
+    }
+
+    pub(super) fn because(self, detail: impl Into<String>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..self
+        }
+    }
+
+    pub(super) fn log_tail(self, log_tail: Vec<String>) -> Self {
+        Self { log_tail, ..self }
+    }
+}

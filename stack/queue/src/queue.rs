@@ -1,0 +1,183 @@
+//! The commands of the queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::io::tcp::TcpSettings;
+use redis::{Client, IntoConnectionInfo, cmd, pipe};
+
+use crate::link::Link;
+use crate::{DeadReason, Entry, Error, Reader, Vote};
+
+/// The stream that holds every vote not yet recorded.
+pub const STREAM: &str = "votes";
+
+/// The stream that holds what came out of [`STREAM`] and was no vote.
+pub const DEAD_STREAM: &str = "votes:dead";
+
+/// The consumer group of the workers.
+pub const GROUP: &str = "workers";
+
+/// The key under which the results are cached.
+pub const RESULTS_KEY: &str = "results";
+
+/// How long a command waits for its answer. Longer than a busy Redis takes, shorter than a voter
+/// waits.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a peer may leave what was sent unacknowledged before the connection counts as lost. A
+/// machine that vanishes says no goodbye, and callers that give up early never see a timeout here.
+#[cfg(target_os = "linux")]
+const PEER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The queue of votes. Cheap to clone; clones share one pipelined connection, which is opened when
+/// first needed and opened anew when lost.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    link: Arc<Link>,
+    pub(crate) client: Client,
+}
+
+impl Queue {
+    /// Names the Redis server by URL (`redis://[user:password@]host:port[/db]`). Does not talk to
+    /// it: Redis may be away and come later.
+    ///
+    /// # Errors
+    /// [`Error::Url`] when the URL does not name a Redis server.
+    pub fn connect(url: &str) -> Result<Self, Error> {
+        if !url.starts_with("redis://") {
+            return Err(Error::Url("a Redis URL reads redis://HOST:PORT".to_owned()));
+        }
+        let info = url.into_connection_info();
+        let client = info.and_then(|info| Client::open(info.set_tcp_settings(tcp_settings())));
+        let client = client
+            .map_err(|error| Error::Url(format!("{error}; a Redis URL reads redis://HOST:PORT")))?;
+        let link = Arc::new(Link::new(client.clone(), RESPONSE_TIMEOUT));
+        Ok(Self { link, client })
+    }
+
+    /// The place of one worker in the consumer group. Two live readers must not share a name.
+    #[must_use]
+    pub fn reader(&self, consumer: &str) -> Reader {
+        Reader::new(self.clone(), consumer)
+    }
+
+    /// Puts a vote at the end of the stream; when this returns, Redis has it. Returns its entry id.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when Redis has no room; [`Error::Away`] when it cannot be reached or does not
+    /// answer within 2 s, in which case the vote may still arrive: the voter casts it again, and
+    /// the later one wins.
+    pub async fn enqueue(&self, vote: &Vote) -> Result<String, Error> {
+        let mut id = uuid::Uuid::encode_buffer();
+        let id = vote.id.hyphenated().encode_lower(&mut id);
+        let mut add = cmd("XADD");
+        add.arg(STREAM).arg("*").arg("id").arg(&*id);
+        add.arg("voter")
+            .arg(&vote.voter)
+            .arg("choice")
+            .arg(&vote.choice);
+        self.link.command(&add).await
+    }
+
+    /// Takes entries out of the stream and off the pending list. To be called once their votes are
+    /// committed. Acknowledging twice is harmless.
+    ///
+    /// # Errors
+    /// [`Error`] when Redis did not confirm; the entries may then still be pending.
+    pub async fn acknowledge(&self, ids: &[String]) -> Result<(), Error> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        // Not MULTI, which a full Redis refuses: then it could never be drained. In this order what
+        // a crash leaves half done, a deleted entry still pending, comes back as
+        // [`Content::Deleted`](crate::Content::Deleted); the other way round it would stay forever.
+        let mut both = pipe();
+        both.cmd("XDEL").arg(STREAM).arg(ids).ignore();
+        both.cmd("XACK").arg(STREAM).arg(GROUP).arg(ids).ignore();
+        self.link.pipeline(&both).await
+    }
+
+    /// Moves an entry to [`DEAD_STREAM`] in one transaction. The dead entry has the fields `reason`
+    /// and `entry` (its id in [`STREAM`]), then the original ones.
+    ///
+    /// # Errors
+    /// [`Error`] when Redis did not confirm; the entry then stays pending.
+    pub async fn bury(&self, entry: &Entry, reason: DeadReason) -> Result<(), Error> {
+        let mut all = pipe();
+        all.atomic();
+        let add = all.cmd("XADD").arg(DEAD_STREAM).arg("*");
+        add.arg("reason")
+            .arg(reason.slug())
+            .arg("entry")
+            .arg(&entry.id);
+        for (field, value) in &entry.fields {
+            add.arg(field).arg(value);
+        }
+        add.ignore();
+        all.cmd("XACK")
+            .arg(STREAM)
+            .arg(GROUP)
+            .arg(&entry.id)
+            .ignore();
+        all.cmd("XDEL").arg(STREAM).arg(&entry.id).ignore();
+        self.link.pipeline(&all).await
+    }
+
+    /// How many votes wait: undelivered plus in flight.
+    ///
+    /// # Errors
+    /// [`Error`] when Redis does not say.
+    pub async fn length(&self) -> Result<u64, Error> {
+        self.link.command(cmd("XLEN").arg(STREAM)).await
+    }
+
+    /// How many entries were buried.
+    ///
+    /// # Errors
+    /// [`Error`] when Redis does not say.
+    pub async fn dead_length(&self) -> Result<u64, Error> {
+        self.link.command(cmd("XLEN").arg(DEAD_STREAM)).await
+    }
+
+    /// Asks Redis for a sign of life.
+    ///
+    /// # Errors
+    /// [`Error::Away`] when there is none.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.link.command(&cmd("PING")).await
+    }
+
+    /// The cached results, unless they have expired.
+    ///
+    /// # Errors
+    /// [`Error`] when Redis does not say.
+    pub async fn cached_results(&self) -> Result<Option<String>, Error> {
+        self.link.command(cmd("GET").arg(RESULTS_KEY)).await
+    }
+
+    /// Caches the results for `ttl`, which is at least one millisecond.
+    ///
+    /// # Errors
+    /// [`Error`] when Redis did not confirm.
+    pub async fn cache_results(&self, results: &str, ttl: Duration) -> Result<(), Error> {
+        let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1);
+        self.link
+            .command(
+                cmd("SET")
+                    .arg(RESULTS_KEY)
+                    .arg(results)
+                    .arg("PX")
+                    .arg(ttl_ms),
+            )
+            .await
+    }
+}
+
+/// Sends at once: a vote does not wait for others to fill a packet with.
+fn tcp_settings() -> TcpSettings {
+    let settings = TcpSettings::default().set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(PEER_TIMEOUT);
+    settings
+}

@@ -1,0 +1,171 @@
+//! One worker's place in the consumer group.
+
+use std::time::Duration;
+
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::{Cmd, RedisError, Value, cmd};
+
+use crate::entry::{from_claim, from_read};
+use crate::link::{is_lost, open};
+use crate::{Entry, Error, GROUP, Queue, STREAM};
+
+/// How long [`Reader::read`] waits for new entries. Short, so that a reader sees a shutdown soon
+/// without cutting a wait short.
+pub const BLOCK: Duration = Duration::from_millis(500);
+
+/// A blocked read must outlast [`BLOCK`], or its answer would be dropped on the floor while Redis
+/// counts the entries as delivered.
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(2500);
+
+/// The id before all others, and the cursor of a scan that is done.
+const START: &str = "0-0";
+
+/// A script, so that nothing can become pending between the question and the deletion.
+const LEAVE: &str = "
+    local pending = redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2])
+    if #pending == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2]) end";
+
+/// One worker's place in the consumer group, on a connection of its own: a blocking read would hold
+/// up every command behind it.
+///
+/// Entries delivered to this reader whose answer was lost are pending for it. So on every new
+/// connection it first reads what is pending for it, until there is nothing more.
+#[derive(Debug)]
+pub struct Reader {
+    queue: Queue,
+    consumer: String,
+    connection: Option<MultiplexedConnection>,
+    /// The last pending entry read again, while there may be more of them.
+    replay_after: Option<String>,
+    /// Where the next scan for abandoned entries goes on.
+    claim_cursor: String,
+}
+
+impl Reader {
+    pub(crate) fn new(queue: Queue, consumer: &str) -> Self {
+        Self {
+            queue,
+            consumer: consumer.to_owned(),
+            connection: None,
+            replay_after: Some(START.to_owned()),
+            claim_cursor: START.to_owned(),
+        }
+    }
+
+    /// Reads at most `count` entries: first those pending for this reader, then new ones, waiting up
+    /// to [`BLOCK`] for them. Empty when none came.
+    ///
+    /// Not to be cancelled: the entries of a dropped answer stay pending until the next connection.
+    ///
+    /// # Errors
+    /// [`Error`] when Redis did not answer with entries; the next call starts afresh.
+    pub async fn read(&mut self, count: usize) -> Result<Vec<Entry>, Error> {
+        if self.connection.is_none() {
+            self.replay_after = Some(START.to_owned());
+        }
+        if let Some(after) = self.replay_after.clone() {
+            let entries = from_read(self.send(&self.read_command(count, &after)).await?)?;
+            self.replay_after = entries.last().map(|entry| entry.id.clone());
+            if !entries.is_empty() {
+                return Ok(entries);
+            }
+        }
+        from_read(self.send(&self.read_command(count, ">")).await?)
+    }
+
+    /// Takes over at most `count` entries that some reader has held unacknowledged for `min_idle`.
+    /// Each call goes on where the last one stopped, round and round.
+    ///
+    /// Not to be cancelled, as [`read`](Self::read).
+    ///
+    /// # Errors
+    /// [`Error`] when Redis did not answer with entries.
+    pub async fn reclaim(&mut self, min_idle: Duration, count: usize) -> Result<Vec<Entry>, Error> {
+        let mut claim = cmd("XAUTOCLAIM");
+        claim.arg(STREAM).arg(GROUP).arg(&self.consumer);
+        claim.arg(u64::try_from(min_idle.as_millis()).unwrap_or(u64::MAX));
+        claim.arg(&self.claim_cursor).arg("COUNT").arg(count);
+        let (cursor, entries) = from_claim(self.send(&claim).await?)?;
+        self.claim_cursor = cursor;
+        Ok(entries)
+    }
+
+    /// Whether a scan for abandoned entries has more to look at.
+    #[must_use]
+    pub fn is_reclaiming(&self) -> bool {
+        self.claim_cursor != START
+    }
+
+    /// Takes this reader's name out of the group, unless entries are pending for it: with the name
+    /// they would go out of everyone's reach.
+    ///
+    /// # Errors
+    /// [`Error`] when Redis did not confirm; the name then stays, which does no harm.
+    pub async fn leave(mut self) -> Result<(), Error> {
+        let mut leave = cmd("EVAL");
+        leave
+            .arg(LEAVE)
+            .arg(1)
+            .arg(STREAM)
+            .arg(GROUP)
+            .arg(&self.consumer);
+        self.send_once(&leave).await?;
+        Ok(())
+    }
+
+    fn read_command(&self, count: usize, after: &str) -> Cmd {
+        let mut read = cmd("XREADGROUP");
+        read.arg("GROUP")
+            .arg(GROUP)
+            .arg(&self.consumer)
+            .arg("COUNT")
+            .arg(count);
+        if after == ">" {
+            read.arg("BLOCK").arg(BLOCK.as_millis().to_string());
+        }
+        read.arg("STREAMS").arg(STREAM).arg(after);
+        read
+    }
+
+    /// Sends a command; without the group (first start, or the stream was deleted) makes it and
+    /// sends again.
+    async fn send(&mut self, command: &Cmd) -> Result<Value, Error> {
+        match self.send_once(command).await {
+            Err(error) if error.code() == Some("NOGROUP") => {
+                self.create_group().await?;
+                Ok(self.send_once(command).await?)
+            }
+            reply => Ok(reply?),
+        }
+    }
+
+    async fn send_once(&mut self, command: &Cmd) -> Result<Value, RedisError> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(open(&self.queue.client, RESPONSE_TIMEOUT).await?),
+        };
+        let reply = connection
+            .req_packed_command(command)
+            .await
+            .and_then(Value::extract_error);
+        if reply.as_ref().is_err_and(is_lost) {
+            self.connection = None;
+        }
+        reply
+    }
+
+    /// From the stream's beginning: votes may have come before the first worker.
+    async fn create_group(&mut self) -> Result<(), Error> {
+        let mut create = cmd("XGROUP");
+        create
+            .arg("CREATE")
+            .arg(STREAM)
+            .arg(GROUP)
+            .arg("0")
+            .arg("MKSTREAM");
+        match self.send_once(&create).await {
+            Err(error) if error.code() != Some("BUSYGROUP") => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}

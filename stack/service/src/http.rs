@@ -1,0 +1,111 @@
+//! Listening, serving with bounded patience, and shutting down gracefully.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+
+/// How long a client may take to send a request's head, or leave a connection idle.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long requests in flight may take to finish once shutdown has begun.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long to wait after a failed accept, most likely for want of file descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Listens on `address`.
+///
+/// # Errors
+/// [`Error::Listen`] when the address is taken or not allowed.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|reason| Error::Listen { address, reason })
+}
+
+/// Serves HTTP/1 until `shutdown`, then lets requests in flight finish for at most 5 s. A client
+/// that does not finish its request's head within 30 s is disconnected.
+pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
+    let mut server = http1::Builder::new();
+    server
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT);
+    let connections = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shutdown.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, _)) => spawn_connection(&server, &connections, stream, router.clone()),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIMEOUT, connections.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("requests still in flight were cut off");
+    }
+}
+
+fn spawn_connection(
+    server: &http1::Builder,
+    connections: &GracefulShutdown,
+    stream: TcpStream,
+    router: Router,
+) {
+    // Answers are small: waiting to fill a packet would only delay them.
+    let _ = stream.set_nodelay(true);
+    let service = TowerToHyperService::new(router);
+    let connection = connections.watch(server.serve_connection(TokioIo::new(stream), service));
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "connection ended early");
+        }
+    });
+}
+
+/// The answer to `GET /readyz`: 200 when every check passed, else 503. The body is a JSON object
+/// `{"ready": bool, "checks": {NAME: "ok" | REASON}}`.
+pub fn readiness<E: std::fmt::Display>(checks: &[(&str, Result<(), E>)]) -> Response {
+    let ready = checks.iter().all(|(_, check)| check.is_ok());
+    let told: serde_json::Map<_, _> = checks
+        .iter()
+        .map(|(name, check)| {
+            let told = check
+                .as_ref()
+                .map_or_else(ToString::to_string, |()| "ok".to_owned());
+            ((*name).to_owned(), told.into())
+        })
+        .collect();
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (
+        status,
+        axum::Json(serde_json::json!({ "ready": ready, "checks": told })),
+    )
+        .into_response()
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

@@ -1,0 +1,145 @@
+//! Reads what a voter sent.
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, header};
+use serde::Deserialize;
+use serde_json::error::Category;
+use voteops_queue::{InvalidVote, Vote};
+
+use crate::Choice;
+use crate::reply::{Reason, Refusal};
+
+/// The name of the cookie that names the voter.
+pub(crate) const VOTER_COOKIE: &str = "voter";
+
+/// What the body is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Form,
+    Json,
+}
+
+/// What the body says. Other fields are passed over.
+#[derive(Debug, Default, Deserialize)]
+struct Fields {
+    choice: Option<String>,
+    voter: Option<String>,
+}
+
+impl Encoding {
+    /// What `Content-Type` says.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let given = headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
+        let media = given
+            .unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim();
+        match media.to_ascii_lowercase().as_str() {
+            "application/json" => Ok(Self::Json),
+            "application/x-www-form-urlencoded" => Ok(Self::Form),
+            _ => Err(Refusal::new(
+                Reason::MediaType,
+                "Send the vote as application/json or application/x-www-form-urlencoded.",
+            )),
+        }
+    }
+}
+
+/// Reads a vote for one of `choices`; a voter in the body goes before the one in the cookie.
+pub(crate) fn read(
+    encoding: Encoding,
+    body: &Bytes,
+    headers: &HeaderMap,
+    choices: &[Choice],
+) -> Result<Vote, Refusal> {
+    if body.is_empty() {
+        return Err(Refusal::new(
+            Reason::EmptyBody,
+            "The request has no body; send a choice.",
+        ));
+    }
+    let fields = match encoding {
+        Encoding::Form => from_form(body)?,
+        Encoding::Json => from_json(body)?,
+    };
+    let known = || {
+        choices
+            .iter()
+            .map(|choice| choice.id.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let choice = fields
+        .choice
+        .filter(|choice| !choice.is_empty())
+        .ok_or_else(|| {
+            Refusal::new(
+                Reason::MissingChoice,
+                format!("Choose one of: {}.", known()),
+            )
+        })?;
+    if !choices.iter().any(|known| known.id == choice) {
+        let message = format!("There is no such choice. Choose one of: {}.", known());
+        return Err(Refusal::new(Reason::UnknownChoice, message));
+    }
+    let voter = fields.voter.or_else(|| cookie(headers)).ok_or_else(|| {
+        Refusal::new(
+            Reason::MissingVoter,
+            "It is not known who votes: allow cookies and open the ballot, or send a voter.",
+        )
+    })?;
+    Vote::cast(&voter, &choice).map_err(|invalid| {
+        let reason = match invalid {
+            InvalidVote::Voter => Reason::InvalidVoter,
+            InvalidVote::Id | InvalidVote::Choice => Reason::InvalidFields,
+        };
+        Refusal::new(reason, format!("This is not a vote: {invalid}."))
+    })
+}
+
+fn from_json(body: &Bytes) -> Result<Fields, Refusal> {
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        Category::Data => Refusal::new(
+            Reason::InvalidFields,
+            format!("Expected an object with the texts choice and voter: {error}."),
+        ),
+        _ => Refusal::new(
+            Reason::InvalidJson,
+            format!("The body is not JSON: {error}."),
+        ),
+    })
+}
+
+fn from_form(body: &Bytes) -> Result<Fields, Refusal> {
+    let mut fields = Fields::default();
+    for (name, value) in url::form_urlencoded::parse(body) {
+        let field = match &*name {
+            "choice" => &mut fields.choice,
+            "voter" => &mut fields.voter,
+            _ => continue,
+        };
+        if field.replace(value.into_owned()).is_some() {
+            return Err(Refusal::new(
+                Reason::InvalidFields,
+                format!("{name} is there twice."),
+            ));
+        }
+    }
+    Ok(fields)
+}
+
+/// The voter that the cookie names.
+pub(crate) fn cookie(headers: &HeaderMap) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(name, _)| name.trim() == VOTER_COOKIE)
+        .map(|(_, value)| value.trim().to_owned())
+}

@@ -1,0 +1,68 @@
+//! The vote app's command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Takes votes over HTTP and puts them in the queue.
+///
+/// Every setting may be given as a flag, as an environment variable or in the file, in this order
+/// of precedence. Keys in the file are written with underscores.
+#[derive(Debug, Clone, Default, Parser)]
+#[command(name = "vote-app", version)]
+pub struct Cli {
+    /// Settings in TOML
+    #[arg(long, env = "VOTE_APP_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Address to serve HTTP on [default: 127.0.0.1:8080]
+    #[arg(long, env = "VOTE_APP_LISTEN", value_name = "HOST:PORT")]
+    pub listen: Option<String>,
+
+    /// Redis, which holds the queue and the results cache [default: `redis://127.0.0.1:6379`]
+    #[arg(
+        long,
+        env = "VOTE_APP_REDIS_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub redis_url: Option<String>,
+
+    /// The ledger: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`
+    /// [default: `sqlite://votes.db`]
+    #[arg(
+        long,
+        env = "VOTE_APP_LEDGER_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub ledger_url: Option<String>,
+
+    /// What can be voted for, at least two [default: cats=Cats,dogs=Dogs]
+    #[arg(long, env = "VOTE_APP_CHOICES", value_name = "ID=LABEL,...")]
+    pub choices: Option<String>,
+
+    /// The question on the ballot [default: Cats or dogs?]
+    #[arg(long, env = "VOTE_APP_TITLE", value_name = "TEXT")]
+    pub title: Option<String>,
+
+    /// This process's name in logs and metrics [default: HOST-PID]
+    #[arg(long, env = "VOTE_APP_INSTANCE", value_name = "NAME")]
+    pub instance: Option<String>,
+
+    /// How long results are cached [default: 2s]
+    #[arg(long, env = "VOTE_APP_RESULTS_TTL", value_name = "DURATION")]
+    pub results_ttl: Option<String>,
+
+    /// How long a request may take in all [default: 5s]
+    #[arg(long, env = "VOTE_APP_REQUEST_TIMEOUT", value_name = "DURATION")]
+    pub request_timeout: Option<String>,
+
+    /// The largest request body taken, in bytes [default: 4096]
+    #[arg(long, env = "VOTE_APP_MAX_BODY_BYTES", value_name = "BYTES")]
+    pub max_body_bytes: Option<String>,
+
+    /// What to log: error, warn, info, debug, trace, or target=level,... [default: info]
+    #[arg(long, env = "VOTE_APP_LOG_LEVEL", value_name = "LEVEL")]
+    pub log_level: Option<String>,
+}

@@ -1,0 +1,202 @@
+//! The vote app's settings.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use voteops_ledger::Ledger;
+use voteops_queue::{Queue, check_choice};
+use voteops_service::config::{ConfigError, FileValue, Given, Settings, default_instance};
+
+use crate::Cli;
+
+/// The largest request body that may be allowed, in bytes.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// The vote app's settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Address to serve HTTP on.
+    pub listen: SocketAddr,
+    /// Redis, which holds the queue and the results cache.
+    pub redis_url: String,
+    /// The ledger.
+    pub ledger_url: String,
+    /// What can be voted for, in the ballot's order.
+    pub choices: Vec<Choice>,
+    /// The question on the ballot.
+    pub title: String,
+    /// This process's name in logs and metrics.
+    pub instance: String,
+    /// How long results are cached.
+    pub results_ttl: Duration,
+    /// How long a request may take in all.
+    pub request_timeout: Duration,
+    /// The largest request body taken, in bytes.
+    pub max_body_bytes: usize,
+    /// What to log.
+    pub log_filter: String,
+}
+
+/// Something that can be voted for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// What is recorded.
+    pub id: String,
+    /// What the voter reads.
+    pub label: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    listen: Option<FileValue>,
+    redis_url: Option<FileValue>,
+    ledger_url: Option<FileValue>,
+    choices: Option<FileValue>,
+    title: Option<FileValue>,
+    instance: Option<FileValue>,
+    results_ttl: Option<FileValue>,
+    request_timeout: Option<FileValue>,
+    max_body_bytes: Option<FileValue>,
+    log_level: Option<FileValue>,
+}
+
+impl Config {
+    /// Puts together flags, environment, file and defaults. Must be called inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the first setting that is not usable.
+    pub fn load(cli: Cli) -> Result<Self, ConfigError> {
+        let settings = Settings::<Keys>::load("VOTE_APP", cli.config.as_deref())?;
+        let keys = &settings.keys;
+        let get = |key, given, file: &Option<FileValue>, default: &str| {
+            settings.get(key, given, file.as_ref(), default)
+        };
+        let redis_url = get(
+            "redis-url",
+            cli.redis_url,
+            &keys.redis_url,
+            "redis://127.0.0.1:6379",
+        );
+        Queue::connect(redis_url.text()).map_err(|error| redis_url.error(error.to_string()))?;
+        let ledger_url = get(
+            "ledger-url",
+            cli.ledger_url,
+            &keys.ledger_url,
+            "sqlite://votes.db",
+        );
+        Ledger::connect(ledger_url.text()).map_err(|error| ledger_url.error(error.to_string()))?;
+        Ok(Self {
+            listen: get("listen", cli.listen, &keys.listen, "127.0.0.1:8080")
+                .parse("an IP address and a port, such as 127.0.0.1:8080")?,
+            redis_url: redis_url.text().to_owned(),
+            ledger_url: ledger_url.text().to_owned(),
+            choices: choices(&get(
+                "choices",
+                cli.choices,
+                &keys.choices,
+                "cats=Cats,dogs=Dogs",
+            ))?,
+            title: name(&get("title", cli.title, &keys.title, "Cats or dogs?"))?,
+            instance: name(&get(
+                "instance",
+                cli.instance,
+                &keys.instance,
+                &default_instance(),
+            ))?,
+            results_ttl: get("results-ttl", cli.results_ttl, &keys.results_ttl, "2s").duration()?,
+            request_timeout: get(
+                "request-timeout",
+                cli.request_timeout,
+                &keys.request_timeout,
+                "5s",
+            )
+            .duration()?,
+            max_body_bytes: get(
+                "max-body-bytes",
+                cli.max_body_bytes,
+                &keys.max_body_bytes,
+                "4096",
+            )
+            .number(1, MAX_BODY_BYTES)?,
+            log_filter: get("log-level", cli.log_level, &keys.log_level, "info").log_filter()?,
+        })
+    }
+}
+
+fn name(given: &Given) -> Result<String, ConfigError> {
+    match given.text().trim() {
+        "" => Err(given.error("expected a text that is not empty")),
+        name => Ok(name.to_owned()),
+    }
+}
+
+fn choices(given: &Given) -> Result<Vec<Choice>, ConfigError> {
+    let mut choices: Vec<Choice> = Vec::new();
+    for pair in given.text().split(',') {
+        let parts = pair
+            .split_once('=')
+            .map(|(id, label)| (id.trim(), label.trim()));
+        let (id, label) = match parts {
+            Some((id, label)) if !label.is_empty() => (id, label),
+            _ => return Err(given.error(format!("expected ID=LABEL, found {pair:?}"))),
+        };
+        check_choice(id).map_err(|error| given.error(format!("{id:?}: {error}")))?;
+        if choices.iter().any(|choice| choice.id == id) {
+            return Err(given.error(format!("{id:?} is there twice")));
+        }
+        choices.push(Choice {
+            id: id.to_owned(),
+            label: label.to_owned(),
+        });
+    }
+    if choices.len() < 2 {
+        return Err(given.error("expected at least two choices, such as cats=Cats,dogs=Dogs"));
+    }
+    Ok(choices)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(set: impl FnOnce(&mut Cli)) -> Result<Config, String> {
+        let mut cli = Cli::default();
+        set(&mut cli);
+        Config::load(cli).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn choices_are_at_least_two_distinct_pairs() {
+        let config = load(|cli| cli.choices = Some("a=One, b = Two=2".to_owned())).unwrap();
+        let labels: Vec<_> = config.choices.iter().map(|c| (&*c.id, &*c.label)).collect();
+        assert_eq!(labels, [("a", "One"), ("b", "Two=2")]);
+        for (bad, reason) in [
+            ("a=One", "at least two"),
+            ("a=One,a=Two", "twice"),
+            ("a=One,b", "expected ID=LABEL, found \"b\""),
+            ("a=One,=Two", "must have 1 to 64"),
+            ("a=One,b=", "expected ID=LABEL"),
+        ] {
+            let error = load(|cli| cli.choices = Some(bad.to_owned())).unwrap_err();
+            assert!(
+                error.starts_with("choices = ") && error.contains(reason),
+                "{error}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn bad_urls_are_told_in_one_line_without_passwords() {
+        let error = load(|cli| cli.ledger_url = Some("mysql://a:pw@b/c".to_owned()));
+        let error = error.unwrap_err();
+        assert!(error.starts_with("ledger-url = \"mysql://a:***@b/c\" (from --ledger-url)"));
+        assert!(
+            error.contains("sqlite://PATH") && !error.contains("pw"),
+            "{error}"
+        );
+        let error = load(|cli| cli.redis_url = Some("http://x".to_owned())).unwrap_err();
+        assert!(error.contains("redis://HOST:PORT"), "{error}");
+    }
+}

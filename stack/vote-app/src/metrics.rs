@@ -1,0 +1,68 @@
+//! What the vote app measures.
+
+use prometheus::{HistogramVec, IntCounterVec};
+use voteops_service::metrics::Metrics as Registry;
+
+use crate::Config;
+use crate::reply::Reason;
+
+/// Upper bounds in seconds. Close together around 300 ms, the threshold of the latency alert:
+/// a quantile is only as sharp as the bucket it falls in.
+const BOUNDS_SECONDS: [f64; 15] = [
+    0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 1.0, 2.5, 5.0,
+];
+
+/// Requests that must be there from the start: a rate over a series that begins with its first
+/// increment does not see that increment.
+const EXPECTED: [(&str, &str, &str); 6] = [
+    ("GET", "/", "200"),
+    ("POST", "/vote", "202"),
+    ("POST", "/vote", "422"),
+    ("POST", "/vote", "503"),
+    ("GET", "/results", "200"),
+    ("GET", "/results", "503"),
+];
+
+/// What the vote app measures.
+pub(crate) struct Metrics {
+    pub(crate) registry: Registry,
+    /// `http_request_duration_seconds{method,route,status}`
+    pub(crate) requests: HistogramVec,
+    /// `votes_accepted_total{choice}`
+    pub(crate) accepted: IntCounterVec,
+    /// `votes_rejected_total{reason}`
+    pub(crate) rejected: IntCounterVec,
+}
+
+impl Metrics {
+    pub(crate) fn new(config: &Config) -> Result<Self, voteops_service::Error> {
+        let registry = Registry::new("vote-app", &config.instance, env!("CARGO_PKG_VERSION"))?;
+        let requests = registry.histogram(
+            "http_request_duration_seconds",
+            "Time from a request's head to its answer's head; status 499: the client left first.",
+            &["method", "route", "status"],
+            &BOUNDS_SECONDS,
+        )?;
+        let accepted = registry.counter(
+            "votes_accepted_total",
+            "Votes that Redis has confirmed.",
+            &["choice"],
+        )?;
+        let rejected = registry.counter("votes_rejected_total", "Votes not taken.", &["reason"])?;
+        for (method, route, status) in EXPECTED {
+            requests.with_label_values(&[method, route, status]);
+        }
+        for choice in &config.choices {
+            accepted.with_label_values(&[choice.id.as_str()]);
+        }
+        for reason in Reason::OF_VOTES {
+            rejected.with_label_values(&[reason.slug()]);
+        }
+        Ok(Self {
+            registry,
+            requests,
+            accepted,
+            rejected,
+        })
+    }
+}

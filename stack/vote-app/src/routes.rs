@@ -1,0 +1,77 @@
+//! Which request goes where.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use uuid::Uuid;
+use voteops_queue::{Error as QueueError, check_voter};
+use voteops_service::http::readiness;
+
+use crate::ballot::{VOTER_COOKIE, cookie};
+use crate::measure::measure;
+use crate::reply::{Format, Reason, Refusal};
+use crate::{App, pages, results, vote};
+
+/// How long Redis may take to show that it is there.
+const READY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a browser keeps the voter's name, in seconds: one year.
+const COOKIE_MAX_AGE_SECONDS: u64 = 365 * 24 * 60 * 60;
+
+/// Voters' requests are measured; those of the monitoring are not, or they would make a slow app
+/// look fast and an idle one busy.
+pub(crate) fn router(app: &Arc<App>) -> Router {
+    let voters = Router::new()
+        .route("/", get(show_ballot))
+        .route("/vote", post(vote::cast))
+        .route("/results", get(results::show))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(app.config.max_body_bytes))
+        .layer(from_fn_with_state(app.clone(), measure));
+    let monitoring = Router::new()
+        .route(
+            "/metrics",
+            get(|State(app): State<Arc<App>>| async move { app.metrics.registry.answer() }),
+        )
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready));
+    voters.merge(monitoring).with_state(app.clone())
+}
+
+/// The ballot; a voter without a name is given one.
+async fn show_ballot(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let page = pages::ballot(&app.config.title, &app.config.choices);
+    if cookie(&headers).is_some_and(|voter| check_voter(&voter).is_ok()) {
+        return page.into_response();
+    }
+    let set_cookie = format!(
+        "{VOTER_COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={COOKIE_MAX_AGE_SECONDS}",
+        Uuid::new_v4()
+    );
+    ([(header::SET_COOKIE, set_cookie)], page).into_response()
+}
+
+/// Votes can be taken as long as Redis is there; the ledger may come later.
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    let redis = tokio::time::timeout(READY_TIMEOUT, app.queue.ping()).await;
+    let redis = redis.unwrap_or_else(|_| Err(QueueError::Away("no answer within 1 s".to_owned())));
+    readiness(&[("redis", redis)])
+}
+
+async fn not_found(headers: HeaderMap) -> Response {
+    let message = "There is nothing here. The ballot is at /, the results are at /results.";
+    Refusal::new(Reason::NotFound, message).answer(Format::preferred(&headers, Format::Json))
+}
+
+async fn method_not_allowed(headers: HeaderMap) -> Response {
+    let message = "Not with this method: GET the ballot and the results, POST a vote to /vote.";
+    Refusal::new(Reason::MethodNotAllowed, message)
+        .answer(Format::preferred(&headers, Format::Json))
+}

@@ -1,0 +1,116 @@
+//! `POST /vote`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use voteops_queue::{Error as QueueError, Vote};
+
+use crate::ballot::{self, Encoding};
+use crate::reply::{Format, Reason, Refusal};
+use crate::{App, pages};
+
+pub(crate) async fn cast(State(app): State<Arc<App>>, request: Request) -> Response {
+    let encoding = Encoding::of(request.headers());
+    let format = Format::preferred(
+        request.headers(),
+        if matches!(encoding, Ok(Encoding::Form)) {
+            Format::Html
+        } else {
+            Format::Json
+        },
+    );
+    let taken = match encoding {
+        Ok(encoding) => take(&app, encoding, request).await,
+        Err(refusal) => Err(refusal),
+    };
+    match taken {
+        Ok(vote) => accepted(&app, &vote, format),
+        Err(refusal) => {
+            app.metrics
+                .rejected
+                .with_label_values(&[refusal.reason.slug()])
+                .inc();
+            refusal.answer(format)
+        }
+    }
+}
+
+/// Half of the request's time is for its body, half for Redis.
+async fn take(app: &App, encoding: Encoding, request: Request) -> Result<Vote, Refusal> {
+    let patience = app.config.request_timeout / 2;
+    let headers = request.headers().clone();
+    let body = tokio::time::timeout(patience, read_body(app, request))
+        .await
+        .map_err(|_| {
+            Refusal::new(
+                Reason::BodyTimeout,
+                "The request's body did not arrive in time.",
+            )
+        })??;
+    let vote = ballot::read(encoding, &body, &headers, &app.config.choices)?;
+    let enqueued = tokio::time::timeout(patience, app.queue.enqueue(&vote)).await;
+    match enqueued.unwrap_or_else(|_| Err(QueueError::Away("no answer in time".to_owned()))) {
+        Ok(_) => Ok(vote),
+        Err(error) => Err(not_enqueued(app, &error)),
+    }
+}
+
+async fn read_body(app: &App, request: Request) -> Result<Bytes, Refusal> {
+    Bytes::from_request(request, &())
+        .await
+        .map_err(|rejection| {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                let message = format!(
+                    "The request's body is larger than {} bytes.",
+                    app.config.max_body_bytes
+                );
+                Refusal::new(Reason::BodyTooLarge, message)
+            } else {
+                Refusal::new(
+                    Reason::BodyUnreadable,
+                    "The request's body could not be read.",
+                )
+            }
+        })
+}
+
+fn not_enqueued(app: &App, error: &QueueError) -> Refusal {
+    if let Some(held_back) = app.backend_warnings.pass() {
+        tracing::warn!(%error, held_back, "a vote could not be put in the queue");
+    }
+    let (reason, what) = match error {
+        QueueError::Full(_) => (Reason::QueueFull, "is full"),
+        QueueError::Away(_) => (Reason::QueueAway, "cannot be reached"),
+        QueueError::Url(_) | QueueError::Other(_) => (Reason::QueueError, "has a problem"),
+    };
+    let message = format!("The vote could not be taken: the queue {what}. Please vote again soon.");
+    Refusal::new(reason, message)
+}
+
+fn accepted(app: &App, vote: &Vote, format: Format) -> Response {
+    app.metrics
+        .accepted
+        .with_label_values(&[vote.choice.as_str()])
+        .inc();
+    tracing::debug!(vote_id = %vote.id, choice = vote.choice, "vote accepted");
+    match format {
+        Format::Json => {
+            let body = json!({ "vote_id": vote.id, "voter": vote.voter, "choice": vote.choice });
+            (StatusCode::ACCEPTED, Json(body)).into_response()
+        }
+        Format::Html => {
+            let choice = app
+                .config
+                .choices
+                .iter()
+                .find(|choice| choice.id == vote.choice);
+            let label = choice.map_or(vote.choice.as_str(), |choice| choice.label.as_str());
+            (StatusCode::ACCEPTED, pages::accepted(label, &vote.id)).into_response()
+        }
+    }
+}

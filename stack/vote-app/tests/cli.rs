@@ -1,0 +1,56 @@
+//! The vote app as a program.
+
+use std::error::Error as StdError;
+use std::process::{Command, Output};
+
+fn run(args: &[&str]) -> Result<Output, Box<dyn StdError>> {
+    Ok(Command::new(env!("CARGO_BIN_EXE_vote-app"))
+        .args(args)
+        .output()?)
+}
+
+#[test]
+fn mistakes_are_told_in_one_line_and_exit_with_2() -> Result<(), Box<dyn StdError>> {
+    let dir = tempfile::tempdir()?;
+    let file = dir.path().join("vote-app.toml");
+    std::fs::write(&file, "title = \"x\"\nchoises = \"a=A,b=B\"\n")?;
+    let file = file.to_str().ok_or("path")?;
+    for (args, reason) in [
+        (["--config", file], ":2: unknown field `choises`"),
+        (
+            ["--results-ttl", "soon"],
+            "results-ttl = \"soon\" (from --results-ttl)",
+        ),
+        (["--redis-url", "localhost"], "redis://HOST:PORT"),
+        (["--listen", "8080"], "such as 127.0.0.1:8080"),
+    ] {
+        let output = run(&args)?;
+        let told = String::from_utf8(output.stderr)?;
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(
+            told.starts_with("vote-app: ") && told.contains(reason),
+            "{told}"
+        );
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_taken_address_and_an_unusable_ledger_exit_with_1() -> Result<(), Box<dyn StdError>> {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let address = taken.local_addr()?.to_string();
+    let output = run(&["--listen", &address])?;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr)?.contains(&address));
+
+    let output = run(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--ledger-url",
+        "sqlite:///nowhere/votes.db",
+    ])?;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr)?.contains("/nowhere/votes.db"));
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! The vote app over HTTP, with a real Redis server.
+
+mod outages;
+mod pages;
+mod stack;
+mod votes;
+
+/// What a test ends with.
+type TestResult = Result<(), Box<dyn std::error::Error>>;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";

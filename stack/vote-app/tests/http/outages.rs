@@ -1,0 +1,125 @@
+//! What happens when Redis, the client or the app itself goes away.
+
+use std::time::Duration;
+
+use reqwest::header::RETRY_AFTER;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::stack::Stack;
+use crate::{FORM, JSON, TestResult};
+
+#[tokio::test]
+async fn a_full_redis_is_a_503_that_says_when_to_try_again() -> TestResult {
+    let stack = Stack::start(|_| ()).await?;
+    stack.redis.fill()?;
+    let answer = stack
+        .post(JSON, r#"{"choice":"cats","voter":"ann"}"#)
+        .await?;
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()[RETRY_AFTER], "2");
+    assert_eq!(answer.json::<Value>().await?["error"], "queue_full");
+    assert_eq!(
+        stack
+            .metric("votes_rejected_total{reason=\"queue_full\"}")
+            .await?,
+        1
+    );
+    assert_eq!(stack.queue.length().await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn votes_are_refused_while_redis_is_away_and_taken_when_it_is_back() -> TestResult {
+    let mut stack = Stack::start(|_| ()).await?;
+    let cats = r#"{"choice":"cats","voter":"ann"}"#;
+    assert_eq!(stack.post(JSON, cats).await?.status(), 202);
+    stack.redis.kill()?;
+    let answer = stack.post(JSON, cats).await?;
+    assert_eq!(answer.status(), 503);
+    assert!(answer.headers().contains_key(RETRY_AFTER));
+    assert_eq!(answer.json::<Value>().await?["error"], "queue_away");
+    let ready = stack.get("/readyz", "*/*").await?;
+    assert_eq!(ready.status(), 503);
+    assert_ne!(ready.json::<Value>().await?["checks"]["redis"], "ok");
+    assert_eq!(stack.get("/healthz", "*/*").await?.status(), 200);
+    // Results need the ledger only.
+    assert_eq!(stack.get("/results", JSON).await?.status(), 200);
+
+    stack.redis.restart()?;
+    while stack.get("/readyz", "*/*").await?.status() != 200 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(stack.post(JSON, cats).await?.status(), 202);
+    assert_eq!(stack.enqueued().await?.len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_redis_that_does_not_answer_is_not_waited_for_beyond_the_request_timeout() -> TestResult {
+    let stack = Stack::start(|config| config.request_timeout = Duration::from_millis(400)).await?;
+    stack.queue.ping().await?;
+    stack.redis.pause()?;
+    let answer = stack
+        .post(JSON, r#"{"choice":"cats","voter":"ann"}"#)
+        .await?;
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.json::<Value>().await?["error"], "queue_away");
+    stack.redis.resume()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_answered_and_measured() -> TestResult {
+    let stack = Stack::start(|config| config.request_timeout = Duration::from_millis(200)).await?;
+    let mut client = TcpStream::connect(stack.address).await?;
+    let head = format!(
+        "POST /vote HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nContent-Length: 50\r\n\r\n{{"
+    );
+    client.write_all(head.as_bytes()).await?;
+    let mut answer = [0; 12];
+    client.read_exact(&mut answer).await?;
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    assert_eq!(
+        stack
+            .metric("votes_rejected_total{reason=\"body_timeout\"}")
+            .await?,
+        1
+    );
+    let timed_out = "{method=\"POST\",route=\"/vote\",status=\"408\"}";
+    let series = format!("http_request_duration_seconds_count{timed_out}");
+    assert_eq!(stack.metric(&series).await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_is_measured_too() -> TestResult {
+    let stack = Stack::start(|_| ()).await?;
+    stack.redis.pause()?;
+    let mut client = TcpStream::connect(stack.address).await?;
+    let vote = "choice=cats&voter=ann";
+    let length = vote.len();
+    let request = format!(
+        "POST /vote HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: {length}\r\n\r\n{vote}"
+    );
+    client.write_all(request.as_bytes()).await?;
+    drop(client);
+    let left = "{method=\"POST\",route=\"/vote\",status=\"499\"}";
+    let series = format!("http_request_duration_seconds_count{left}");
+    while stack.metric(&series).await.unwrap_or_default() < 1 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stack.redis.resume()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn shutdown_ends_the_app() -> TestResult {
+    let stack = Stack::start(|_| ()).await?;
+    assert_eq!(stack.get("/healthz", "*/*").await?.status(), 200);
+    stack.shutdown.cancel();
+    stack.app.await??;
+    assert!(TcpStream::connect(stack.address).await.is_err());
+    Ok(())
+}

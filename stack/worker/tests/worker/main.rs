@@ -1,0 +1,9 @@
+//! The worker on real servers, in this process and as a program.
+
+mod drain;
+mod outages;
+mod program;
+mod stack;
+
+/// What a test ends with.
+type TestResult = Result<(), Box<dyn std::error::Error>>;

@@ -1,0 +1,115 @@
+//! What a worker does while Redis or the ledger is away.
+
+use voteops_ledger::test_support::PostgresServer;
+
+use crate::TestResult;
+use crate::stack::{Stack, eventually};
+
+#[tokio::test]
+async fn killing_redis_in_mid_drain_loses_none() -> TestResult {
+    let mut stack = Stack::start()?;
+    let votes = stack.enqueue(3000).await?;
+    let worker = stack.worker("w1", |config| config.batch_size = 10).await?;
+    worker
+        .reaches("votes_processed_total{outcome=\"written\"}", 100)
+        .await?;
+    stack.redis.kill()?;
+    eventually("the worker notices", || async {
+        let read = worker
+            .metric("worker_errors_total{stage=\"read\"}")
+            .await
+            .unwrap_or(0);
+        let ack = worker
+            .metric("worker_errors_total{stage=\"acknowledge\"}")
+            .await
+            .unwrap_or(0);
+        read + ack > 0
+    })
+    .await?;
+    assert_eq!(worker.get("/readyz").await?.status(), 503);
+    stack.redis.restart()?;
+    stack.drained(&votes).await?;
+    worker.stop().await
+}
+
+#[tokio::test]
+async fn votes_wait_in_the_queue_while_the_ledger_is_away() -> TestResult {
+    let mut server = PostgresServer::start()?;
+    let stack = Stack::with_ledger(server.url())?;
+    stack.ledger.prepare().await?;
+    let worker = stack.worker("w1", |_| ()).await?;
+    server.stop()?;
+    let votes = stack.enqueue(20).await?;
+    worker
+        .reaches("worker_errors_total{stage=\"record\"}", 1)
+        .await?;
+    assert_eq!(stack.queue.length().await?, 20);
+    assert_eq!(stack.queue.dead_length().await?, 0);
+    assert_eq!(worker.get("/readyz").await?.status(), 503);
+    server.restart()?;
+    stack.drained(&votes).await?;
+    worker.stop().await
+}
+
+#[tokio::test]
+async fn a_worker_may_start_before_redis_and_the_ledger() -> TestResult {
+    let mut server = PostgresServer::start()?;
+    server.stop()?;
+    let mut stack = Stack::with_ledger(server.url())?;
+    stack.redis.kill()?;
+    let worker = stack.worker("w1", |_| ()).await?;
+    worker
+        .reaches("worker_errors_total{stage=\"read\"}", 1)
+        .await?;
+    server.restart()?;
+    stack.redis.restart()?;
+    eventually("Redis is back", || async {
+        stack.queue.ping().await.is_ok()
+    })
+    .await?;
+    let votes = stack.enqueue(20).await?;
+    stack.drained(&votes).await?;
+    worker.stop().await
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_for_redis() -> TestResult {
+    let stack = Stack::start()?;
+    let worker = stack.worker("w1", |_| ()).await?;
+    let votes = stack.enqueue(1).await?;
+    stack.drained(&votes).await?;
+    stack.redis.pause()?;
+    worker.stop().await?;
+    stack.redis.resume()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_redis_is_drained_and_its_poison_waits_for_room() -> TestResult {
+    let stack = Stack::start()?;
+    let votes = stack.enqueue(20).await?;
+    stack
+        .redis
+        .command(&[b"XGROUP", b"CREATE", b"votes", b"workers", b"0"])?;
+    stack
+        .redis
+        .command(&[b"XADD", b"votes", b"*", b"not", b"a vote"])?;
+    stack.redis.fill()?;
+    let adjust = |config: &mut voteops_worker::Config| {
+        config.reclaim_idle = std::time::Duration::from_millis(200);
+    };
+    let worker = stack.worker("w1", adjust).await?;
+    worker
+        .reaches("worker_errors_total{stage=\"acknowledge\"}", 1)
+        .await?;
+    eventually("only the poison is left", || async {
+        stack.queue.length().await.is_ok_and(|length| length == 1)
+    })
+    .await?;
+    stack
+        .redis
+        .command(&[b"CONFIG", b"SET", b"maxmemory", b"0"])?;
+    stack.drained(&votes).await?;
+    assert_eq!(stack.queue.dead_length().await?, 1);
+    worker.stop().await
+}

@@ -1,0 +1,94 @@
+//! What happened: the latest events, and the ones that follow from a change of alert states.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use voteops_observability::prometheus::AlertState;
+use voteops_observability::snapshot::AlertStatus;
+use voteops_observability::units;
+
+use crate::model::seconds_between;
+use crate::settings::{Event, Severity};
+
+/// Events that are kept.
+const KEPT: usize = 200;
+
+/// The latest events, newest first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Events(VecDeque<Event>);
+
+impl Events {
+    /// Adds an event; the oldest one goes when there are too many.
+    pub(crate) fn push(&mut self, event: Event) {
+        // News may come late: an alert's state says since when, not since it was read.
+        let place = self
+            .0
+            .iter()
+            .position(|known| known.at <= event.at)
+            .unwrap_or(self.0.len());
+        self.0.insert(place, event);
+        self.0.truncate(KEPT);
+    }
+
+    /// The events, newest first.
+    pub(crate) fn newest(&self) -> impl Iterator<Item = &Event> {
+        self.0.iter()
+    }
+}
+
+/// What makes two statuses the same rule.
+pub(crate) fn same_rule(a: &AlertStatus, b: &AlertStatus) -> bool {
+    a.name == b.name && a.expr == b.expr
+}
+
+/// The events that lead from `before` (`None`: not known) to `after`.
+pub(crate) fn changes(
+    before: Option<&[AlertStatus]>,
+    after: &[AlertStatus],
+    at: Timestamp,
+) -> Vec<Event> {
+    after
+        .iter()
+        .filter_map(|alert| {
+            let old = before.map(|before| {
+                before
+                    .iter()
+                    .find(|known| same_rule(known, alert))
+                    .map_or(AlertState::Inactive, |known| known.state)
+            });
+            change(old, alert, at)
+        })
+        .collect()
+}
+
+fn change(old: Option<AlertState>, alert: &AlertStatus, at: Timestamp) -> Option<Event> {
+    use AlertState::{Firing, Inactive, Pending, Unknown};
+    if old == Some(alert.state) {
+        return None;
+    }
+    let since = alert.since.unwrap_or(at);
+    let (at, text, severity) = match (old, alert.state) {
+        (_, Firing) => (since, "firing".into(), Severity::Critical),
+        (_, Pending) => (since, pending(alert, since), Severity::Warning),
+        (Some(Firing), Inactive) => (at, "resolved".into(), Severity::Good),
+        (Some(Pending), Inactive) => (at, "no longer pending".into(), Severity::Good),
+        (_, Inactive | Unknown) => return None,
+    };
+    Some(Event {
+        at,
+        text: format!("{} {text}", alert.name),
+        severity,
+    })
+}
+
+fn pending(alert: &AlertStatus, since: Timestamp) -> String {
+    match alert.fires_at {
+        Some(at) => {
+            let held = Duration::try_from_secs_f64(seconds_between(since, at));
+            let held = units::prometheus_duration(held.unwrap_or_default());
+            format!("pending, fires after {held}")
+        }
+        None => "pending".into(),
+    }
+}

@@ -1,0 +1,236 @@
+//! How fresh each answer is, and what a backend's badge says.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::message::Refusal;
+use crate::model::seconds_between;
+
+/// A kind of question, asked by a task of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Feed {
+    /// The signals' values.
+    Signals,
+    /// The alert rules and their states.
+    Rules,
+    /// The alerts that Alertmanager holds.
+    Held,
+}
+
+/// A server that is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backend {
+    /// Signals and rules.
+    Prometheus,
+    /// Held alerts.
+    Alertmanager,
+}
+
+impl Backend {
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Prometheus => "prometheus",
+            Self::Alertmanager => "alertmanager",
+        }
+    }
+
+    fn feeds(self) -> &'static [Feed] {
+        match self {
+            Self::Prometheus => &[Feed::Signals, Feed::Rules],
+            Self::Alertmanager => &[Feed::Held],
+        }
+    }
+}
+
+impl Feed {
+    /// The server that is asked.
+    pub(crate) fn backend(self) -> Backend {
+        match self {
+            Self::Signals | Self::Rules => Backend::Prometheus,
+            Self::Held => Backend::Alertmanager,
+        }
+    }
+
+    fn index(self) -> usize {
+        match self {
+            Self::Signals => 0,
+            Self::Rules => 1,
+            Self::Held => 2,
+        }
+    }
+}
+
+/// Why the last question has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// What went wrong.
+    pub(crate) refusal: Refusal,
+    /// Since when nothing but failures came.
+    pub(crate) since: Timestamp,
+    /// When it is asked again, if it is.
+    pub(crate) next_try: Option<Timestamp>,
+}
+
+/// How fresh the answers to one kind of question are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Freshness {
+    last_good: Option<Timestamp>,
+    latency: Duration,
+    failure: Option<Failure>,
+    warnings: Vec<String>,
+}
+
+/// How the answers of a feed or a backend stand.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Condition {
+    /// Nothing came yet.
+    Connecting,
+    /// The last answer is good and recent.
+    Live {
+        /// Its age, in seconds.
+        age_s: f64,
+        /// How long it took.
+        latency: Duration,
+        /// Warnings that came with it.
+        warnings: usize,
+    },
+    /// The last answer is good but old, and the next one is awaited.
+    Late {
+        /// Its age, in seconds.
+        age_s: f64,
+    },
+    /// The last question failed.
+    Failing {
+        /// How.
+        failure: Failure,
+        /// The age of the last good answer, in seconds.
+        age_s: Option<f64>,
+    },
+}
+
+impl Condition {
+    fn badness(&self) -> u8 {
+        match self {
+            Self::Live { warnings: 0, .. } => 0,
+            Self::Live { .. } => 1,
+            Self::Connecting => 2,
+            Self::Late { .. } => 3,
+            Self::Failing { .. } => 4,
+        }
+    }
+
+    fn age_s(&self) -> f64 {
+        match self {
+            Self::Connecting => 0.0,
+            Self::Live { age_s, .. } | Self::Late { age_s } => *age_s,
+            Self::Failing { age_s, .. } => age_s.unwrap_or_default(),
+        }
+    }
+}
+
+/// The freshness of every feed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Feeds {
+    feeds: [Freshness; 3],
+    stale_after_s: f64,
+}
+
+impl Feeds {
+    /// Feeds that have not answered yet, and the age from which an answer is stale.
+    pub(crate) fn new(stale_after_s: f64) -> Self {
+        Self {
+            feeds: Default::default(),
+            stale_after_s,
+        }
+    }
+
+    /// Takes a good answer down. Gives the failure that it ends.
+    pub(crate) fn answered(
+        &mut self,
+        feed: Feed,
+        at: Timestamp,
+        latency: Duration,
+        warnings: Vec<String>,
+    ) -> Option<Failure> {
+        let known = &mut self.feeds[feed.index()];
+        known.last_good = Some(at);
+        known.latency = latency;
+        known.warnings = warnings;
+        known.failure.take()
+    }
+
+    /// Takes a failure down.
+    pub(crate) fn failed(
+        &mut self,
+        feed: Feed,
+        at: Timestamp,
+        refusal: Refusal,
+        next_try: Option<Timestamp>,
+    ) {
+        let known = &mut self.feeds[feed.index()];
+        let since = known.failure.as_ref().map_or(at, |failure| failure.since);
+        known.failure = Some(Failure {
+            refusal,
+            since,
+            next_try,
+        });
+    }
+
+    /// The warnings of the last good answer.
+    pub(crate) fn warnings(&self, feed: Feed) -> &[String] {
+        &self.feeds[feed.index()].warnings
+    }
+
+    /// Whether a backend's last answer to any question failed.
+    pub(crate) fn is_failing(&self, backend: Backend) -> bool {
+        backend
+            .feeds()
+            .iter()
+            .any(|feed| self.feeds[feed.index()].failure.is_some())
+    }
+
+    /// How one feed's answers stand at `now`.
+    pub(crate) fn condition(&self, feed: Feed, now: Timestamp) -> Condition {
+        let known = &self.feeds[feed.index()];
+        let age_s = known.last_good.map(|at| seconds_between(at, now).max(0.0));
+        match (&known.failure, age_s) {
+            (Some(failure), age_s) => Condition::Failing {
+                failure: failure.clone(),
+                age_s,
+            },
+            (None, None) => Condition::Connecting,
+            (None, Some(age_s)) if age_s > self.stale_after_s => Condition::Late { age_s },
+            (None, Some(age_s)) => Condition::Live {
+                age_s,
+                latency: known.latency,
+                warnings: known.warnings.len(),
+            },
+        }
+    }
+
+    /// How a backend's answers stand at `now`: as the worst of its feeds.
+    pub(crate) fn backend(&self, backend: Backend, now: Timestamp) -> Condition {
+        backend
+            .feeds()
+            .iter()
+            .map(|feed| self.condition(*feed, now))
+            .max_by(|a, b| {
+                let badness = a.badness().cmp(&b.badness());
+                badness.then_with(|| a.age_s().total_cmp(&b.age_s()))
+            })
+            .unwrap_or(Condition::Connecting)
+    }
+
+    /// The age in seconds of the last good answer, when it is too old to be called live.
+    pub(crate) fn stale_s(&self, feed: Feed, now: Timestamp) -> Option<f64> {
+        let at = self.feeds[feed.index()].last_good?;
+        Some(seconds_between(at, now)).filter(|age_s| *age_s > self.stale_after_s)
+    }
+
+    /// Whether there was ever a good answer.
+    pub(crate) fn has_answered(&self, feed: Feed) -> bool {
+        self.feeds[feed.index()].last_good.is_some()
+    }
+}

@@ -1,0 +1,254 @@
+//! What is known and what is looked at. Only `update` changes it, only `view` draws it.
+
+pub(crate) mod events;
+pub(crate) mod forecast;
+pub(crate) mod freshness;
+pub(crate) mod history;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use voteops_observability::alertmanager::HeldAlert;
+use voteops_observability::signals::{Component, Signal, Threshold};
+use voteops_observability::snapshot::{AlertStatus, Reading, Sources};
+
+use crate::settings::Settings;
+use crate::theme::Theme;
+use events::Events;
+pub(crate) use freshness::{Backend, Condition, Feed, Feeds};
+use history::History;
+
+/// History that an unscaled stack is shown with, in seconds.
+const HISTORY_S: f64 = 600.0;
+/// Shortest history, however fast the stack's clock runs, in seconds.
+const MIN_HISTORY_S: f64 = 60.0;
+/// Window over which the queue's trend is measured on an unscaled stack, in seconds.
+const TREND_S: f64 = 45.0;
+/// Shortest window of the trend, in seconds.
+const MIN_TREND_S: f64 = 5.0;
+/// Points that a history is filled with at the start.
+const FILL_POINTS: u32 = 120;
+/// Refreshes without an answer after which values are stale.
+const STALE_REFRESHES: f64 = 3.0;
+/// No value is called stale earlier than this, in seconds.
+const MIN_STALE_S: f64 = 3.0;
+
+/// A screen of the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Screen {
+    /// Pipeline, signals, alerts and events at a glance.
+    Overview,
+    /// Every alert rule.
+    Alerts,
+}
+
+impl Screen {
+    /// Every screen, in the order of Tab.
+    pub(crate) const ALL: [Self; 2] = [Self::Overview, Self::Alerts];
+
+    /// The screen after this one.
+    pub(crate) fn next(self) -> Self {
+        let at = Self::ALL.iter().position(|screen| *screen == self);
+        at.map_or(self, |at| Self::ALL[(at + 1) % Self::ALL.len()])
+    }
+}
+
+/// What does not change while the console runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    /// What is looked at.
+    pub(crate) title: String,
+    /// What is asked before leaving.
+    pub(crate) quit_prompt: Option<String>,
+    /// How many instances should be up.
+    pub(crate) expected: Vec<(Component, usize)>,
+    /// The signals, in the catalogue's order.
+    pub(crate) signals: Vec<Signal>,
+    /// The backends that are asked.
+    pub(crate) backends: Vec<Backend>,
+    /// Length of the histories.
+    pub(crate) history: Duration,
+    /// Window of the queue's trend.
+    pub(crate) trend: Duration,
+    /// Time between two readings.
+    pub(crate) refresh: Duration,
+    /// Age from which an answer is stale, in seconds.
+    pub(crate) stale_after_s: f64,
+    /// What states look like.
+    pub(crate) theme: Theme,
+    /// The zone that times are told in.
+    pub(crate) zone: TimeZone,
+}
+
+impl Setup {
+    /// The setup that `settings` ask for.
+    pub(crate) fn new(settings: &Settings, theme: Theme, zone: TimeZone) -> Self {
+        let scale = settings.time_scale.max(1.0);
+        let scaled = |span_s: f64, least_s: f64| {
+            Duration::from_secs_f64((span_s / scale).clamp(least_s, span_s))
+        };
+        Self {
+            title: settings.title.clone(),
+            quit_prompt: settings.quit_prompt.clone(),
+            expected: settings.expected.clone(),
+            signals: settings.sources.signals.clone(),
+            backends: backends(&settings.sources),
+            history: scaled(HISTORY_S, MIN_HISTORY_S),
+            trend: scaled(TREND_S, MIN_TREND_S),
+            refresh: settings.refresh,
+            stale_after_s: (STALE_REFRESHES * settings.refresh.as_secs_f64()).max(MIN_STALE_S),
+            theme,
+            zone,
+        }
+    }
+
+    /// How many instances of a component should be up, where that is known.
+    pub(crate) fn expected(&self, component: Component) -> Option<usize> {
+        self.expected
+            .iter()
+            .find(|(expected, _)| *expected == component)
+            .map(|(_, count)| *count)
+    }
+
+    /// The time between two samples that fill a history.
+    pub(crate) fn fill_step(&self) -> Duration {
+        self.history / FILL_POINTS
+    }
+}
+
+fn backends(sources: &Sources) -> Vec<Backend> {
+    let mut backends = vec![Backend::Prometheus];
+    if sources.alertmanager.is_some() {
+        backends.push(Backend::Alertmanager);
+    }
+    backends
+}
+
+/// What is known. Freezing the frame keeps a copy of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Data {
+    /// The time that ages and countdowns are told from.
+    pub(crate) now: Timestamp,
+    /// The signals as last read.
+    pub(crate) readings: Vec<Reading>,
+    /// What they were before; one for each reading.
+    pub(crate) histories: Vec<History>,
+    /// The thresholds in force, by alert.
+    pub(crate) thresholds: BTreeMap<String, Threshold>,
+    /// The alert rules; `None` until they could be asked for.
+    pub(crate) alerts: Option<Vec<AlertStatus>>,
+    /// What Alertmanager holds; `None` until it could be asked.
+    pub(crate) held: Option<Vec<HeldAlert>>,
+    /// How fresh each answer is.
+    pub(crate) feeds: Feeds,
+    /// What happened.
+    pub(crate) events: Events,
+}
+
+impl Data {
+    fn new(setup: &Setup, now: Timestamp) -> Self {
+        let thresholds = BTreeMap::new();
+        let readings = setup.signals.iter();
+        Self {
+            now,
+            readings: readings
+                .map(|signal| Reading::new(signal, None, &thresholds))
+                .collect(),
+            histories: vec![History::default(); setup.signals.len()],
+            thresholds,
+            alerts: None,
+            held: None,
+            feeds: Feeds::new(setup.stale_after_s),
+            events: Events::default(),
+        }
+    }
+
+    /// Seconds from `then` until now; negative when `then` is still to come.
+    pub(crate) fn age_s(&self, then: Timestamp) -> f64 {
+        seconds_between(then, self.now)
+    }
+
+    /// The reading with this identity and its history.
+    pub(crate) fn signal(&self, id: &str) -> Option<(&Reading, &History)> {
+        self.readings
+            .iter()
+            .zip(&self.histories)
+            .find(|(reading, _)| reading.id == id)
+    }
+
+    /// The rule behind a reading's target.
+    pub(crate) fn alert_of(&self, reading: &Reading) -> Option<&AlertStatus> {
+        let name = reading.alert.as_ref()?;
+        self.alerts
+            .as_ref()?
+            .iter()
+            .find(|alert| alert.name == *name)
+    }
+}
+
+/// Seconds from one instant to another.
+pub(crate) fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
+    to.duration_since(from).as_secs_f64()
+}
+
+/// What is selected on the alerts screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct AlertsPane {
+    /// The selected row.
+    pub(crate) selected: usize,
+    /// Whether the user chose it; until then the most urgent rule is selected.
+    pub(crate) chosen: bool,
+    /// Whether the details take the whole screen.
+    pub(crate) expanded: bool,
+    /// First line of the details that is shown.
+    pub(crate) scroll: usize,
+}
+
+/// Everything that a frame is drawn from.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    /// What does not change.
+    pub(crate) setup: Setup,
+    /// What is known now.
+    pub(crate) live: Data,
+    /// What was known when the frame was frozen.
+    pub(crate) frozen: Option<Box<Data>>,
+    /// The screen that is shown.
+    pub(crate) screen: Screen,
+    /// Whether the help lies over it.
+    pub(crate) help: bool,
+    /// Whether the question whether to leave is open.
+    pub(crate) asking: bool,
+    /// The alerts screen's selection.
+    pub(crate) pane: AlertsPane,
+    /// Columns and rows of the terminal.
+    pub(crate) size: (u16, u16),
+}
+
+impl Model {
+    /// A model that knows nothing yet.
+    pub(crate) fn new(setup: Setup, now: Timestamp, size: (u16, u16)) -> Self {
+        Self {
+            live: Data::new(&setup, now),
+            setup,
+            frozen: None,
+            screen: Screen::Overview,
+            help: false,
+            asking: false,
+            pane: AlertsPane::default(),
+            size,
+        }
+    }
+
+    /// What is drawn: the frozen copy, or what is known now.
+    pub(crate) fn shown(&self) -> &Data {
+        self.frozen.as_deref().unwrap_or(&self.live)
+    }
+
+    /// The alert rules that are drawn.
+    pub(crate) fn alerts(&self) -> &[AlertStatus] {
+        self.shown().alerts.as_deref().unwrap_or_default()
+    }
+}

@@ -1,0 +1,92 @@
+//! What the console is started with, and how it ends.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc::UnboundedReceiver;
+use voteops_observability::signals::Component;
+use voteops_observability::snapshot::Sources;
+
+/// What the console shows, and how.
+#[derive(Debug)]
+pub struct Settings {
+    /// The backends and signals to read.
+    pub sources: Sources,
+    /// Time between two readings.
+    pub refresh: Duration,
+    /// What is looked at, "local stack" for instance.
+    pub title: String,
+    /// By how much the stack's durations are divided; shortens the history that is kept.
+    pub time_scale: f64,
+    /// How many instances of a component should be up.
+    pub expected: Vec<(Component, usize)>,
+    /// News from whoever runs the stack, shown among the events.
+    pub events: Option<UnboundedReceiver<Event>>,
+    /// When set, quitting asks this first.
+    pub quit_prompt: Option<String>,
+    /// Panics in the draw loop after this time, so that a test of the binary can see that the
+    /// terminal is given back.
+    #[doc(hidden)]
+    pub panic_after: Option<Duration>,
+}
+
+impl Settings {
+    /// Settings with a refresh of one second, an unscaled stack and nothing expected.
+    #[must_use]
+    pub fn new(sources: Sources, title: impl Into<String>) -> Self {
+        Self {
+            sources,
+            refresh: Duration::from_secs(1),
+            title: title.into(),
+            time_scale: 1.0,
+            expected: Vec::new(),
+            events: None,
+            quit_prompt: None,
+            panic_after: None,
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// What, in one line.
+    pub text: String,
+    /// How much it matters.
+    pub severity: Severity,
+}
+
+/// How much an event matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Something is well again.
+    Good,
+    /// Worth knowing.
+    Info,
+    /// Worth a look.
+    Warning,
+    /// Somebody has to act.
+    Critical,
+}
+
+/// How the console ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The user quit.
+    Quit,
+    /// The process was sent this signal (its number: 15 is SIGTERM).
+    Signal(i32),
+}
+
+/// Why the console could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The terminal cannot be taken, read or written.
+    #[error("terminal: {0}; run it in an interactive terminal, or ask for one frame as text")]
+    Terminal(#[from] std::io::Error),
+    /// Another part of the program panicked, which gave the terminal back.
+    #[error("another part of the program panicked; its message is above")]
+    Panicked,
+}

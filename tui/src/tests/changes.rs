@@ -1,0 +1,164 @@
+//! What answers change besides values: events, selection, histories.
+
+use crossterm::event::{Event as Input, KeyCode, KeyEvent};
+use voteops_observability::prometheus::AlertState;
+use voteops_observability::snapshot::AlertStatus;
+
+use crate::message::{Effect, Facts, Message};
+use crate::model::{Feed, Model, Screen};
+use crate::settings::{Outcome, Severity};
+use crate::tests::fixtures::{
+    BACKLOG, WELL, answered, at, connecting, in_trouble, inactive, live, press, refusal, rules,
+    sort, text,
+};
+use crate::update::update;
+
+fn told(model: &Model) -> Vec<&str> {
+    let newest = model.live.events.newest();
+    newest.map(|event| event.text.as_str()).collect()
+}
+
+fn backlog_is(state: AlertState) -> Vec<AlertStatus> {
+    let mut alerts = inactive();
+    for alert in alerts.iter_mut().filter(|alert| alert.name == BACKLOG) {
+        alert.state = state;
+        alert.fires_at = (state == AlertState::Pending).then(|| at(310));
+        alert.since = matches!(state, AlertState::Pending | AlertState::Firing).then(|| at(10));
+    }
+    sort(&mut alerts);
+    alerts
+}
+
+fn hear(model: &mut Model, after_s: i64, alerts: Vec<AlertStatus>) {
+    update(model, answered(Feed::Rules, after_s, Ok(rules(alerts))));
+}
+
+#[test]
+fn the_life_of_an_alert_is_told_once_per_step() {
+    let mut model = live();
+    for (after_s, state) in [
+        (10, AlertState::Pending),
+        (11, AlertState::Pending),
+        (12, AlertState::Firing),
+        (13, AlertState::Firing),
+        (14, AlertState::Inactive),
+        (15, AlertState::Pending),
+        (16, AlertState::Inactive),
+    ] {
+        hear(&mut model, after_s, backlog_is(state));
+    }
+    let mut steps = told(&model);
+    steps.sort_unstable();
+    assert_eq!(
+        steps,
+        [
+            "CriticalVoteQueueBacklog firing",
+            "CriticalVoteQueueBacklog no longer pending",
+            "CriticalVoteQueueBacklog pending, fires after 5m",
+            "CriticalVoteQueueBacklog pending, fires after 5m",
+            "CriticalVoteQueueBacklog resolved",
+        ]
+    );
+}
+
+#[test]
+fn what_is_wrong_at_the_start_is_told_with_its_own_time() {
+    let mut model = connecting();
+    hear(&mut model, 0, in_trouble());
+    let events: Vec<_> = model.live.events.newest().collect();
+    assert_eq!(events.len(), 2);
+    assert_eq!(
+        (events[0].at, events[0].severity),
+        (at(-125), Severity::Warning)
+    );
+    assert_eq!(
+        (events[1].at, events[1].severity),
+        (at(-190), Severity::Critical)
+    );
+}
+
+#[test]
+fn a_backend_is_lost_once_and_back_when_all_its_answers_are() {
+    let mut model = live();
+    for feed in [Feed::Signals, Feed::Rules, Feed::Signals] {
+        update(&mut model, answered(feed, 5, Err(refusal())));
+    }
+    assert_eq!(told(&model).len(), 1);
+    assert!(told(&model)[0].starts_with("prometheus lost: http://"));
+    let signals = Facts::Signals(WELL.to_vec(), Vec::new());
+    update(&mut model, answered(Feed::Signals, 20, Ok(signals)));
+    assert_eq!(told(&model).len(), 1, "the rules cannot be asked yet");
+    hear(&mut model, 21, inactive());
+    assert_eq!(told(&model)[0], "prometheus is back after 16s");
+}
+
+#[test]
+fn the_most_urgent_rule_is_selected_until_the_user_chooses_one() {
+    let selected = |model: &Model| model.alerts()[model.pane.selected].name.clone();
+    let mut model = live();
+    press(&mut model, "5");
+    hear(&mut model, 1, in_trouble());
+    assert_eq!(selected(&model), "WorkerDown");
+    press(&mut model, "j");
+    assert_eq!(selected(&model), BACKLOG);
+    hear(&mut model, 2, backlog_is(AlertState::Firing));
+    assert_eq!(
+        (selected(&model).as_str(), model.pane.selected),
+        (BACKLOG, 0)
+    );
+    hear(&mut model, 3, in_trouble());
+    assert_eq!(
+        (selected(&model).as_str(), model.pane.selected),
+        (BACKLOG, 1)
+    );
+}
+
+#[test]
+fn details_scroll_to_their_last_line_and_no_further() {
+    let mut model = live();
+    let resize = Input::Resize(40, 15);
+    update(&mut model, Message::Input(resize));
+    press(&mut model, "5");
+    let enter = Input::Key(KeyEvent::from(KeyCode::Enter));
+    update(&mut model, Message::Input(enter));
+    press(&mut model, "G");
+    let bottom = model.pane.scroll;
+    assert!(bottom > 0);
+    press(&mut model, "jj");
+    assert_eq!(model.pane.scroll, bottom);
+    let frame = text(&model, (40, 15));
+    assert!(
+        frame.contains("alertmanager  holds no such alert"),
+        "{frame}"
+    );
+    press(&mut model, "k");
+    assert_eq!(model.pane.scroll, bottom - 1);
+}
+
+#[test]
+fn lost_answers_leave_a_gap() {
+    let mut model = live();
+    let signals = || Facts::Signals(WELL.to_vec(), Vec::new());
+    update(&mut model, answered(Feed::Signals, 30, Err(refusal())));
+    update(&mut model, answered(Feed::Signals, 90, Ok(signals())));
+    update(&mut model, Message::Now(at(90)));
+    let frame = text(&model, (120, 36));
+    let queue = frame.lines().find(|line| line.contains("Queue length"));
+    let end: String = queue.unwrap().chars().rev().take(6).collect();
+    // One cell is about 9 s: the last reading, then the gap of a minute.
+    assert!(
+        end.starts_with(|c| c != ' ') && end[3..].starts_with("  "),
+        "{end:?}"
+    );
+}
+
+#[test]
+fn quitting_needs_an_answer_only_when_it_asks() {
+    let mut model = live();
+    assert_eq!(press(&mut model, "q"), [Effect::Quit(Outcome::Quit)]);
+    model.setup.quit_prompt = Some("Quit?".into());
+    assert_eq!(press(&mut model, "q"), [Effect::RedrawNow]);
+    assert_eq!(press(&mut model, "5"), [], "only the question's keys work");
+    assert_eq!(model.screen, Screen::Overview);
+    assert_eq!(press(&mut model, "y"), [Effect::Quit(Outcome::Quit)]);
+}

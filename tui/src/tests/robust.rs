@@ -1,0 +1,172 @@
+//! Arbitrary text and numbers at any size: no panic, nothing that could steer a terminal.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use voteops_observability::prometheus::{AlertState, Sample};
+use voteops_observability::promql::Comparison;
+use voteops_observability::signals::Threshold;
+use voteops_observability::snapshot::AlertStatus;
+
+use crate::message::{Facts, Message, Refusal};
+use crate::model::{Feed, Model, Screen};
+use crate::settings::{Event, Severity};
+use crate::tests::fixtures::{answered, at, buffer, connecting, press, text};
+use crate::update::update;
+
+fn wild_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        "\\PC{0,300}",
+        Just("\u{1b}[2J\u{1b}]0;title\u{7}\u{202e}evil\u{200b}\r\n\u{9b}31m".to_owned()),
+        Just("👩‍👩‍👧‍👦漢字é\u{301}\u{301}\u{301}".repeat(20)),
+    ]
+}
+
+fn wild_number() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        any::<f64>(),
+        -1e4..1e4_f64,
+        Just(f64::NAN),
+        Just(f64::INFINITY),
+        Just(-0.0)
+    ]
+}
+
+fn wild_time() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![
+        (-100_000_i64..100_000).prop_map(at),
+        Just(Timestamp::MIN),
+        Just(Timestamp::MAX),
+    ]
+}
+
+fn wild_threshold() -> impl Strategy<Value = Threshold> {
+    let comparison = prop_oneof![
+        Just(Comparison::Above),
+        Just(Comparison::AtMost),
+        Just(Comparison::Equal),
+        Just(Comparison::NotEqual),
+    ];
+    (comparison, wild_number()).prop_map(|(comparison, value)| Threshold { comparison, value })
+}
+
+fn wild_alert() -> impl Strategy<Value = AlertStatus> {
+    let state = prop_oneof![
+        Just(AlertState::Firing),
+        Just(AlertState::Pending),
+        Just(AlertState::Inactive),
+        Just(AlertState::Unknown),
+    ];
+    let name = prop_oneof![wild_text(), Just("CriticalVoteQueueBacklog".to_owned())];
+    let times = (
+        prop::option::of(wild_time()),
+        prop::option::of(wild_time()),
+        wild_number(),
+    );
+    let numbers = (
+        prop::option::of(wild_number()),
+        prop::option::of(wild_threshold()),
+    );
+    let labels = || prop::collection::btree_map(wild_text(), wild_text(), 0..4);
+    let texts = (
+        wild_text(),
+        prop::option::of(wild_text()),
+        labels(),
+        labels(),
+    );
+    (name, state, times, numbers, texts).prop_map(|(name, state, times, numbers, texts)| {
+        let (since, fires_at, for_s) = times;
+        let (value, threshold) = numbers;
+        let (expr, error, labels, mut annotations) = texts;
+        annotations.insert("summary".into(), expr.clone());
+        AlertStatus {
+            name,
+            state,
+            since,
+            fires_at,
+            value,
+            threshold,
+            active: labels.len(),
+            labels,
+            annotations,
+            expr,
+            for_s,
+            error,
+        }
+    })
+}
+
+fn wild_model() -> impl Strategy<Value = Model> {
+    let signals = prop::collection::vec(prop::option::of(wild_number()), 0..16);
+    let past = prop::collection::vec((wild_number(), wild_number()), 0..20);
+    let alerts = prop::collection::vec(wild_alert(), 0..20);
+    let failing = prop::option::of((wild_text(), wild_text()));
+    let rest = (wild_text(), wild_text(), wild_time(), "[15? jkgGq]{0,6}");
+    (signals, past, alerts, failing, rest).prop_map(|(values, past, alerts, failing, rest)| {
+        let (title, news, now, keys) = rest;
+        let mut model = connecting();
+        model.setup.title = title;
+        model.setup.quit_prompt = Some(news.clone());
+        let thresholds: BTreeMap<_, _> = alerts
+            .iter()
+            .filter_map(|alert| Some((alert.name.clone(), alert.threshold?)))
+            .collect();
+        let samples: Vec<_> = past
+            .into_iter()
+            .map(|(at_s, value)| Sample { at_s, value })
+            .collect();
+        let mut messages = vec![
+            answered(
+                Feed::Signals,
+                -2,
+                Ok(Facts::Signals(values, vec![news.clone()])),
+            ),
+            Message::Filled(vec![samples; 12]),
+            answered(Feed::Rules, -1, Ok(Facts::Rules(alerts, thresholds))),
+            Message::News(Event {
+                at: now,
+                text: news,
+                severity: Severity::Critical,
+            }),
+        ];
+        if let Some((short, full)) = failing {
+            messages.push(answered(Feed::Held, 0, Err(Refusal { short, full })));
+        }
+        messages.push(Message::Now(now));
+        for message in messages {
+            update(&mut model, message);
+        }
+        press(&mut model, &keys);
+        model
+    })
+}
+
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}')
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn nothing_from_outside_breaks_a_frame(
+        mut model in wild_model(),
+        width in 1_u16..=200,
+        height in 1_u16..=60,
+        expanded in any::<bool>(),
+        scroll in any::<usize>(),
+    ) {
+        for screen in Screen::ALL {
+            model.screen = screen;
+            model.pane.expanded = expanded;
+            model.pane.scroll = scroll;
+            let frame = buffer(&model, (width, height));
+            for cell in &frame.content {
+                prop_assert!(!cell.symbol().chars().any(steers), "{:?}", cell.symbol());
+            }
+            prop_assert_eq!(text(&model, (width, height)).lines().count(), usize::from(height));
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Every alert rule, most urgent first, with the details of the selected one.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+use voteops_observability::snapshot::AlertStatus;
+use voteops_observability::units;
+
+use crate::model::{Feed, Model};
+use crate::theme::{Theme, Tone};
+use crate::view::marks::{self, MARK_COLUMNS, dimmed};
+use crate::view::text::{left, right, span, wrap};
+use crate::view::{detail, summary};
+
+/// Columns of a name before others are shown.
+const NAME: usize = 26;
+const MAX_NAME: usize = 60;
+/// Columns of the selection's pointer.
+const POINTER: usize = 2;
+/// Details are shown below the list when so many rows are left.
+const MIN_DETAIL: usize = 6;
+/// Rows above the list: the counts and the columns' names.
+pub(crate) const HEADING: usize = 2;
+
+/// Draws the alerts screen.
+pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
+    let (columns, rows) = (usize::from(area.width), usize::from(area.height));
+    if model.pane.expanded && !model.alerts().is_empty() {
+        let lines = detail::lines(model, columns);
+        let scroll = model.pane.scroll.min(lines.len().saturating_sub(rows));
+        let shown: Vec<_> = lines.into_iter().skip(scroll).take(rows).collect();
+        frame.render_widget(Paragraph::new(shown), area);
+        return;
+    }
+    let list_rows = list_rows(model, rows);
+    let list = u16::try_from(HEADING + list_rows).unwrap_or(u16::MAX);
+    let [list, below] =
+        Layout::vertical([Constraint::Length(list), Constraint::Fill(1)]).areas(area);
+    frame.render_widget(Paragraph::new(list_lines(model, columns, list_rows)), list);
+    if !model.alerts().is_empty() && below.height > 1 {
+        let [_, below] =
+            Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(below);
+        frame.render_widget(Paragraph::new(detail::lines(model, columns)), below);
+    }
+}
+
+/// Rows of the list: all rules when the details fit below them, else the whole height.
+fn list_rows(model: &Model, rows: usize) -> usize {
+    let room = rows.saturating_sub(HEADING);
+    let wanted = model.alerts().len();
+    if wanted == 0 || wanted + MIN_DETAIL > room {
+        room
+    } else {
+        wanted
+    }
+}
+
+fn list_lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
+    let data = model.shown();
+    let theme = model.setup.theme;
+    let mut counts = vec![span("Alerts", theme.heading())];
+    for mark in summary::counts(model) {
+        counts.push(Span::raw("  "));
+        counts.push(mark.span(theme));
+    }
+    let mut lines = vec![Line::from(counts)];
+    if model.alerts().is_empty() {
+        let why = if data.alerts.is_none() {
+            summary::unknown(data)
+        } else {
+            "Prometheus evaluates no alert rules: look at rule_files in its configuration.".into()
+        };
+        let why = wrap(&why, columns).into_iter();
+        lines.extend(why.map(|line| Line::from(span(line, theme.style(Tone::Plain)))));
+        return lines;
+    }
+    let table = Table::new(columns);
+    lines.push(table.heading(theme));
+    let selected = model.pane.selected;
+    let first = (selected + 1).saturating_sub(rows);
+    let shown = model.alerts().iter().enumerate().skip(first).take(rows);
+    lines.extend(shown.map(|(index, alert)| table.row(model, alert, index == selected)));
+    lines
+}
+
+/// A column beside state and name.
+struct Column {
+    title: &'static str,
+    width: usize,
+    numeric: bool,
+}
+
+const fn column(title: &'static str, width: usize, numeric: bool) -> Column {
+    Column {
+        title,
+        width,
+        numeric,
+    }
+}
+
+/// The columns beside state and name, the most important first.
+const COLUMNS: [Column; 4] = [
+    column("value", 9, true),
+    column("alert if", 9, false),
+    column("severity", 8, false),
+    column("since", 7, true),
+];
+
+/// The columns that fit.
+struct Table {
+    name: usize,
+    shown: usize,
+}
+
+impl Table {
+    fn new(columns: usize) -> Self {
+        let room = columns.saturating_sub(POINTER + MARK_COLUMNS + 1);
+        let mut spare = room.saturating_sub(NAME);
+        let mut shown = 0;
+        for column in &COLUMNS {
+            if spare <= column.width {
+                break;
+            }
+            spare -= column.width + 1;
+            shown += 1;
+        }
+        let name = (NAME + spare).min(room).min(MAX_NAME);
+        Self { name, shown }
+    }
+
+    fn heading(&self, theme: Theme) -> Line<'static> {
+        let state = format!("{:POINTER$}{}", "", left("state", MARK_COLUMNS));
+        let cells = self.cells("rule", COLUMNS.map(|column| column.title));
+        Line::from(span(state + &cells, theme.style(Tone::Dim)))
+    }
+
+    /// The name and the other columns in one piece.
+    fn cells(&self, name: &str, texts: [&str; COLUMNS.len()]) -> String {
+        let cells = COLUMNS.iter().zip(texts).take(self.shown);
+        let cells = cells.map(|(column, text)| {
+            if column.numeric {
+                right(text, column.width)
+            } else {
+                left(text, column.width)
+            }
+        });
+        let all: Vec<_> = std::iter::once(left(name, self.name))
+            .chain(cells)
+            .collect();
+        format!(" {}", all.join(" "))
+    }
+
+    fn row(&self, model: &Model, alert: &AlertStatus, selected: bool) -> Line<'static> {
+        let data = model.shown();
+        let theme = model.setup.theme;
+        let old = data.feeds.stale_s(Feed::Rules, data.now).is_some();
+        let unit = marks::unit_of(data, alert);
+        let value = alert.value.map(|value| marks::value(Some(value), unit));
+        let limit = alert.threshold.map(|limit| marks::limit(limit, unit));
+        let since = alert.since.map(|at| units::age(data.age_s(at)));
+        let severity = alert.labels.get("severity");
+        let texts = [
+            value.as_deref().unwrap_or_default(),
+            limit.as_deref().unwrap_or_default(),
+            severity.map_or("", String::as_str),
+            since.as_deref().unwrap_or_default(),
+        ];
+        let text = self.cells(&alert.name, texts);
+        let highlight = if selected {
+            Theme::reversed()
+        } else {
+            Style::new()
+        };
+        let mark = marks::of_alert(data, alert).cell(theme, MARK_COLUMNS);
+        let plain = dimmed(theme.style(Tone::Plain), old);
+        Line::from(vec![
+            span(if selected { "› " } else { "  " }, highlight),
+            mark.patch_style(highlight),
+            span(text, plain.patch(highlight)),
+        ])
+    }
+}

@@ -1,0 +1,179 @@
+//! What a state is told with: a glyph and a word, and a tone that repeats them.
+
+use ratatui::style::{Modifier, Style};
+use ratatui::text::Span;
+use voteops_observability::prometheus::AlertState;
+use voteops_observability::promql::Comparison;
+use voteops_observability::signals::{SignalState, Threshold};
+use voteops_observability::snapshot::{AlertStatus, Reading};
+use voteops_observability::units::{self, Unit};
+
+use crate::model::{Condition, Data, Feed};
+use crate::theme::{Theme, Tone};
+use crate::view::text::{countdown, left, span};
+
+/// Columns of the longest mark, `◆ PENDING 59:59`.
+pub(crate) const MARK_COLUMNS: usize = 15;
+
+/// A glyph with a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// Tells states apart without colour.
+    pub(crate) glyph: &'static str,
+    /// Says the state.
+    pub(crate) text: String,
+    /// Repeats it.
+    pub(crate) tone: Tone,
+    /// Whether it may no longer hold.
+    pub(crate) old: bool,
+}
+
+impl Mark {
+    /// A mark that holds now.
+    pub(crate) fn new(glyph: &'static str, text: impl Into<String>, tone: Tone) -> Self {
+        Self {
+            glyph,
+            text: text.into(),
+            tone,
+            old: false,
+        }
+    }
+
+    /// The mark's style.
+    pub(crate) fn style(&self, theme: Theme) -> Style {
+        dimmed(theme.style(self.tone), self.old)
+    }
+
+    /// Glyph and text.
+    pub(crate) fn told(&self) -> String {
+        format!("{} {}", self.glyph, self.text)
+    }
+
+    /// Glyph and text in exactly `columns`.
+    pub(crate) fn cell(&self, theme: Theme, columns: usize) -> Span<'static> {
+        span(left(&self.told(), columns), self.style(theme))
+    }
+
+    /// Glyph and text.
+    pub(crate) fn span(&self, theme: Theme) -> Span<'static> {
+        span(self.told(), self.style(theme))
+    }
+}
+
+/// A style for what may no longer hold.
+pub(crate) fn dimmed(style: Style, old: bool) -> Style {
+    if old {
+        style
+            .remove_modifier(Modifier::BOLD)
+            .add_modifier(Modifier::DIM)
+    } else {
+        style
+    }
+}
+
+/// The state of a signal: its alert's when that is pending or firing, else its own.
+pub(crate) fn of_signal(data: &Data, reading: &Reading) -> Mark {
+    if let Some(alert) = data.alert_of(reading)
+        && matches!(alert.state, AlertState::Firing | AlertState::Pending)
+    {
+        return of_alert(data, alert);
+    }
+    if !data.feeds.has_answered(Feed::Signals) {
+        return match data.feeds.condition(Feed::Signals, data.now) {
+            Condition::Failing { .. } => Mark::new("✗", "cannot ask", Tone::Dim),
+            _ => Mark::new("◌", "connecting", Tone::Dim),
+        };
+    }
+    if let Some(age_s) = data.feeds.stale_s(Feed::Signals, data.now) {
+        return stale(age_s);
+    }
+    match reading.state {
+        SignalState::Ok => Mark::new("●", "ok", Tone::Ok),
+        SignalState::Breached => Mark::new("▲", breach(reading.threshold), Tone::Warning),
+        SignalState::Missing => Mark::new("◌", "no data", Tone::Dim),
+    }
+}
+
+fn breach(threshold: Option<Threshold>) -> &'static str {
+    match threshold.map(|limit| limit.comparison) {
+        Some(Comparison::Above | Comparison::AtLeast) => "over",
+        Some(Comparison::Below | Comparison::AtMost) => "under",
+        _ => "breached",
+    }
+}
+
+/// The state of an alert with the time that matters: until it fires, or since it does.
+pub(crate) fn of_alert(data: &Data, alert: &AlertStatus) -> Mark {
+    if let Some(age_s) = data.feeds.stale_s(Feed::Rules, data.now) {
+        let (glyph, text, tone) = match alert.state {
+            AlertState::Firing => ("■", "was FIRING", Tone::Critical),
+            AlertState::Pending => ("◆", "was PENDING", Tone::Warning),
+            AlertState::Inactive | AlertState::Unknown => return stale(age_s),
+        };
+        return Mark {
+            old: true,
+            ..Mark::new(glyph, text, tone)
+        };
+    }
+    match alert.state {
+        AlertState::Firing => {
+            let since = alert.since.map(|at| units::age(data.age_s(at)));
+            Mark::new("■", worded("FIRING", since), Tone::Critical)
+        }
+        AlertState::Pending => {
+            let left = alert.fires_at.map(|at| countdown(-data.age_s(at)));
+            Mark::new("◆", worded("PENDING", left), Tone::Warning)
+        }
+        _ if alert.error.is_some() => Mark::new("✗", "rule error", Tone::Warning),
+        AlertState::Inactive => Mark::new("●", "ok", Tone::Ok),
+        AlertState::Unknown => Mark::new("◌", "unknown", Tone::Dim),
+    }
+}
+
+fn worded(word: &str, time: Option<String>) -> String {
+    time.map_or_else(|| word.to_owned(), |time| format!("{word} {time}"))
+}
+
+/// A value that is too old to be called live.
+pub(crate) fn stale(age_s: f64) -> Mark {
+    Mark {
+        old: true,
+        ..Mark::new("◌", format!("stale {}", units::age(age_s)), Tone::Dim)
+    }
+}
+
+/// `> 300ms`: when the alert's condition holds.
+pub(crate) fn limit(threshold: Threshold, unit: Option<Unit>) -> String {
+    let value = match unit {
+        Some(Unit::Up) if threshold.comparison == Comparison::Below => return "down".into(),
+        Some(Unit::Up) | None => number(threshold.value),
+        Some(unit) => unit.format(threshold.value),
+    };
+    format!("{} {value}", threshold.comparison.symbol())
+}
+
+/// A value in its unit, or as a bare number where the unit is not known.
+pub(crate) fn value(value: Option<f64>, unit: Option<Unit>) -> String {
+    let value = value.unwrap_or(f64::NAN);
+    unit.map_or_else(|| number(value), |unit| unit.format(value))
+}
+
+/// A number without a unit; small ones keep three digits that say something.
+fn number(value: f64) -> String {
+    if value != 0.0 && value.abs() < 0.1 {
+        let digits = if value.abs() < 0.001 { 6 } else { 4 };
+        format!("{value:.digits$}")
+    } else if value.abs() < 10.0 && value.fract() != 0.0 {
+        format!("{value:.2}")
+    } else {
+        Unit::Count.format(value)
+    }
+}
+
+/// The unit of the signal that an alert is about.
+pub(crate) fn unit_of(data: &Data, alert: &AlertStatus) -> Option<Unit> {
+    data.readings
+        .iter()
+        .find(|reading| reading.alert.as_deref() == Some(&alert.name))
+        .map(|reading| reading.unit)
+}

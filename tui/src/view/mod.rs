@@ -1,0 +1,114 @@
+//! Draws the model: one file per region, all of them pure.
+
+mod alerts;
+mod detail;
+mod events;
+mod footer;
+mod header;
+mod help;
+mod marks;
+mod overview;
+mod pipeline;
+mod signals;
+mod summary;
+mod text;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::widgets::Paragraph;
+
+use crate::model::{Model, Screen};
+
+/// The smallest terminal that says something useful.
+const MIN_COLUMNS: u16 = 40;
+const MIN_ROWS: u16 = 15;
+
+/// Draws the model.
+pub(crate) fn view(model: &Model, frame: &mut Frame) {
+    let area = frame.area();
+    if area.width < MIN_COLUMNS || area.height < MIN_ROWS {
+        too_small(frame, area);
+        return;
+    }
+    let [header, body, footer] = regions(model, area);
+    let columns = usize::from(area.width);
+    frame.render_widget(Paragraph::new(header::lines(model, columns)), header);
+    match model.screen {
+        Screen::Overview => overview::draw(model, frame, body),
+        Screen::Alerts => alerts::draw(model, frame, body),
+    }
+    frame.render_widget(Paragraph::new(footer::line(model, columns)), footer);
+    if model.help {
+        help::draw(model, frame);
+    }
+    if model.asking
+        && let Some(question) = &model.setup.quit_prompt
+    {
+        help::draw_question(model, frame, question);
+    }
+}
+
+fn regions(model: &Model, area: Rect) -> [Rect; 3] {
+    let header = header::lines(model, area.width.into()).len();
+    Layout::vertical([
+        Constraint::Length(u16::try_from(header).unwrap_or(u16::MAX)),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+    ])
+    .areas(area)
+}
+
+fn too_small(frame: &mut Frame, area: Rect) {
+    let needs = format!(
+        "The console needs {MIN_COLUMNS}x{MIN_ROWS}; this terminal is {}x{}.",
+        area.width, area.height
+    );
+    let lines = text::wrap(&needs, area.width.into());
+    let lines: Vec<_> = lines.into_iter().map(ratatui::text::Line::from).collect();
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+fn body(model: &Model) -> Rect {
+    let [_, body, _] = regions(model, Rect::new(0, 0, model.size.0, model.size.1));
+    body
+}
+
+/// Rows that a page key travels.
+pub(crate) fn page_rows(model: &Model) -> usize {
+    let rows = usize::from(body(model).height);
+    if model.pane.expanded {
+        rows
+    } else {
+        rows.saturating_sub(alerts::HEADING)
+    }
+}
+
+/// The first line of the details when they are scrolled to their end.
+pub(crate) fn last_scroll(model: &Model) -> usize {
+    let body = body(model);
+    let lines = detail::lines(model, body.width.into()).len();
+    lines.saturating_sub(body.height.into())
+}
+
+/// A frame as text, without the blanks at the ends of its lines.
+pub(crate) fn as_text(buffer: &Buffer) -> String {
+    let mut text = String::new();
+    for y in buffer.area.top()..buffer.area.bottom() {
+        let mut line = String::new();
+        let mut covered = 0;
+        for x in buffer.area.left()..buffer.area.right() {
+            // A wide character covers the cells after it.
+            if covered > 0 {
+                covered -= 1;
+                continue;
+            }
+            let symbol = buffer[(x, y)].symbol();
+            covered = text::width(symbol).saturating_sub(1);
+            line.push_str(symbol);
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
