@@ -133,16 +133,18 @@ async fn in_foreground(mut front: Front, mut stop: StopRequests) -> Result<ExitC
     let started = Instant::now();
     loop {
         tokio::select! {
-            event = front.event() => match event {
-                Some(event) => show(&event, started),
-                None => {
-                    front.ended().await?;
-                    return Err(Failure::new(1, "the stack's supervisor ended; everything is stopped"));
-                }
-            },
+            event = front.event() => {
+                let Some(event) = event else { break };
+                show(&event, started);
+            }
             () = stop.next() => return stop_all(front).await,
         }
     }
+    front.ended().await?;
+    Err(Failure::new(
+        1,
+        "the stack's supervisor ended; everything is stopped",
+    ))
 }
 
 async fn with_console(mut front: Front, options: &Options) -> Result<ExitCode, Failure> {

@@ -115,7 +115,10 @@ fn text(plan: &Plan, report: &Report) -> String {
         line(format_args!("rejected  {count:>8} votes  HTTP {status}"));
     }
     for (kind, count) in &report.errors {
-        line(format_args!("failed    {count:>8} votes  {}", told_kind(*kind)));
+        line(format_args!(
+            "failed    {count:>8} votes  {}",
+            told_kind(*kind)
+        ));
     }
     for (name, latency) in [("latency", &report.latency), ("lag", &report.lag)] {
         line(format_args!(

@@ -60,10 +60,10 @@ impl Timeline {
     }
 
     /// A line that stays.
-    fn say(&self, line: &str) {
+    fn say(&self, told: &str) {
         match &self.live {
-            Some(live) => live.println(format!("  {line}")),
-            None => eprintln!("  {line}"),
+            Some(live) => live.println(format!("  {told}")),
+            None => eprintln!("  {told}"),
         }
     }
 

@@ -140,15 +140,13 @@ fn reselect(pane: &mut AlertsPane, before: &[AlertStatus], after: &[AlertStatus]
 fn on_answer(model: &mut Model, answered: Answered) {
     let backend = answered.feed.backend();
     let was_failing = model.live.feeds.is_failing(backend);
-    let failed_since = match answered.result {
+    let away_since = match answered.result {
         Ok(facts) => {
             let warnings = take_in(model, facts, answered.at);
             let data = &mut model.live;
             tell_new_warnings(data, answered.feed, answered.at, &warnings);
-            let ended = data
-                .feeds
-                .answered(answered.feed, answered.at, answered.latency, warnings);
-            ended.map(|failure| failure.since)
+            data.feeds
+                .answered(answered.feed, answered.at, answered.latency, warnings)
         }
         Err(refusal) => {
             let data = &mut model.live;
@@ -162,7 +160,7 @@ fn on_answer(model: &mut Model, answered: Answered) {
             None
         }
     };
-    if let Some(since) = failed_since
+    if let Some(since) = away_since
         && !model.live.feeds.is_failing(backend)
     {
         let away = units::age(seconds_between(since, answered.at));

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::Signal;
 use voteops_chaos::audit::{Audit, By, Event};
@@ -14,7 +14,8 @@ use voteops_chaos::record::{Record, Store, Target};
 /// Long enough for a machine that is busy with other tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The test helper, which `cargo test -p voteops-chaos` builds with the examples.
+/// The test helper, which `cargo test -p voteops-chaos` builds with the examples. With a test's name
+/// or `--test` Cargo leaves the examples out, and a helper of yesterday would prove nothing.
 pub(crate) fn helper() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let helper = test
@@ -22,12 +23,34 @@ pub(crate) fn helper() -> PathBuf {
         .unwrap()
         .with_file_name("examples")
         .join("chaos_helper");
+    let fresh = changed_at(&helper).is_some_and(|built_at| !changed_between(built_at, &test));
+    let way_out = "build it with `cargo build -p voteops-chaos --example chaos_helper`";
     assert!(
-        helper.exists(),
-        "{} is missing: run `cargo test -p voteops-chaos`",
+        fresh,
+        "{} is missing or out of date: {way_out}",
         helper.display()
     );
     helper
+}
+
+/// Whether the crate has changed after `built_at` and before `test` was built.
+fn changed_between(built_at: SystemTime, test: &Path) -> bool {
+    let tested_at = changed_at(test).unwrap();
+    let mut dirs = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(dir) = dirs.pop() {
+        for path in dir.read_dir().unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                dirs.push(path);
+            } else if changed_at(&path).is_some_and(|at| built_at < at && at < tested_at) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+fn changed_at(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
 }
 
 pub(crate) fn launcher() -> Launcher {

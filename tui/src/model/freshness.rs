@@ -146,19 +146,21 @@ impl Feeds {
         }
     }
 
-    /// Takes a good answer down. Gives the failure that it ends.
+    /// Takes a good answer down. When it ends a failure, gives the instant since when there was
+    /// no good answer.
     pub(crate) fn answered(
         &mut self,
         feed: Feed,
         at: Timestamp,
         latency: Duration,
         warnings: Vec<String>,
-    ) -> Option<Failure> {
+    ) -> Option<Timestamp> {
         let known = &mut self.feeds[feed.index()];
-        known.last_good = Some(at);
+        let last_good = known.last_good.replace(at);
         known.latency = latency;
         known.warnings = warnings;
-        known.failure.take()
+        let ended = known.failure.take()?;
+        Some(last_good.unwrap_or(ended.since))
     }
 
     /// Takes a failure down.

@@ -89,7 +89,7 @@ fn a_backend_is_lost_once_and_back_when_all_its_answers_are() {
     update(&mut model, answered(Feed::Signals, 20, Ok(signals)));
     assert_eq!(told(&model).len(), 1, "the rules cannot be asked yet");
     hear(&mut model, 21, inactive());
-    assert_eq!(told(&model)[0], "prometheus is back after 16s");
+    assert_eq!(told(&model)[0], "prometheus is back after 21s");
 }
 
 #[test]
@@ -133,6 +133,17 @@ fn details_scroll_to_their_last_line_and_no_further() {
     );
     press(&mut model, "k");
     assert_eq!(model.pane.scroll, bottom - 1);
+}
+
+#[test]
+fn what_alertmanager_holds_is_marked_when_it_is_old() {
+    let mut model = live();
+    press(&mut model, "5");
+    let fresh = text(&model, (120, 36));
+    assert!(fresh.contains("holds no such alert") && !fresh.contains("(stale"));
+    update(&mut model, Message::Now(at(20)));
+    let old = text(&model, (120, 36));
+    assert!(old.contains("holds no such alert (stale 21s)"), "{old}");
 }
 
 #[test]

@@ -50,7 +50,11 @@ pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
         page.entry(if index == 0 { "expression" } else { "" }, line);
     }
     if let Some(held) = &data.held {
-        page.entry("alertmanager", &held_as(alert, held));
+        let mut told = held_as(alert, held);
+        if let Some(age_s) = data.feeds.stale_s(Feed::Held, data.now) {
+            told = format!("{told} (stale {})", units::age(age_s));
+        }
+        page.entry("alertmanager", &told);
     }
     page.lines
 }

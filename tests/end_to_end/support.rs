@@ -1,0 +1,205 @@
+//! A stack of its own for a test: started by the real binary, stopped at the end.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use voteops_local::StackFile;
+
+/// Longest wait for anything; a failure, not a measurement.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Every stack of this process gets a block of ports of its own.
+static NEXT_PORTS: AtomicU16 = AtomicU16::new(21_000);
+
+/// A stack's clocks are scaled: it needs the machine to itself, so there is one home at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// A directory for one test, in which `voteops` finds and keeps everything.
+pub struct Home {
+    _turn: MutexGuard<'static, ()>,
+    dir: tempfile::TempDir,
+    port_base: u16,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        // A test that failed leaves nothing behind that its successor would have to fear.
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let dir = tempfile::tempdir().unwrap();
+        Self {
+            _turn: turn,
+            dir,
+            port_base: NEXT_PORTS.fetch_add(40, Ordering::Relaxed),
+        }
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    pub fn port_base(&self) -> u16 {
+        self.port_base
+    }
+
+    /// A program of this package that keeps to this home.
+    pub fn command(&self, program: &str) -> Command {
+        let path = match program {
+            "voteops-tui" => env!("CARGO_BIN_EXE_voteops-tui"),
+            _ => env!("CARGO_BIN_EXE_voteops"),
+        };
+        let mut command = Command::new(path);
+        command
+            .env("XDG_STATE_HOME", self.dir.path().join("state"))
+            .env("XDG_DATA_HOME", self.dir.path().join("share"))
+            .env_remove("VOTEOPS_DATA_DIR")
+            .env_remove("NO_COLOR")
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn voteops(&self, args: &[&str]) -> Output {
+        self.command("voteops").args(args).output().unwrap()
+    }
+
+    /// `voteops up` with this home's directory and ports, and more arguments.
+    pub fn up(&self, args: &[&str]) -> Command {
+        let mut command = self.command("voteops");
+        command
+            .args([
+                "up",
+                "--port-base",
+                &self.port_base.to_string(),
+                "--data-dir",
+            ])
+            .arg(self.data_dir())
+            .args(args);
+        command
+    }
+
+    /// A detached stack that is healthy.
+    pub fn stack(self, args: &[&str]) -> Stack {
+        let output = self.up(&["--detach"]).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", told(&output));
+        Stack { home: self }
+    }
+}
+
+/// A detached stack; dropping it stops it.
+pub struct Stack {
+    pub home: Home,
+}
+
+impl Stack {
+    pub fn file(&self) -> StackFile {
+        StackFile::find(Some(&self.home.data_dir())).unwrap()
+    }
+
+    /// The process id of a component.
+    pub fn pid(&self, name: &str) -> i32 {
+        let file = self.file();
+        let component = file
+            .components
+            .iter()
+            .find(|component| component.name == name)
+            .unwrap();
+        i32::try_from(component.pid.unwrap()).unwrap()
+    }
+
+    pub fn voteops(&self, args: &[&str]) -> Output {
+        self.home.voteops(args)
+    }
+
+    /// Whether no fault is in force or was left behind.
+    pub fn no_faults_on_record(&self) -> bool {
+        std::fs::read_dir(self.home.data_dir().join("chaos/faults"))
+            .is_ok_and(|mut records| records.next().is_none())
+    }
+
+    /// `voteops … --json`, which has to end with `code`.
+    pub fn json(&self, args: &[&str], code: i32) -> Value {
+        let output = self.voteops(args);
+        assert_eq!(output.status.code(), Some(code), "{}", told(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        let output = self.home.voteops(&["down"]);
+        if !std::thread::panicking() {
+            assert!(output.status.success(), "{}", told(&output));
+            assert_nothing_runs_in(self.home.dir.path());
+        }
+    }
+}
+
+/// Waits for something to hold; fails when it does not in a long while.
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The state letter of a process as proc(5) has it; `None` when it is gone.
+pub fn state(pid: i32) -> Option<char> {
+    Some(procfs::process::Process::new(pid).ok()?.stat().ok()?.state)
+}
+
+/// The processes that were started with a path below `dir` or work in one.
+pub fn running_in(dir: &Path) -> Vec<String> {
+    let dir = dir.canonicalize().unwrap().to_string_lossy().into_owned();
+    procfs::process::all_processes()
+        .unwrap()
+        .flatten()
+        .filter(|process| process.stat().is_ok_and(|stat| stat.state != 'Z'))
+        .filter_map(|process| {
+            let environ = process.environ().ok()?;
+            let inherited = environ
+                .values()
+                .any(|value| value.to_string_lossy().contains(&dir));
+            let line = process.cmdline().ok()?.join(" ");
+            (inherited || line.contains(&dir)).then(|| format!("{} {line}", process.pid))
+        })
+        .collect()
+}
+
+/// Waits until nothing that was started for `dir` runs any more.
+pub fn assert_nothing_runs_in(dir: &Path) {
+    wait_until(
+        &format!("nothing runs any more: {:?}", running_in(dir)),
+        || running_in(dir).is_empty(),
+    );
+}
+
+pub fn kill(pid: i32, signal: rustix::process::Signal) {
+    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+pub fn told(output: &Output) -> String {
+    format!(
+        "{}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// Checks a document against one of the schemas that the project ships.
+pub fn assert_schema(name: &str, document: &Value) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("schemas")
+        .join(name);
+    let schema: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<_> = validator
+        .iter_errors(document)
+        .map(|error| format!("{error} at {}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}\n{document:#}");
+}
