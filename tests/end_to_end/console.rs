@@ -30,6 +30,7 @@ impl Terminal {
         command.arg("--data-dir");
         command.arg(stack.home.data_dir());
         command.env("TERM", "xterm-256color");
+        command.env("RUST_BACKTRACE", "0");
         let child = pty.slave.spawn_command(command).unwrap();
         drop(pty.slave);
         let mut output = pty.master.try_clone_reader().unwrap();

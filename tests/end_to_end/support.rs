@@ -10,7 +10,7 @@ use serde_json::Value;
 use voteops_local::StackFile;
 
 /// Longest wait for anything; a failure, not a measurement.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Every stack of this process gets a block of ports of its own.
 static NEXT_PORTS: AtomicU16 = AtomicU16::new(21_000);
@@ -19,14 +19,14 @@ static NEXT_PORTS: AtomicU16 = AtomicU16::new(21_000);
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// A directory for one test, in which `voteops` finds and keeps everything.
-pub struct Home {
+pub(crate) struct Home {
     _turn: MutexGuard<'static, ()>,
     dir: tempfile::TempDir,
     port_base: u16,
 }
 
 impl Home {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // A test that failed leaves nothing behind that its successor would have to fear.
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
@@ -37,16 +37,16 @@ impl Home {
         }
     }
 
-    pub fn data_dir(&self) -> PathBuf {
+    pub(crate) fn data_dir(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
-    pub fn port_base(&self) -> u16 {
+    pub(crate) fn port_base(&self) -> u16 {
         self.port_base
     }
 
     /// A program of this package that keeps to this home.
-    pub fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: &str) -> Command {
         let path = match program {
             "voteops-tui" => env!("CARGO_BIN_EXE_voteops-tui"),
             _ => env!("CARGO_BIN_EXE_voteops"),
@@ -61,12 +61,12 @@ impl Home {
         command
     }
 
-    pub fn voteops(&self, args: &[&str]) -> Output {
+    pub(crate) fn voteops(&self, args: &[&str]) -> Output {
         self.command("voteops").args(args).output().unwrap()
     }
 
     /// `voteops up` with this home's directory and ports, and more arguments.
-    pub fn up(&self, args: &[&str]) -> Command {
+    pub(crate) fn up(&self, args: &[&str]) -> Command {
         let mut command = self.command("voteops");
         command
             .args([
@@ -81,7 +81,7 @@ impl Home {
     }
 
     /// A detached stack that is healthy.
-    pub fn stack(self, args: &[&str]) -> Stack {
+    pub(crate) fn stack(self, args: &[&str]) -> Stack {
         let output = self.up(&["--detach"]).args(args).output().unwrap();
         assert!(output.status.success(), "{}", told(&output));
         Stack { home: self }
@@ -89,17 +89,17 @@ impl Home {
 }
 
 /// A detached stack; dropping it stops it.
-pub struct Stack {
-    pub home: Home,
+pub(crate) struct Stack {
+    pub(crate) home: Home,
 }
 
 impl Stack {
-    pub fn file(&self) -> StackFile {
+    pub(crate) fn file(&self) -> StackFile {
         StackFile::find(Some(&self.home.data_dir())).unwrap()
     }
 
     /// The process id of a component.
-    pub fn pid(&self, name: &str) -> i32 {
+    pub(crate) fn pid(&self, name: &str) -> i32 {
         let file = self.file();
         let component = file
             .components
@@ -109,18 +109,18 @@ impl Stack {
         i32::try_from(component.pid.unwrap()).unwrap()
     }
 
-    pub fn voteops(&self, args: &[&str]) -> Output {
+    pub(crate) fn voteops(&self, args: &[&str]) -> Output {
         self.home.voteops(args)
     }
 
     /// Whether no fault is in force or was left behind.
-    pub fn no_faults_on_record(&self) -> bool {
+    pub(crate) fn no_faults_on_record(&self) -> bool {
         std::fs::read_dir(self.home.data_dir().join("chaos/faults"))
             .is_ok_and(|mut records| records.next().is_none())
     }
 
     /// `voteops … --json`, which has to end with `code`.
-    pub fn json(&self, args: &[&str], code: i32) -> Value {
+    pub(crate) fn json(&self, args: &[&str], code: i32) -> Value {
         let output = self.voteops(args);
         assert_eq!(output.status.code(), Some(code), "{}", told(&output));
         serde_json::from_slice(&output.stdout).unwrap()
@@ -138,7 +138,7 @@ impl Drop for Stack {
 }
 
 /// Waits for something to hold; fails when it does not in a long while.
-pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
@@ -147,12 +147,12 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// The state letter of a process as proc(5) has it; `None` when it is gone.
-pub fn state(pid: i32) -> Option<char> {
+pub(crate) fn state(pid: i32) -> Option<char> {
     Some(procfs::process::Process::new(pid).ok()?.stat().ok()?.state)
 }
 
 /// The processes that were started with a path below `dir` or work in one.
-pub fn running_in(dir: &Path) -> Vec<String> {
+pub(crate) fn running_in(dir: &Path) -> Vec<String> {
     let dir = dir.canonicalize().unwrap().to_string_lossy().into_owned();
     procfs::process::all_processes()
         .unwrap()
@@ -170,18 +170,18 @@ pub fn running_in(dir: &Path) -> Vec<String> {
 }
 
 /// Waits until nothing that was started for `dir` runs any more.
-pub fn assert_nothing_runs_in(dir: &Path) {
+pub(crate) fn assert_nothing_runs_in(dir: &Path) {
     wait_until(
         &format!("nothing runs any more: {:?}", running_in(dir)),
         || running_in(dir).is_empty(),
     );
 }
 
-pub fn kill(pid: i32, signal: rustix::process::Signal) {
+pub(crate) fn kill(pid: i32, signal: rustix::process::Signal) {
     rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
-pub fn told(output: &Output) -> String {
+pub(crate) fn told(output: &Output) -> String {
     format!(
         "{}\n{}{}",
         output.status,
@@ -191,7 +191,7 @@ pub fn told(output: &Output) -> String {
 }
 
 /// Checks a document against one of the schemas that the project ships.
-pub fn assert_schema(name: &str, document: &Value) {
+pub(crate) fn assert_schema(name: &str, document: &Value) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("schemas")
         .join(name);

@@ -132,7 +132,7 @@ impl Guardian {
                 Ok(0) | Err(Errno::INTR) => {}
                 Ok(_) if !fds[1].revents().is_empty() => return Wake::Undo,
                 Ok(_) if next_byte() == Some(DISMISSAL) => return Wake::Dismissed,
-                Ok(_) | Err(_) => return Wake::Dismissed,
+                Ok(_) | Err(_) => return Wake::Undo,
             }
         }
     }

@@ -163,6 +163,7 @@ mod tests {
         Rule {
             name: "CriticalVoteQueueBacklog".into(),
             subject: "avg_over_time(redis_queue_length[5m])".into(),
+            range: "redis_queue_length[5m]".into(),
             threshold: 1000.0,
             timing: Timing {
                 scrape_s: 15.0 / time_scale,

@@ -4,7 +4,7 @@ use voteops_observability::prediction::Timing;
 use voteops_observability::prometheus::{Prometheus, RuleKind};
 use voteops_observability::promql::{self, Comparison};
 use voteops_observability::rules::nearest;
-use voteops_observability::units::parse_duration;
+use voteops_observability::units::{parse_duration, prometheus_duration};
 
 use super::Error;
 
@@ -17,6 +17,8 @@ pub(super) struct Rule {
     pub(super) name: String,
     /// The left side of the comparison.
     pub(super) subject: String,
+    /// What is averaged: a selector with its range.
+    pub(super) range: String,
     pub(super) threshold: f64,
     pub(super) timing: Timing,
 }
@@ -43,13 +45,14 @@ pub(super) async fn read(prometheus: &Prometheus, alert: &str) -> Result<Rule, E
     let condition = promql::condition(&rule.query).ok().flatten();
     let average = condition.and_then(|condition| {
         let (selector, window) = condition.average.clone()?;
+        let range = format!("{selector}[{}]", prometheus_duration(window));
         let rises = matches!(
             condition.comparison,
             Comparison::Above | Comparison::AtLeast
         );
-        (rises && selector.starts_with(QUEUE)).then_some((condition, window))
+        (rises && selector.starts_with(QUEUE)).then_some((condition, range, window))
     });
-    let Some((condition, window)) = average else {
+    let Some((condition, range, window)) = average else {
         return Err(Error::NotProvable {
             alert: alert.into(),
             expr: rule.query.clone(),
@@ -58,6 +61,7 @@ pub(super) async fn read(prometheus: &Prometheus, alert: &str) -> Result<Rule, E
     Ok(Rule {
         name: rule.name.clone(),
         subject: condition.subject,
+        range,
         threshold: condition.threshold,
         timing: Timing {
             scrape_s: scrape_interval_s(prometheus).await?,

@@ -74,6 +74,17 @@ async fn look(setup: &Setup, rule: &Rule) -> Result<Result<Settled, String>, Err
             "{subject} is {average:.0}, and has to be at most {quiet:.0}"
         )));
     }
+    // A window that is not full averages over the samples that are there, and crosses sooner
+    // than any full one.
+    let full = (rule.timing.window_s / rule.timing.scrape_s).floor();
+    let samples = number(&format!("count_over_time({})", rule.range)).await?;
+    if samples.is_none_or(|samples| samples < full) {
+        return Ok(Err(format!(
+            "{} has {:.0} of the {full:.0} samples that the average is over",
+            rule.range,
+            samples.unwrap_or(0.0)
+        )));
+    }
     let minute = voteops_observability::units::prometheus_duration(Duration::from_secs_f64(
         4.0 * rule.timing.scrape_s,
     ));
