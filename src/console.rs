@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use voteops_console::Outcome;
 
 use crate::args::TuiArgs;
-use crate::dispatch::single_thread_runtime;
+use crate::runtime;
 use crate::{Failure, sources};
 
 /// The frame that is printed when the output's size cannot be asked for.
@@ -20,7 +20,7 @@ pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
     let found = sources::find(&args.sources)?;
     let mut settings = found.settings(args.refresh);
     settings.panic_after = args.panic_after;
-    let runtime = single_thread_runtime()?;
+    let runtime = runtime::single_thread()?;
     if args.once || !std::io::stdout().is_terminal() {
         let (width, height) = size();
         print!(

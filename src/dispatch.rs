@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use tokio::runtime::{Builder, Runtime};
-
 use crate::args::{Cli, Command};
 use crate::{Failure, chaos, console, internal, status, up};
 
@@ -20,14 +18,4 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Chaos(command) => chaos::run(command),
         Command::Internal(command) => internal::run(command),
     }
-}
-
-/// A runtime that works on all cores.
-pub(crate) fn runtime() -> Result<Runtime, Failure> {
-    Ok(Builder::new_multi_thread().enable_all().build()?)
-}
-
-/// A runtime on this very thread.
-pub(crate) fn single_thread_runtime() -> Result<Runtime, Failure> {
-    Ok(Builder::new_current_thread().enable_all().build()?)
 }

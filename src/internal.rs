@@ -6,8 +6,8 @@ use voteops_local::{launch, supervisor};
 
 use crate::Failure;
 use crate::args::InternalCommand;
-use crate::dispatch::{runtime, single_thread_runtime};
 use crate::failure::USAGE;
+use crate::runtime;
 
 pub(crate) fn run(command: InternalCommand) -> Result<ExitCode, Failure> {
     match command {
@@ -16,7 +16,7 @@ pub(crate) fn run(command: InternalCommand) -> Result<ExitCode, Failure> {
                 .map_err(|error| Failure::from(error).with_code(USAGE))?;
             let launcher = supervisor::own_launcher(&["internal", "launch"])?;
             // On the main thread: a component dies with the thread that started it.
-            single_thread_runtime()?.block_on(supervisor::run(options, launcher))?;
+            runtime::single_thread()?.block_on(supervisor::run(options, launcher))?;
         }
         InternalCommand::Launch { parent, program } => {
             let Some((program, args)) = program.split_first() else {
@@ -26,7 +26,7 @@ pub(crate) fn run(command: InternalCommand) -> Result<ExitCode, Failure> {
             return Err(Failure::new(127, reason));
         }
         InternalCommand::VoteApp(cli) => {
-            runtime()?
+            runtime::multi_thread()?
                 .block_on(voteops_vote_app::run_cli(cli))
                 .map_err(|error| {
                     let code = error.exit_code();
@@ -34,7 +34,7 @@ pub(crate) fn run(command: InternalCommand) -> Result<ExitCode, Failure> {
                 })?;
         }
         InternalCommand::Worker(cli) => {
-            runtime()?
+            runtime::multi_thread()?
                 .block_on(voteops_worker::run_cli(cli))
                 .map_err(|error| {
                     let code = error.exit_code();

@@ -7,6 +7,7 @@ pub mod console;
 mod dispatch;
 mod failure;
 mod internal;
+mod runtime;
 mod sources;
 mod status;
 mod up;

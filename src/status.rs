@@ -10,8 +10,8 @@ use voteops_observability::text::clean_line;
 use voteops_observability::units::age;
 
 use crate::args::StatusArgs;
-use crate::dispatch::single_thread_runtime;
 use crate::failure::CANNOT_ASK;
+use crate::runtime;
 use crate::{Failure, sources};
 
 /// Something fires.
@@ -19,7 +19,7 @@ const FIRING: u8 = 1;
 
 pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode, Failure> {
     let found = sources::find(&args.sources)?;
-    let snapshot = single_thread_runtime()?.block_on(Snapshot::take(&found.sources));
+    let snapshot = runtime::single_thread()?.block_on(Snapshot::take(&found.sources));
     if args.json {
         println!("{}", serde_json::to_string_pretty(&snapshot)?);
     } else {

@@ -14,8 +14,8 @@ use voteops_local::{Event, Options, StackFile, data_dir, packages, supervisor};
 use voteops_observability::text::clean_line;
 
 use crate::args::{StackArgs, UpArgs};
-use crate::dispatch::single_thread_runtime;
 use crate::failure::USAGE;
+use crate::runtime;
 use crate::{Failure, sources};
 
 /// Prints a line; a terminal that is gone must not keep the stack from being stopped.
@@ -35,7 +35,7 @@ pub(crate) fn up(args: &UpArgs) -> Result<ExitCode, Failure> {
     }
     let options = options(args)?;
     let launcher = supervisor::own_launcher(&["internal", "supervise"])?;
-    single_thread_runtime()?.block_on(async {
+    runtime::single_thread()?.block_on(async {
         // Before the supervisor is there, so that no request to stop is missed.
         let mut stop = StopRequests::new()?;
         let mut front = Front::start(&options, &launcher)?;

@@ -14,8 +14,8 @@ use voteops_chaos::load::{ErrorKind, Extent, Plan, Progress, Report, flood};
 use super::{stop_on_signals, vote_apps};
 use crate::Failure;
 use crate::args::FloodArgs;
-use crate::dispatch::runtime;
 use crate::failure::USAGE;
+use crate::runtime;
 
 /// How long an answer is waited for.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,7 +44,7 @@ pub(super) fn run(args: &FloodArgs) -> Result<ExitCode, Failure> {
         choices: args.choice.clone(),
         timeout: TIMEOUT,
     };
-    runtime()?.block_on(async {
+    runtime::multi_thread()?.block_on(async {
         let stop = stop_on_signals()?;
         let (sender, progress) = watch::channel(Progress::default());
         let shown = tokio::spawn(show(progress, plan.votes()));

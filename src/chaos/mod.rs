@@ -22,8 +22,8 @@ use voteops_local::component::Kind;
 
 use crate::Failure;
 use crate::args::{ChaosCommand, RecoverArgs, StackArgs};
-use crate::dispatch::runtime;
 use crate::failure::{CANNOT_ASK, NOT_UNDONE, USAGE};
+use crate::runtime;
 
 /// What the stack's ballot offers.
 const CHOICES: [&str; 2] = ["cats", "dogs"];
@@ -45,7 +45,7 @@ pub(crate) fn run(command: ChaosCommand) -> Result<ExitCode, Failure> {
 
 /// Votes gently until it is told to stop.
 pub(crate) fn voters(votes_per_second: f64, urls: Vec<Url>) -> Result<(), Failure> {
-    runtime()?.block_on(async {
+    runtime::multi_thread()?.block_on(async {
         voteops_service::logs::init("info")?;
         let plan = load::voters::Plan {
             urls,

@@ -13,8 +13,8 @@ use voteops_chaos::record::Target;
 use super::{fault_failure, state_dir, stop_on_signals, told_length, workers};
 use crate::Failure;
 use crate::args::StallArgs;
-use crate::dispatch::runtime;
 use crate::failure::{NOT_UNDONE, USAGE};
+use crate::runtime;
 
 /// How much longer than asked for the guardian waits before it undoes the fault itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -26,7 +26,7 @@ pub(super) fn run(args: &StallArgs) -> Result<ExitCode, Failure> {
     let targets = select(workers(&stack)?, &args.workers)?;
     let plan = Stall::plan(targets).map_err(fault_failure)?;
     let experiment = Experiment::open(&state_dir(&stack.data_dir)).map_err(fault_failure)?;
-    runtime()?.block_on(async {
+    runtime::multi_thread()?.block_on(async {
         let stop = stop_on_signals()?;
         let names: Vec<_> = plan
             .targets()

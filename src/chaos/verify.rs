@@ -12,13 +12,13 @@ use voteops_observability::webhook::ReceiverClient;
 use super::timeline::Timeline;
 use super::{fault_failure, state_dir, stop_on_signals, vote_apps, workers};
 use crate::args::VerifyArgs;
-use crate::dispatch::runtime;
 use crate::failure::{CANNOT_ASK, NOT_UNDONE, USAGE};
+use crate::runtime;
 use crate::{Failure, sources};
 
 pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let stack = super::stack(&args.stack)?;
-    runtime()?.block_on(async {
+    runtime::multi_thread()?.block_on(async {
         let setup = setup(args, &stack)?;
         let mut timeline = Timeline::new(&args.alert, stack.time_scale);
         let outcome = verify(&setup, |progress| timeline.show(progress)).await;

@@ -59,7 +59,9 @@ fn a_fault_that_is_lifted_behind_its_back_refutes_the_proof() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    wait_until("the worker is stalled", || state(worker) == Some('T'));
+    wait_until("the fault is in force", || {
+        stack.audit().contains("injected")
+    });
     kill(worker, Signal::CONT);
     let output = verify.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
@@ -92,7 +94,10 @@ fn an_interrupted_proof_undoes_its_fault_and_says_so() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    wait_until("the worker is stalled", || state(worker) == Some('T'));
+    wait_until("the fault is in force", || {
+        stack.audit().contains("injected")
+    });
+    assert_eq!(state(worker), Some('T'));
     kill(i32::try_from(verify.id()).unwrap(), Signal::INT);
     let output = verify.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));

@@ -119,6 +119,12 @@ impl Stack {
             .is_ok_and(|mut records| records.next().is_none())
     }
 
+    /// The audit log of the faults; empty while there is none.
+    pub(crate) fn audit(&self) -> String {
+        let path = self.home.data_dir().join("chaos/audit.jsonl");
+        std::fs::read_to_string(path).unwrap_or_default()
+    }
+
     /// `voteops … --json`, which has to end with `code`.
     pub(crate) fn json(&self, args: &[&str], code: i32) -> Value {
         let output = self.voteops(args);

@@ -7,7 +7,10 @@
 //! step before it. Times are those of the servers, so that asking adds nothing to them.
 
 mod conservation;
+mod course;
+mod flooding;
 mod forecast;
+mod judge;
 mod report;
 mod rule;
 mod run;

@@ -60,9 +60,6 @@ impl Reader {
     /// # Errors
     /// [`Error`] when Redis did not answer with entries; the next call starts afresh.
     pub async fn read(&mut self, count: usize) -> Result<Vec<Entry>, Error> {
-        if self.connection.is_none() {
-            self.replay_after = Some(START.to_owned());
-        }
         if let Some(after) = self.replay_after.clone() {
             let entries = from_read(self.send(&self.read_command(count, &after)).await?)?;
             self.replay_after = entries.last().map(|entry| entry.id.clone());
@@ -150,6 +147,8 @@ impl Reader {
             .and_then(Value::extract_error);
         if reply.as_ref().is_err_and(is_lost) {
             self.connection = None;
+            // Whatever opens the next connection, a scan for abandoned entries perhaps.
+            self.replay_after = Some(START.to_owned());
         }
         reply
     }

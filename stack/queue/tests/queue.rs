@@ -187,6 +187,24 @@ async fn a_reader_outlives_its_server_and_reads_its_pending_entries_again() -> T
     Ok(())
 }
 
+/// A scan for abandoned entries may be what opens the new connection; what is pending for the
+/// reader itself must not wait until it counts as abandoned.
+#[tokio::test]
+async fn what_is_pending_is_read_again_although_a_scan_came_first() -> TestResult {
+    let mut redis = RedisServer::start()?;
+    let queue = Queue::connect(&redis.url())?;
+    let mut reader = queue.reader("w1");
+    queue.enqueue(&vote("ann")?).await?;
+    let before = reader.read(10).await?;
+    assert_eq!(reader.read(10).await?, []);
+    redis.kill()?;
+    assert!(matches!(reader.read(10).await, Err(Error::Away(_))));
+    redis.restart()?;
+    assert_eq!(reader.reclaim(Duration::from_mins(1), 10).await?, []);
+    assert_eq!(reader.read(10).await?, before);
+    Ok(())
+}
+
 #[tokio::test]
 async fn poison_is_buried_whole_and_blocks_nothing() -> TestResult {
     let redis = RedisServer::start()?;

@@ -37,8 +37,8 @@ fn overview_live() {
     snapshot("overview_live", &live(), &[(200, 50)]);
 }
 
-#[test]
-fn overview_firing() {
+/// A dead worker, an alert that fires and one that is on its way.
+fn in_trouble() -> Model {
     let mut model = firing();
     update(
         &mut model,
@@ -48,8 +48,24 @@ fn overview_firing() {
             severity: Severity::Warning,
         }),
     );
+    model
+}
+
+#[test]
+fn overview_firing() {
+    let model = in_trouble();
     snapshot("overview_firing", &model, &SIZES);
     snapshot("overview_firing", &model, &[(200, 50)]);
+}
+
+#[test]
+fn the_readme_shows_this_very_frame() {
+    let readme = include_str!("../../../README.md");
+    let frame = text(&in_trouble(), (80, 24));
+    assert!(
+        readme.contains(&format!("```text\n{}\n```", frame.trim_end())),
+        "README.md does not show\n{frame}"
+    );
 }
 
 #[test]

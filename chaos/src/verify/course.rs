@@ -1,0 +1,264 @@
+//! A verification from the onset of the fault to its verdict.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use uuid::Uuid;
+use voteops_observability::alertmanager::RouteTiming;
+use voteops_observability::prediction::Window;
+
+use super::flooding::Flooding;
+use super::forecast::{self, Load};
+use super::judge::{refutation, told_flood};
+use super::report::{Flood, Phase, Report, Step, Verdict, Votes};
+use super::rule::Rule;
+use super::settle::Settled;
+use super::watch::Watch;
+use super::{Error, Progress, Setup, conservation};
+use crate::faults::Injected;
+use crate::load;
+
+/// How long after its window a step is still waited for, so that a late one is told as late.
+const GRACE_EVALUATIONS: f64 = 6.0;
+/// and at least this long.
+const GRACE_S: f64 = 5.0;
+/// How long the last accepted votes may take into the ledger once the queue is drained.
+const COUNT_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long after its window a step is waited for, in seconds.
+pub(super) fn grace_s(rule: &Rule) -> f64 {
+    (GRACE_EVALUATIONS * rule.timing.evaluation_s).max(GRACE_S)
+}
+
+/// Why a course ended before its last step.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The verdict stands without the rest.
+    Refuted(String),
+    /// Somebody or something ended it.
+    Aborted(String),
+}
+
+/// A verification from the onset of the fault on.
+pub(super) struct Course<'a> {
+    pub(super) setup: &'a Setup,
+    pub(super) rule: &'a Rule,
+    pub(super) route: RouteTiming,
+    pub(super) settled: Settled,
+    pub(super) load: Load,
+    pub(super) watch: Watch<'a>,
+    pub(super) injected: Injected,
+    pub(super) voter_prefix: String,
+    pub(super) flooding: Option<Flooding>,
+    /// What the load has done, once it is over.
+    pub(super) flood: Option<Result<load::Report, String>>,
+    pub(super) phases: Vec<Phase>,
+    pub(super) end: Option<End>,
+    pub(super) undone: bool,
+}
+
+impl Course<'_> {
+    pub(super) async fn go(
+        mut self,
+        pending: Window,
+        firing: Window,
+        progress: &mut impl FnMut(Progress),
+    ) -> Result<Report, Error> {
+        let notified = self.rise(pending, firing, progress).await;
+        // Whatever was seen, and whether or not the run goes on: the fault ends here.
+        self.undo(progress).await;
+        if notified.is_some() && self.end.is_none() {
+            self.fall(progress).await;
+        }
+        progress(Progress::Counting);
+        let votes = self.count().await;
+        Ok(self.conclude(votes))
+    }
+
+    /// From the fault to the notification; `None` when a step did not come.
+    async fn rise(
+        &mut self,
+        pending: Window,
+        firing: Window,
+        progress: &mut impl FnMut(Progress),
+    ) -> Option<f64> {
+        self.await_step(Step::Pending, pending, progress).await?;
+        let fired_s = self.await_step(Step::Firing, firing, progress).await?;
+        let window = forecast::notified(fired_s, self.route, self.settled.new_group);
+        self.await_step(Step::Notified, window, progress).await
+    }
+
+    /// From the undoing to the all-clear.
+    async fn fall(&mut self, progress: &mut impl FnMut(Progress)) -> Option<()> {
+        let undone_s = self.phases.last().and_then(|phase| phase.observed_s)?;
+        let drained = forecast::drained(self.rule, undone_s);
+        let drained_s = self.await_step(Step::Drained, drained, progress).await?;
+        let steady = self.settled.steady;
+        let resolved = forecast::resolved(self.rule, self.load, steady, undone_s, drained_s);
+        let Some(resolved) = resolved else {
+            self.end = Some(End::Refuted(
+                "resolved: the average does not fall again".into(),
+            ));
+            return None;
+        };
+        let resolved_s = self.await_step(Step::Resolved, resolved, progress).await?;
+        let window = forecast::resolved_notified(resolved_s, self.route);
+        self.await_step(Step::ResolvedNotified, window, progress)
+            .await?;
+        Some(())
+    }
+
+    /// Waits for a step until it is seen, its window and grace have passed, or the run ends.
+    async fn await_step(
+        &mut self,
+        step: Step,
+        predicted: Window,
+        progress: &mut impl FnMut(Progress),
+    ) -> Option<f64> {
+        let awaited = Phase::awaited(step, Some(predicted));
+        loop {
+            let looked = self.look(step).await;
+            if let Ok(Some(at_s)) = looked {
+                let phase = awaited.seen(at_s);
+                self.phases.push(phase);
+                progress(Progress::Phase(phase));
+                return phase.observed_s;
+            }
+            let now_s = self.watch.now_s();
+            progress(Progress::Awaiting {
+                step,
+                predicted,
+                now_s,
+            });
+            if now_s > predicted.hi_s + grace_s(self.rule) {
+                let why = looked.map_or_else(|error| format!(" ({error})"), |_| String::new());
+                let told = format!("{}: not seen by {now_s:.1} s{why}", step.name());
+                self.end = Some(End::Refuted(told));
+                break;
+            }
+            if let Some(end) = self.interrupted().await {
+                self.end = Some(end);
+                break;
+            }
+        }
+        self.phases.push(awaited);
+        progress(Progress::Phase(awaited));
+        None
+    }
+
+    async fn look(&self, step: Step) -> Result<Option<f64>, Error> {
+        let after_s = self
+            .phases
+            .last()
+            .and_then(|phase| phase.observed_s)
+            .unwrap_or(0.0);
+        match step {
+            Step::Pending => self.watch.first_in("pending").await,
+            Step::Firing => self.watch.first_in("firing").await,
+            Step::Notified => self.watch.notified("firing").await,
+            Step::Undone => Ok(None),
+            Step::Drained => {
+                self.watch
+                    .queue_at_most(self.settled.drained_level, after_s)
+                    .await
+            }
+            Step::Resolved => self.watch.resolved().await,
+            Step::ResolvedNotified => self.watch.notified("resolved").await,
+        }
+    }
+
+    /// Pauses until it is worth looking again; says why the run ends if it does.
+    async fn interrupted(&self) -> Option<End> {
+        tokio::select! {
+            () = sleep(self.watch.pause()) => None,
+            () = self.setup.cancel.cancelled() => Some(End::Aborted("interrupted".into())),
+            breach = self.injected.breached(), if !self.undone => {
+                Some(End::Aborted(breach.to_string()))
+            }
+        }
+    }
+
+    async fn undo(&mut self, progress: &mut impl FnMut(Progress)) {
+        let asked_s = self.watch.now_s();
+        let report = tokio::task::block_in_place(|| self.injected.undo());
+        self.undone = report.is_complete();
+        let mut phase = Phase::awaited(Step::Undone, Some(forecast::undone(asked_s)));
+        if self.undone {
+            phase = phase.seen(self.watch.now_s());
+        }
+        self.phases.push(phase);
+        progress(Progress::Phase(phase));
+        // A run that goes on has sent all its load by now; one that does not sends no more.
+        if let Some(flooding) = self.flooding.take() {
+            if self.end.is_some() {
+                flooding.stop.cancel();
+            }
+            self.flood = Some(match flooding.task.await {
+                Ok(report) => report.map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            });
+        }
+    }
+
+    /// Compares what was accepted with the ledger, until all of it is there or patience ends.
+    async fn count(&self) -> Result<Votes, Error> {
+        let Some(Ok(report)) = &self.flood else {
+            return Ok(Votes::default());
+        };
+        let accepted: Vec<Uuid> = report
+            .accepted_votes
+            .iter()
+            .map(|vote| vote.vote_id)
+            .collect();
+        let deadline = tokio::time::Instant::now() + COUNT_PATIENCE;
+        loop {
+            let recorded = self.setup.ledger.recorded(&self.voter_prefix).await?;
+            let votes = conservation::compare(&accepted, &recorded);
+            if votes.lost == 0 || tokio::time::Instant::now() > deadline {
+                return Ok(votes);
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    fn conclude(self, votes: Result<Votes, Error>) -> Report {
+        let mut trouble = None;
+        let flood = match &self.flood {
+            Some(Ok(report)) => told_flood(report),
+            Some(Err(reason)) => {
+                trouble = Some(format!("load: {reason}"));
+                Flood::default()
+            }
+            None => Flood::default(),
+        };
+        let votes = votes.unwrap_or_else(|error| {
+            trouble = Some(error.to_string());
+            Votes::default()
+        });
+        let steps = Step::ALL.map(|step| {
+            let seen = self.phases.iter().find(|phase| phase.name == step);
+            seen.copied().unwrap_or(Phase::awaited(step, None))
+        });
+        let fault = trouble.or_else(|| refutation(&steps, &votes, &flood));
+        let (verdict, reason) = match (self.end, fault) {
+            (Some(End::Aborted(reason)), _) => (Verdict::Aborted, reason),
+            (Some(End::Refuted(reason)), _) | (None, Some(reason)) => (Verdict::Refuted, reason),
+            (None, None) => (
+                Verdict::Proven,
+                "every phase inside its window, every vote once".into(),
+            ),
+        };
+        Report {
+            alert: self.rule.name.clone(),
+            fault: "stall-worker".into(),
+            verdict,
+            reason,
+            phases: steps.into(),
+            votes,
+            flood,
+            undone: self.undone,
+            time_scale: self.setup.time_scale,
+            onset: Some(self.watch.onset),
+        }
+    }
+}

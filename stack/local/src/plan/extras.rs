@@ -1,0 +1,139 @@
+//! What joins the stack when its program is there: Loki with its shipper, and Grafana.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use url::Url;
+use voteops_observability::config;
+
+use super::{Builder, Spec, http, local_url, wrong};
+use crate::Error;
+use crate::component::Kind;
+use crate::packages::find_program;
+use crate::ports::Ports;
+
+impl Builder<'_> {
+    /// Loki with its shipper, and Grafana: those whose programs are there.
+    pub(super) fn logs_and_dashboards(&self, ports: &mut Ports) -> Result<Vec<Spec>, Error> {
+        let mut specs = Vec::new();
+        let loki = find_program("loki");
+        let loki_url = match loki {
+            Some(program) => {
+                let spec = self.loki(program, ports)?;
+                let url = spec.url.clone();
+                specs.push(spec);
+                url
+            }
+            None => None,
+        };
+        if let Some(loki_url) = &loki_url {
+            specs.extend(self.promtail(loki_url, ports)?);
+        }
+        specs.extend(self.grafana(loki_url.as_ref(), ports)?);
+        Ok(specs)
+    }
+
+    fn loki(&self, program: PathBuf, ports: &mut Ports) -> Result<Spec, Error> {
+        let (http_port, grpc_port) = (ports.take("loki", 3100)?, ports.take("loki", 9096)?);
+        let dir = self.dir.root().join("loki");
+        let text = config::loki(http_port, grpc_port, &dir.to_string_lossy()).map_err(wrong)?;
+        let file = self.dir.write_config("loki.yml", &text)?;
+        let url = local_url(http_port);
+        Ok(Spec {
+            name: "loki".into(),
+            kind: Kind::Loki,
+            stage: 1,
+            program,
+            args: vec![format!("-config.file={}", file.display()).into()],
+            env: Vec::new(),
+            check: http(&url, "ready", ""),
+            url: Some(url),
+        })
+    }
+
+    fn promtail(&self, loki: &Url, ports: &mut Ports) -> Result<Option<Spec>, Error> {
+        let promtail = find_program("promtail");
+        let Some(program) = promtail.clone().or_else(|| find_program("alloy")) else {
+            return Ok(None);
+        };
+        let port = ports.take("promtail", 9080)?;
+        let root = self.dir.root();
+        let text = config::promtail(
+            port,
+            &root.join("promtail-positions.yaml").to_string_lossy(),
+            loki.as_str().trim_end_matches('/'),
+            &root.join("logs/*.log").to_string_lossy(),
+        );
+        let file = self
+            .dir
+            .write_config("promtail.yml", &text.map_err(wrong)?)?;
+        let file = file.to_string_lossy().into_owned();
+        let (args, ready) = if promtail.is_some() {
+            (vec![format!("-config.file={file}")], "ready")
+        } else {
+            let listen = format!("--server.http.listen-addr=127.0.0.1:{port}");
+            let store = format!("--storage.path={}", root.join("alloy").display());
+            let format = "--config.format=promtail".to_owned();
+            (vec!["run".into(), format, listen, store, file], "-/ready")
+        };
+        let url = local_url(port);
+        Ok(Some(Spec {
+            name: "promtail".into(),
+            kind: Kind::Promtail,
+            stage: 2,
+            program,
+            args: args.into_iter().map(OsString::from).collect(),
+            env: Vec::new(),
+            check: http(&url, ready, ""),
+            url: Some(url),
+        }))
+    }
+
+    fn grafana(&self, loki: Option<&Url>, ports: &mut Ports) -> Result<Option<Spec>, Error> {
+        let (program, args) = match (find_program("grafana"), find_program("grafana-server")) {
+            (Some(program), _) => (program, vec!["server"]),
+            (None, Some(program)) => (program, vec![]),
+            (None, None) => return Ok(None),
+        };
+        let mut urls = BTreeMap::from([
+            ("prometheus", local_url(self.layout.prometheus).to_string()),
+            (
+                "alertmanager",
+                local_url(self.layout.alertmanager).to_string(),
+            ),
+        ]);
+        urls.extend(loki.map(|url| ("loki", url.to_string())));
+        let text = config::grafana_datasources(&urls).map_err(wrong)?;
+        self.dir
+            .write_config("grafana/datasources/voteops.yml", &text)?;
+        let port = ports.take("grafana", 3000)?;
+        let root = self.dir.root();
+        let path = |sub: &str| root.join(sub).to_string_lossy().into_owned();
+        let url = local_url(port);
+        Ok(Some(Spec {
+            name: "grafana".into(),
+            kind: Kind::Grafana,
+            stage: 2,
+            program,
+            args: args
+                .into_iter()
+                .map(OsString::from)
+                .chain(["--homepath".into(), "/usr/share/grafana".into()])
+                .collect(),
+            env: vec![
+                ("GF_SERVER_HTTP_ADDR", "127.0.0.1".into()),
+                ("GF_SERVER_HTTP_PORT", port.to_string()),
+                ("GF_PATHS_DATA", path("grafana")),
+                ("GF_PATHS_LOGS", path("grafana/logs")),
+                ("GF_PATHS_PLUGINS", path("grafana/plugins")),
+                ("GF_PATHS_PROVISIONING", path("config/grafana")),
+                ("GF_AUTH_ANONYMOUS_ENABLED", "true".into()),
+                ("GF_ANALYTICS_REPORTING_ENABLED", "false".into()),
+                ("GF_ANALYTICS_CHECK_FOR_UPDATES", "false".into()),
+            ],
+            check: http(&url, "api/health", ""),
+            url: Some(url),
+        }))
+    }
+}
