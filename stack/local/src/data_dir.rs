@@ -92,6 +92,17 @@ impl DataDir {
         std::fs::write(&path, text).doing(|| format!("writing {}", path.display()))?;
         Ok(path)
     }
+
+    /// Removes a configuration file that an earlier run may have left.
+    pub(crate) fn remove_config(&self, name: &str) -> Result<(), Error> {
+        let path = self.root.join("config").join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).doing(|| format!("removing {}", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The last `count` lines of a log file, as far as its last 16 KiB hold them.

@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) webhook_port: u16,
     pub(crate) prometheus: Url,
     pub(crate) ledger_url: String,
+    /// Rule files to write, name and text, once Prometheus scrapes its targets.
+    pub(crate) late_rules: Vec<(String, String)>,
     /// Sentences about ports that were taken.
     pub(crate) notes: Vec<String>,
 }
@@ -65,6 +67,7 @@ pub(crate) fn plan(options: &Options, dir: &DataDir, voteops: &Path) -> Result<P
     specs.extend(builder.voters());
     specs.extend(builder.logs_and_dashboards(&mut ports)?);
     Ok(Plan {
+        late_rules: builder.rules()?,
         specs,
         webhook_port: layout.webhook,
         prometheus: local_url(layout.prometheus),

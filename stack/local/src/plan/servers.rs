@@ -103,11 +103,6 @@ impl Builder<'_> {
 
     pub(super) fn prometheus(&self) -> Result<Spec, Error> {
         let scale = self.options.time_scale;
-        for file in rules::RULE_FILES {
-            let text = rules::scale(file.name, file.text, scale).map_err(wrong)?;
-            self.dir
-                .write_config(&format!("rules/{}", file.name), &text)?;
-        }
         let rule_files = self.dir.root().join("config/rules/*.yml");
         let alertmanager = format!("127.0.0.1:{}", self.layout.alertmanager);
         let text = config::prometheus(
@@ -139,6 +134,26 @@ impl Builder<'_> {
             check: http(&url, "-/ready", ""),
             url: Some(url),
         })
+    }
+
+    /// The rule files, their durations divided by the time scale. On an unscaled stack they are
+    /// in place when Prometheus starts. On a scaled one they are given back, for later: Prometheus
+    /// hands its targets to the scraper once in 5 s, which nothing scales, and until then a rule on
+    /// absence would fire although nothing is wrong.
+    pub(super) fn rules(&self) -> Result<Vec<(String, String)>, Error> {
+        let scale = self.options.time_scale;
+        let mut late = Vec::new();
+        for file in rules::RULE_FILES {
+            let name = format!("rules/{}", file.name);
+            let text = rules::scale(file.name, file.text, scale).map_err(wrong)?;
+            if scale > 1.0 {
+                self.dir.remove_config(&name)?;
+                late.push((name, text));
+            } else {
+                self.dir.write_config(&name, &text)?;
+            }
+        }
+        Ok(late)
     }
 
     fn targets(&self) -> BTreeMap<&'static str, Vec<String>> {

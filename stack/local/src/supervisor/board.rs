@@ -5,7 +5,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::component::State;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::component::{Kind, State};
 use crate::data_dir::DataDir;
 use crate::event::{Event, What};
 use crate::stack_file::{NAME, ProcessId, Registered, StackFile};
@@ -101,6 +103,22 @@ impl Board {
         let inner = self.lock();
         let mut components = inner.stack.components.iter();
         components.all(|c| !names.contains(&c.name.as_str()) || c.state == State::Healthy)
+    }
+
+    /// Sends SIGHUP to the components of a kind. They are this process's children, and one that
+    /// has died takes signals without effect until its keeper has seen that and noted it here.
+    pub(super) fn hang_up(&self, kind: Kind) {
+        let inner = self.lock();
+        for pid in inner
+            .stack
+            .of_kind(kind)
+            .filter_map(|component| component.pid)
+        {
+            if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+                // Gone is as good as told: its successor reads its files anew.
+                let _ = kill_process(pid, Signal::HUP);
+            }
+        }
     }
 
     /// Gives the start up when a component died too often before it ever served.

@@ -3,6 +3,7 @@
 
 mod board;
 mod keeper;
+mod scrapes;
 
 use std::ffi::OsString;
 use std::future::pending;
@@ -15,7 +16,6 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use voteops_observability::prometheus::Prometheus;
 use voteops_observability::webhook::Receiver;
 
 use crate::component::{Component, Kind, State};
@@ -29,8 +29,6 @@ use keeper::Keeper;
 
 /// How often it is looked whether everything serves.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
-/// Scrapes of every target after which every signal, rates included, has a value.
-const SCRAPES_FOR_RATES: u32 = 2;
 
 /// How the supervisor starts this program again: its path, and the arguments before a
 /// launcher's.
@@ -155,7 +153,7 @@ async fn run_components(
     }
     if outcome.is_ok() && !stop.is_cancelled() {
         board.tell(What::Serving);
-        outcome = until_stopped(plan, board, stop).await;
+        outcome = until_stopped(plan, dir, board, stop).await;
     }
     for (_, token, mut keepers) in running.into_iter().rev() {
         token.cancel();
@@ -193,38 +191,19 @@ fn of_stage(plan: &Plan, stage: u8) -> impl Iterator<Item = &Spec> {
 }
 
 /// Tells once when Prometheus has what every signal needs, and waits for the end.
-async fn until_stopped(plan: &Plan, board: &Board, stop: &CancellationToken) -> Result<(), Error> {
-    let prometheus =
-        Prometheus::new(&plan.prometheus).map_err(|error| Error::Startup(error.to_string()))?;
+async fn until_stopped(
+    plan: &Plan,
+    dir: &DataDir,
+    board: &Board,
+    stop: &CancellationToken,
+) -> Result<(), Error> {
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
-        () = scraped(&prometheus) => board.tell(What::Healthy),
+        ready = scrapes::ready(plan, dir, board) => ready?,
     }
+    board.tell(What::Healthy);
     stop.cancelled().await;
     Ok(())
-}
-
-/// Waits until every target was scraped often enough for rates.
-async fn scraped(prometheus: &Prometheus) {
-    let expr = format!("count(count_over_time(up[5m]) < {SCRAPES_FOR_RATES}) or vector(0)");
-    loop {
-        let targets = prometheus
-            .targets()
-            .await
-            .map_or(0, |answer| answer.data.len());
-        let up = query_number(prometheus, "count(up == 1)").await;
-        let lacking = query_number(prometheus, &expr).await;
-        #[expect(clippy::cast_precision_loss, reason = "a handful of targets")]
-        if targets > 0 && up == Some(targets as f64) && lacking == Some(0.0) {
-            return;
-        }
-        tokio::time::sleep(LOOK_INTERVAL * 2).await;
-    }
-}
-
-async fn query_number(prometheus: &Prometheus, expr: &str) -> Option<f64> {
-    let answer = prometheus.query(expr, None).await.ok()?;
-    voteops_observability::signals::single_value(&answer.data)
 }
 
 /// Cancels `stop` at the first request to stop.

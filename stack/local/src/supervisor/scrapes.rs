@@ -1,0 +1,73 @@
+//! Whether Prometheus has what every signal and every rule needs.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use voteops_observability::prometheus::Prometheus;
+use voteops_observability::signals::single_value;
+
+use super::board::Board;
+use crate::Error;
+use crate::component::Kind;
+use crate::data_dir::DataDir;
+use crate::plan::Plan;
+
+/// How often Prometheus is asked.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// Scrapes of every target after which every signal, rates included, has a value.
+const SCRAPES_FOR_RATES: u32 = 2;
+
+/// Waits until every target was scraped, loads the rules that waited for that, and waits until
+/// rates have values.
+pub(super) async fn ready(plan: &Plan, dir: &DataDir, board: &Board) -> Result<(), Error> {
+    let prometheus =
+        Prometheus::new(&plan.prometheus).map_err(|error| Error::Startup(error.to_string()))?;
+    scraped(&prometheus, 1).await;
+    if !plan.late_rules.is_empty() {
+        for (name, text) in &plan.late_rules {
+            dir.write_config(name, text)?;
+        }
+        load_rules(&prometheus, board).await;
+    }
+    scraped(&prometheus, SCRAPES_FOR_RATES).await;
+    Ok(())
+}
+
+/// Waits until every target is up and was scraped `times` times.
+async fn scraped(prometheus: &Prometheus, times: u32) {
+    let lacking = format!("count(count_over_time(up[5m]) < {times}) or vector(0)");
+    loop {
+        let targets = prometheus
+            .targets()
+            .await
+            .map_or(0, |answer| answer.data.len());
+        let up = number(prometheus, "count(up == 1)").await;
+        let lacking = number(prometheus, &lacking).await;
+        #[expect(clippy::cast_precision_loss, reason = "a handful of targets")]
+        if targets > 0 && up == Some(targets as f64) && lacking == Some(0.0) {
+            return;
+        }
+        sleep(LOOK_INTERVAL).await;
+    }
+}
+
+/// Makes Prometheus read its rule files, until it has.
+async fn load_rules(prometheus: &Prometheus, board: &Board) {
+    loop {
+        board.hang_up(Kind::Prometheus);
+        for _ in 0..5 {
+            sleep(LOOK_INTERVAL).await;
+            if prometheus
+                .rules()
+                .await
+                .is_ok_and(|answer| !answer.data.is_empty())
+            {
+                return;
+            }
+        }
+    }
+}
+
+async fn number(prometheus: &Prometheus, expr: &str) -> Option<f64> {
+    single_value(&prometheus.query(expr, None).await.ok()?.data)
+}
