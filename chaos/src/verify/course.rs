@@ -90,7 +90,7 @@ impl Course<'_> {
 
     /// From the undoing to the all-clear.
     async fn fall(&mut self, progress: &mut impl FnMut(Progress)) -> Option<()> {
-        let undone_s = self.phases.last().and_then(|phase| phase.observed_s)?;
+        let undone_s = self.observed(Step::Undone)?;
         let drained = forecast::drained(self.rule, undone_s);
         let drained_s = self.await_step(Step::Drained, drained, progress).await?;
         let steady = self.settled.steady;
@@ -102,7 +102,8 @@ impl Course<'_> {
             return None;
         };
         let resolved_s = self.await_step(Step::Resolved, resolved, progress).await?;
-        let window = forecast::resolved_notified(resolved_s, self.route);
+        let notified_s = self.observed(Step::Notified)?;
+        let window = forecast::resolved_notified(resolved_s, notified_s, self.route);
         self.await_step(Step::ResolvedNotified, window, progress)
             .await?;
         Some(())
@@ -144,6 +145,14 @@ impl Course<'_> {
         self.phases.push(awaited);
         progress(Progress::Phase(awaited));
         None
+    }
+
+    /// When a step was seen.
+    fn observed(&self, step: Step) -> Option<f64> {
+        self.phases
+            .iter()
+            .find(|phase| phase.name == step)?
+            .observed_s
     }
 
     async fn look(&self, step: Step) -> Result<Option<f64>, Error> {

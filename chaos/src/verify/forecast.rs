@@ -144,13 +144,24 @@ pub(super) fn resolved(
     Some(window.widened(JITTER_S, rule.timing.evaluation_s + JITTER_S))
 }
 
-/// When the all-clear arrives, once the rule has resolved: at the group's next flush.
-pub(super) fn resolved_notified(resolved_s: f64, route: RouteTiming) -> Window {
-    let flush = Window {
-        lo_s: resolved_s,
-        hi_s: resolved_s + route.group_interval_s,
+/// When the all-clear arrives, once the rule has resolved: at the group's first flush after that.
+/// The group is flushed every `group_interval` from the notification at `notified_s` on.
+pub(super) fn resolved_notified(resolved_s: f64, notified_s: f64, route: RouteTiming) -> Window {
+    let interval_s = route.group_interval_s;
+    let flush_from = |at_s: f64| {
+        let flushes = ((at_s - notified_s) / interval_s).ceil().max(1.0);
+        notified_s + flushes * interval_s
     };
-    flush.widened(JITTER_S, DELIVERY_S)
+    // A flush at about the same time as the resolution may come just before it or just after.
+    let (first_s, last_s) = (
+        flush_from(resolved_s - JITTER_S),
+        flush_from(resolved_s + JITTER_S),
+    );
+    Window {
+        lo_s: first_s,
+        hi_s: last_s,
+    }
+    .widened(JITTER_S, DELIVERY_S)
 }
 
 #[cfg(test)]
@@ -235,5 +246,22 @@ mod tests {
         assert!(notified(20.0, route, true).contains(21.1));
         assert!(notified(20.0, route, false).contains(20.0));
         assert!(notified(20.0, route, false).contains(29.9));
+    }
+
+    #[test]
+    fn the_all_clear_comes_with_a_flush_of_the_group() {
+        let route = RouteTiming {
+            group_wait_s: 1.0,
+            group_interval_s: 10.0,
+        };
+        let clear = resolved_notified(25.0, 17.0, route);
+        assert_eq!(
+            (clear.lo_s, clear.hi_s),
+            (27.0 - JITTER_S, 27.0 + DELIVERY_S)
+        );
+        let late = resolved_notified(27.5, 17.0, route);
+        assert!(!late.contains(27.5) && late.contains(37.1), "{late:?}");
+        let close = resolved_notified(27.05, 17.0, route);
+        assert!(close.contains(27.1) && close.contains(37.1), "{close:?}");
     }
 }
