@@ -3,8 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use url::Url;
+
+use crate::Failure;
+use crate::failure::USAGE;
 
 /// Terminal-first ops console and chaos tool for a voting service.
 #[derive(Debug, Parser)]
@@ -94,10 +98,12 @@ pub struct UpArgs {
     )]
     pub database_url: Option<String>,
     /// Rate of the background voters; 0 for none
-    #[arg(long, value_name = "R", default_value_t = 20.0, value_parser = voter_rate)]
+    #[arg(long, value_name = "R", default_value_t = 20.0, value_parser = voter_rate,
+        allow_negative_numbers = true)]
     pub votes_per_second: f64,
     /// Divide every duration (scrapes, windows, `for`, group waits) by N; thresholds stay
-    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = time_scale)]
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = time_scale,
+        allow_negative_numbers = true)]
     pub time_scale: f64,
 }
 
@@ -177,7 +183,7 @@ pub struct FloodArgs {
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub url: Vec<Url>,
     /// Votes in a second
-    #[arg(long, value_name = "R", value_parser = flood_rate)]
+    #[arg(long, value_name = "R", value_parser = flood_rate, allow_negative_numbers = true)]
     pub rate: f64,
     /// How long
     #[arg(long = "for", value_name = "DURATION", value_parser = fault_length)]
@@ -233,11 +239,7 @@ pub struct GuardianArgs {
 #[derive(Debug, Subcommand)]
 pub enum InternalCommand {
     /// Own the stack's components
-    Supervise {
-        /// The stack to run, as JSON
-        #[arg(long)]
-        options: String,
-    },
+    Supervise,
     /// Become a program whose life is tied to its parent's
     Launch {
         /// The parent
@@ -260,6 +262,35 @@ pub enum InternalCommand {
         #[arg(long, required = true)]
         url: Vec<Url>,
     },
+}
+
+/// Reads the command line; help and versions are printed, and end the program.
+///
+/// # Errors
+/// [`Failure`] with one line that names what is wrong, and exit code 2.
+pub fn parse<T: Parser>() -> Result<T, Failure> {
+    T::try_parse().map_err(|error| {
+        if !error.use_stderr()
+            || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        {
+            error.exit();
+        }
+        Failure::new(USAGE, one_line(&error.to_string()))
+    })
+}
+
+/// What clap says on several lines, without the usage, in one.
+fn one_line(told: &str) -> String {
+    let lines = told
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:"));
+    let said = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+    let said = said.collect::<Vec<_>>().join("; ");
+    format!(
+        "{}; --help tells more",
+        said.strip_prefix("error: ").unwrap_or(&said)
+    )
 }
 
 fn http_url(text: &str) -> Result<Url, String> {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use voteops_local::front::OPTIONS_ENV;
 use voteops_local::{launch, supervisor};
 
 use crate::Failure;
@@ -11,7 +12,9 @@ use crate::runtime;
 
 pub(crate) fn run(command: InternalCommand) -> Result<ExitCode, Failure> {
     match command {
-        InternalCommand::Supervise { options } => {
+        InternalCommand::Supervise => {
+            let options = std::env::var(OPTIONS_ENV)
+                .map_err(|_| Failure::new(USAGE, format!("{OPTIONS_ENV} is not set")))?;
             let options = serde_json::from_str(&options)
                 .map_err(|error| Failure::from(error).with_code(USAGE))?;
             let launcher = supervisor::own_launcher(&["internal", "launch"])?;

@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use voteops::args::Cli;
 
 fn main() -> ExitCode {
-    voteops::report("voteops", voteops::dispatch(Cli::parse()))
+    voteops::report(
+        "voteops",
+        voteops::args::parse::<Cli>().and_then(voteops::dispatch),
+    )
 }

@@ -27,7 +27,10 @@ pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode, Failure> {
     }
     for backend in snapshot.backends.iter().filter(|backend| !backend.ok) {
         let reason = backend.error.as_deref().unwrap_or("no reason given");
-        eprintln!("voteops: {} could not be asked: {reason}", backend.name);
+        eprintln!(
+            "voteops: {0} could not be asked: {reason}; see that it runs, or name another with --{0}",
+            backend.name
+        );
     }
     Ok(ExitCode::from(if !snapshot.complete() {
         CANNOT_ASK
@@ -85,7 +88,7 @@ fn text(snapshot: &Snapshot) -> String {
 fn reading_line(reading: &Reading) -> String {
     let (glyph, word) = match reading.state {
         SignalState::Ok => ("●", "ok"),
-        SignalState::Breached => ("▲", "over target"),
+        SignalState::Breached => ("▲", "past target"),
         SignalState::Missing => ("◌", "no data"),
     };
     let value = reading.unit.format(reading.value.unwrap_or(f64::NAN));

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use voteops_console::{Event as ConsoleEvent, Severity};
+use voteops_ledger::Ledger;
 use voteops_local::component::State;
 use voteops_local::event::What;
 use voteops_local::front::{self, Front};
@@ -33,9 +35,9 @@ pub(crate) fn up(args: &UpArgs) -> Result<ExitCode, Failure> {
         eprintln!("{missing}");
         missing.install()?;
     }
-    let options = options(args)?;
     let launcher = supervisor::own_launcher(&["internal", "supervise"])?;
     runtime::single_thread()?.block_on(async {
+        let options = options(args)?;
         // Before the supervisor is there, so that no request to stop is missed.
         let mut stop = StopRequests::new()?;
         let mut front = Front::start(&options, &launcher)?;
@@ -44,7 +46,7 @@ pub(crate) fn up(args: &UpArgs) -> Result<ExitCode, Failure> {
         let until = if console { What::Serving } else { What::Healthy };
         match come_up(&mut front, &mut stop, &until).await {
             Up::Yes => {}
-            Up::Stopped => return stop_all(front).await,
+            Up::Stopped => return stop_all(front, &mut stop).await,
             Up::No => {
                 front.ended().await?;
                 return Err(Failure::new(1, "the stack did not come up"));
@@ -55,7 +57,7 @@ pub(crate) fn up(args: &UpArgs) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::SUCCESS);
         }
         if console {
-            with_console(front, &options).await
+            with_console(front, stop, &options).await
         } else {
             say!("voteops: all healthy; Ctrl-C stops the stack");
             in_foreground(front, stop).await
@@ -77,25 +79,34 @@ fn options(args: &UpArgs) -> Result<Options, Failure> {
         Some(dir) => std::path::absolute(dir)?,
         None => data_dir::default_dir()?,
     };
-    if let Some(url) = &args.database_url {
-        let known = ["sqlite:", "postgres://", "postgresql://"];
-        if !known.iter().any(|scheme| url.starts_with(scheme)) {
-            return Err(Failure::new(
-                USAGE,
-                "--database-url: it must begin with sqlite:// or postgres://",
-            ));
-        }
-    }
+    let database_url = args.database_url.as_deref().map(database_url).transpose()?;
     Ok(Options {
         data_dir,
         port_base: args.port_base,
         workers: args.workers,
         vote_apps: args.vote_apps,
-        database_url: args.database_url.clone(),
+        database_url,
         votes_per_second: args.votes_per_second,
         time_scale: args.time_scale,
         attached: !args.detach,
     })
+}
+
+/// The ledger's address, checked, and the same wherever it is used from.
+fn database_url(given: &str) -> Result<String, Failure> {
+    let wrong = |reason: String| Failure::new(USAGE, format!("--database-url: {reason}"));
+    let url = match given.strip_prefix("sqlite:") {
+        Some(path) => {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            format!("sqlite://{}", std::path::absolute(path)?.display())
+        }
+        None if given.starts_with("postgres://") || given.starts_with("postgresql://") => {
+            given.to_owned()
+        }
+        None => return Err(wrong("it must begin with sqlite:// or postgres://".into())),
+    };
+    Ledger::connect(&url).map_err(|error| wrong(error.to_string()))?;
+    Ok(url)
 }
 
 /// How the start went.
@@ -137,7 +148,7 @@ async fn in_foreground(mut front: Front, mut stop: StopRequests) -> Result<ExitC
                 let Some(event) = event else { break };
                 show(&event, started);
             }
-            () = stop.next() => return stop_all(front).await,
+            () = stop.next() => return stop_all(front, &mut stop).await,
         }
     }
     front.ended().await?;
@@ -147,7 +158,11 @@ async fn in_foreground(mut front: Front, mut stop: StopRequests) -> Result<ExitC
     ))
 }
 
-async fn with_console(mut front: Front, options: &Options) -> Result<ExitCode, Failure> {
+async fn with_console(
+    mut front: Front,
+    mut stop: StopRequests,
+    options: &Options,
+) -> Result<ExitCode, Failure> {
     let stack = StackFile::find(Some(&options.data_dir))?;
     let (sender, events) = mpsc::unbounded_channel();
     let mut settings = sources::of_stack(&stack)?.settings(Duration::from_secs(1));
@@ -171,17 +186,26 @@ async fn with_console(mut front: Front, options: &Options) -> Result<ExitCode, F
         outcome = voteops_console::run(settings) => outcome,
         () = relay => return Err(Failure::new(1, "the stack's events ended")),
     };
-    stop_all(front).await?;
+    stop_all(front, &mut stop).await?;
     Ok(crate::console::exit_code(outcome?))
 }
 
-/// Stops the stack, showing what stops.
-async fn stop_all(mut front: Front) -> Result<ExitCode, Failure> {
-    say!("voteops: stopping the stack");
+/// Stops the stack, showing what stops. When that takes too long, or is asked for once more, the
+/// supervisor is killed, and the kernel kills the rest.
+async fn stop_all(mut front: Front, stop: &mut StopRequests) -> Result<ExitCode, Failure> {
+    say!("voteops: stopping the stack; once more kills it");
     let started = Instant::now();
     front.stop();
-    while let Some(event) = front.event().await {
-        show(&event, started);
+    let over = async {
+        while let Some(event) = front.event().await {
+            show(&event, started);
+        }
+    };
+    tokio::select! {
+        stopped = timeout(front::STOP_WAIT, over) => if stopped.is_err() {
+            front.kill();
+        },
+        () = stop.next() => front.kill(),
     }
     front.ended().await?;
     Ok(ExitCode::SUCCESS)

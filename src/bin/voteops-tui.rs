@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use voteops::args::TuiArgs;
 
 fn main() -> ExitCode {
-    voteops::report("voteops-tui", voteops::console::run(&TuiArgs::parse()))
+    let outcome = voteops::args::parse().and_then(|args: TuiArgs| voteops::console::run(&args));
+    voteops::report("voteops-tui", outcome)
 }

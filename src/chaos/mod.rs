@@ -71,7 +71,8 @@ fn run_recover(args: &RecoverArgs) -> Result<ExitCode, Failure> {
             Err(error) => return Err(Failure::from(error).with_code(USAGE)),
         },
     };
-    let outcomes = recover::recover(&state_dir(&dir), Timestamp::now(), args.force)?;
+    let outcomes =
+        recover::recover(&state_dir(&dir), Timestamp::now(), args.force).map_err(fault_failure)?;
     if outcomes.is_empty() {
         println!("voteops: no fault is on record in {}", dir.display());
     }

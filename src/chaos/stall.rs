@@ -58,7 +58,7 @@ pub(super) fn run(args: &StallArgs) -> Result<ExitCode, Failure> {
                     println!(
                         "voteops: {} is not stalled any more ({})",
                         target.name,
-                        told(hold)
+                        hold.told()
                     );
                     lost.push(target.name);
                 }
@@ -71,18 +71,15 @@ pub(super) fn run(args: &StallArgs) -> Result<ExitCode, Failure> {
         if !report.is_complete() {
             return Ok(ExitCode::from(NOT_UNDONE));
         }
-        println!("voteops: {ended}; {} run again", names.join(", "));
+        for gone in report.gone() {
+            println!(
+                "voteops: {} was restarted or has ended meanwhile",
+                gone.name
+            );
+        }
+        println!("voteops: {ended}; the fault is undone");
         Ok(ExitCode::SUCCESS)
     })
-}
-
-fn told(hold: Hold) -> &'static str {
-    match hold {
-        Hold::Held => "it is",
-        Hold::Lifted => "somebody let it go on",
-        Hold::Gone => "it was restarted or has ended; its successor is not touched",
-        Hold::Unknown => "its state cannot be read",
-    }
 }
 
 /// The workers that are meant: all, the first so many, or those that are named.

@@ -19,7 +19,7 @@ use crate::{Failure, sources};
 pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let stack = super::stack(&args.stack)?;
     runtime::multi_thread()?.block_on(async {
-        let setup = setup(args, &stack)?;
+        let setup = setup(args, &stack).map_err(|failure| failure.with_code(CANNOT_ASK))?;
         let mut timeline = Timeline::new(&args.alert, stack.time_scale);
         let outcome = verify(&setup, |progress| timeline.show(progress)).await;
         timeline.finish();

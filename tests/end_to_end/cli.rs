@@ -64,16 +64,37 @@ fn recovering_without_a_fault_is_no_error() {
 }
 
 #[test]
-fn wrong_usage_is_exit_code_2() {
+fn wrong_usage_is_exit_code_2_and_one_line() {
     let home = Home::new();
-    for args in [
-        vec!["up", "--time-scale", "zero"],
-        vec!["status", "--prometheus", "nine"],
-        vec!["chaos", "flood", "--rate", "-1", "--for", "1s"],
-        vec!["chaos", "stall-worker", "--for", "soon"],
-        vec!["nonsense"],
+    for (args, words) in [
+        (
+            vec!["up", "--time-scale", "zero"],
+            "'zero' for '--time-scale <N>': not a number",
+        ),
+        (
+            vec!["status", "--prometheus", "nine"],
+            "write http://HOST:PORT",
+        ),
+        (
+            vec!["chaos", "flood", "--rate", "-1", "--for", "1s"],
+            "--rate",
+        ),
+        (vec!["chaos", "flood", "--rate", "1"], "--for <DURATION>"),
+        (
+            vec!["chaos", "stall-worker", "--for", "soon"],
+            "write 30s, 5m or 1h30m",
+        ),
+        (vec!["nonsense"], "unrecognized subcommand 'nonsense'"),
     ] {
         let output = home.voteops(&args);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", told(&output));
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            line.starts_with("voteops: ") && line.contains(words),
+            "{args:?}: {line}"
+        );
+        assert_eq!(line.lines().count(), 1, "{args:?}: {line}");
     }
+    let help = home.voteops(&["--help"]);
+    assert!(help.status.success() && told(&help).contains("Prove") | told(&help).contains("chaos"));
 }

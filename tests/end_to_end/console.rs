@@ -1,40 +1,54 @@
 //! The console in a terminal of its own, against a running stack.
 
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::sync::{Arc, Mutex};
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-use rustix::process::Signal;
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
+use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Home, Stack, kill, wait_until};
+use voteops_local::component::State;
 
-/// `voteops-tui` in a terminal of 80 columns and 24 lines.
+use crate::support::{Home, Stack, assert_nothing_runs_of, kill, told, wait_until};
+
+/// A program in a terminal of its own.
 struct Terminal {
+    /// The terminal's settings, as stty(1) tells them, before the program was started.
+    found: String,
     screen: Arc<Mutex<vt100::Parser>>,
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
-    _master: Box<dyn MasterPty + Send>,
+    master: Box<dyn MasterPty + Send>,
+    _slave: Box<dyn SlavePty + Send>,
 }
 
 impl Terminal {
+    /// `voteops-tui` on a stack, 80 columns by 24 lines.
     fn open(stack: &Stack, args: &[&str]) -> Self {
-        let size = PtySize {
-            rows: 24,
-            cols: 80,
-            pixel_width: 0,
-            pixel_height: 0,
-        };
-        let pty = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_voteops-tui"));
         command.args(args);
         command.arg("--data-dir");
         command.arg(stack.home.data_dir());
+        Self::start(command, 80, 24)
+    }
+
+    fn start(mut command: CommandBuilder, cols: u16, rows: u16) -> Self {
+        let size = PtySize {
+            rows,
+            cols,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pty = native_pty_system().openpty(size).unwrap();
         command.env("TERM", "xterm-256color");
         command.env("RUST_BACKTRACE", "0");
+        let found = settings(pty.master.as_ref());
         let child = pty.slave.spawn_command(command).unwrap();
-        drop(pty.slave);
+        // The slave stays open: without it the settings could not be asked for at the end.
+        let slave = pty.slave;
         let mut output = pty.master.try_clone_reader().unwrap();
-        let screen = Arc::new(Mutex::new(vt100::Parser::default()));
+        let (rows, cols) = (NonZero::new(rows).unwrap(), NonZero::new(cols).unwrap());
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, cols, 0)));
         let parser = Arc::clone(&screen);
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
@@ -44,10 +58,12 @@ impl Terminal {
         });
         let keys = pty.master.take_writer().unwrap();
         Self {
+            found,
             screen,
             keys,
             child,
-            _master: pty.master,
+            master: pty.master,
+            _slave: slave,
         }
     }
 
@@ -87,8 +103,22 @@ impl Terminal {
                 && !screen.hide_cursor()
                 && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
         });
+        assert_eq!(settings(self.master.as_ref()), self.found);
         status.exit_code()
     }
+}
+
+/// The settings of a terminal, as stty(1) tells them.
+fn settings(master: &dyn MasterPty) -> String {
+    let name = master.tty_name().unwrap();
+    let output = std::process::Command::new("stty")
+        .arg("-g")
+        .arg("-F")
+        .arg(name)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
@@ -104,6 +134,32 @@ fn the_console_shows_life_survives_prometheus_and_gives_the_terminal_back() {
     terminal.wait_for("freeze");
     terminal.press("\x1b");
     terminal.press("1");
+    terminal.wait_for("vote-app 2/2");
+
+    // One that dies is told as away, started again, and live again by itself. Its first deaths
+    // may be over too soon to be seen.
+    wait_until("the console has seen it away", || {
+        let file = stack.file();
+        let alive = file
+            .components
+            .iter()
+            .find(|c| c.name == "prometheus")
+            .and_then(|c| c.pid);
+        if let Some(pid) = alive {
+            // It may have died already.
+            let _ = kill_process(
+                Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(),
+                Signal::KILL,
+            );
+        }
+        terminal.text().contains("prometheus unreachable")
+    });
+    wait_until("prometheus was started again", || {
+        let file = stack.file();
+        let mut components = file.components.iter();
+        components.any(|c| c.name == "prometheus" && c.state == State::Healthy)
+    });
+    terminal.wait_for("● prometheus");
     terminal.wait_for("vote-app 2/2");
 
     // A Prometheus that hangs is told as stale, and as live again when it goes on.
@@ -142,4 +198,41 @@ fn without_a_terminal_the_console_prints_one_frame() {
         "{text}"
     );
     assert!(!text.contains('\x1b'));
+}
+
+#[test]
+fn leaving_the_console_of_up_stops_the_stack_after_one_question() {
+    let home = Home::new();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_voteops"));
+    command.env("XDG_STATE_HOME", home.state_dir());
+    let ports = home.port_base().to_string();
+    command.args([
+        "up",
+        "--time-scale",
+        "30",
+        "--port-base",
+        &ports,
+        "--data-dir",
+    ]);
+    command.arg(home.data_dir());
+    let mut terminal = Terminal::start(command, 120, 36);
+    terminal.wait_for("vote-app 2/2");
+    let stack = voteops_local::StackFile::read(&home.data_dir()).unwrap();
+    terminal.press("q");
+    terminal.wait_for("Stop the stack");
+    terminal.press("n");
+    wait_until("the question is gone", || {
+        !terminal.text().contains("Stop the stack")
+    });
+    assert!(stack.supervisor.is_alive());
+    terminal.press("q");
+    terminal.wait_for("Stop the stack");
+    terminal.press("y");
+    assert_eq!(terminal.ended(), 0);
+    assert!(
+        terminal.text().contains("everything is stopped"),
+        "{}",
+        terminal.text()
+    );
+    assert_nothing_runs_of(&stack);
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use voteops_local::StackFile;
+use voteops_local::stack_file::ProcessId;
 
 /// Longest wait for anything; a failure, not a measurement.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -41,6 +42,11 @@ impl Home {
         self.dir.path().join("data")
     }
 
+    /// Where running stacks are registered.
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
     pub(crate) fn port_base(&self) -> u16 {
         self.port_base
     }
@@ -53,7 +59,7 @@ impl Home {
         };
         let mut command = Command::new(path);
         command
-            .env("XDG_STATE_HOME", self.dir.path().join("state"))
+            .env("XDG_STATE_HOME", self.state_dir())
             .env("XDG_DATA_HOME", self.dir.path().join("share"))
             .env_remove("VOTEOPS_DATA_DIR")
             .env_remove("NO_COLOR")
@@ -135,10 +141,11 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
+        let file = StackFile::read(&self.home.data_dir());
         let output = self.home.voteops(&["down"]);
         if !std::thread::panicking() {
             assert!(output.status.success(), "{}", told(&output));
-            assert_nothing_runs_in(self.home.dir.path());
+            assert_nothing_runs_of(&file.unwrap());
         }
     }
 }
@@ -157,30 +164,24 @@ pub(crate) fn state(pid: i32) -> Option<char> {
     Some(procfs::process::Process::new(pid).ok()?.stat().ok()?.state)
 }
 
-/// The processes that were started with a path below `dir` or work in one.
-pub(crate) fn running_in(dir: &Path) -> Vec<String> {
-    let dir = dir.canonicalize().unwrap().to_string_lossy().into_owned();
-    procfs::process::all_processes()
-        .unwrap()
-        .flatten()
-        .filter(|process| process.stat().is_ok_and(|stat| stat.state != 'Z'))
-        .filter_map(|process| {
-            let environ = process.environ().ok()?;
-            let inherited = environ
-                .values()
-                .any(|value| value.to_string_lossy().contains(&dir));
-            let line = process.cmdline().ok()?.join(" ");
-            (inherited || line.contains(&dir)).then(|| format!("{} {line}", process.pid))
-        })
-        .collect()
-}
-
-/// Waits until nothing that was started for `dir` runs any more.
-pub(crate) fn assert_nothing_runs_in(dir: &Path) {
-    wait_until(
-        &format!("nothing runs any more: {:?}", running_in(dir)),
-        || running_in(dir).is_empty(),
+/// Waits until the supervisor and every component of a stack are gone.
+pub(crate) fn assert_nothing_runs_of(stack: &StackFile) {
+    let components = stack.components.iter().filter_map(|component| {
+        let id = ProcessId {
+            pid: component.pid?,
+            start_ticks: component.start_ticks?,
+        };
+        Some((component.name.clone(), id))
+    });
+    let supervisor = [("supervisor".to_owned(), stack.supervisor)];
+    let processes: Vec<_> = components.chain(supervisor).collect();
+    assert!(
+        processes.len() > 8,
+        "a stack has more processes: {processes:?}"
     );
+    wait_until(&format!("these are gone: {processes:?}"), || {
+        processes.iter().all(|(_, process)| !process.is_alive())
+    });
 }
 
 pub(crate) fn kill(pid: i32, signal: rustix::process::Signal) {

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use voteops_local::component::{Kind, State};
 use voteops_observability::prometheus::Prometheus;
 
-use crate::support::{Home, Stack, assert_nothing_runs_in, kill, told, wait_until};
+use crate::support::{Home, Stack, assert_nothing_runs_of, kill, told, wait_until};
 
 #[tokio::test]
 async fn an_unscaled_stack_loads_the_seeds_rule_to_the_letter() {
@@ -53,7 +53,8 @@ fn nothing_outlives_a_killed_front_or_a_killed_supervisor() {
             voteops_local::StackFile::read(&dir)
                 .is_some_and(|stack| stack.components.iter().all(|c| c.state == State::Healthy))
         });
-        let supervisor = voteops_local::StackFile::read(&dir).unwrap().supervisor.pid;
+        let stack = voteops_local::StackFile::read(&dir).unwrap();
+        let supervisor = stack.supervisor.pid;
         if victim == "front" {
             front.kill().unwrap();
         } else {
@@ -61,7 +62,7 @@ fn nothing_outlives_a_killed_front_or_a_killed_supervisor() {
         }
         let status = front.wait().unwrap();
         assert!(!status.success());
-        assert_nothing_runs_in(&dir);
+        assert_nothing_runs_of(&stack);
         let none = home.voteops(&["status"]);
         assert_eq!(none.status.code(), Some(3), "{}", told(&none));
         assert!(told(&none).contains("no stack is running; start one with `voteops up`"));
@@ -91,4 +92,42 @@ fn a_second_stack_and_a_taken_port_are_told() {
     let line = String::from_utf8(second.stderr).unwrap();
     assert!(line.contains("a stack already runs in ") && line.contains("`voteops down` stops it"));
     assert_eq!(line.lines().count(), 1);
+}
+
+#[test]
+fn a_start_that_cannot_succeed_says_why_and_leaves_nothing() {
+    let home = Home::new();
+    let url = "postgres://ann:s3cret@127.0.0.1:1/votes?connect_timeout=1";
+    // A worker without its database never serves; a bad URL is refused before anything starts.
+    let refused = home
+        .up(&["--detach", "--database-url", "postgres://ann:s3/cret@h"])
+        .output();
+    let refused = refused.unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
+    let mut up = home
+        .up(&["--no-tui", "--database-url", url])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let dir = home.data_dir();
+    wait_until("a worker is told as not serving", || {
+        let events = std::fs::read_to_string(dir.join("events.jsonl")).unwrap_or_default();
+        events
+            .lines()
+            .any(|line| line.contains("worker-1") && line.contains("unhealthy"))
+    });
+    let stack = voteops_local::StackFile::read(&dir).unwrap();
+    let line = std::fs::read(format!("/proc/{}/cmdline", stack.supervisor.pid)).unwrap();
+    assert!(!String::from_utf8_lossy(&line).contains("s3cret"));
+    kill(i32::try_from(up.id()).unwrap(), Signal::INT);
+    assert!(up.wait().unwrap().success());
+    let alive = stack
+        .components
+        .iter()
+        .filter_map(|c| Some((c.pid?, c.start_ticks?)));
+    for (pid, start_ticks) in alive {
+        let process = voteops_local::stack_file::ProcessId { pid, start_ticks };
+        wait_until("it is gone", || !process.is_alive());
+    }
 }

@@ -24,6 +24,19 @@ pub enum Hold {
     Unknown,
 }
 
+impl Hold {
+    /// What that means, in words.
+    #[must_use]
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::Held => "the fault is in force",
+            Self::Lifted => "somebody let it go on",
+            Self::Gone => "it was restarted or has ended; its successor is not touched",
+            Self::Unknown => "its state cannot be read",
+        }
+    }
+}
+
 /// Undoes the fault in `record` and waits, for a bounded time, until that is seen to hold.
 #[must_use]
 pub fn undo(record: &Record) -> Vec<TargetOutcome> {

@@ -15,7 +15,7 @@ use super::rule::Rule;
 use super::settle::Settled;
 use super::watch::Watch;
 use super::{Error, Progress, Setup, conservation};
-use crate::faults::Injected;
+use crate::faults::{Hold, Injected};
 use crate::load;
 
 /// How long after its window a step is still waited for, so that a late one is told as late.
@@ -178,13 +178,24 @@ impl Course<'_> {
 
     /// Pauses until it is worth looking again; says why the run ends if it does.
     async fn interrupted(&self) -> Option<End> {
+        let aborted = |reason: String| Some(End::Aborted(reason));
         tokio::select! {
-            () = sleep(self.watch.pause()) => None,
-            () = self.setup.cancel.cancelled() => Some(End::Aborted("interrupted".into())),
+            () = sleep(self.watch.pause()) => {}
+            () = self.setup.cancel.cancelled() => return aborted("interrupted".into()),
             breach = self.injected.breached(), if !self.undone => {
-                Some(End::Aborted(breach.to_string()))
+                return aborted(breach.to_string());
             }
         }
+        if self.undone {
+            return None;
+        }
+        let mut targets = self.injected.check().into_iter();
+        let (target, hold) = targets.find(|(_, hold)| matches!(hold, Hold::Lifted | Hold::Gone))?;
+        aborted(format!(
+            "{} is not stalled any more: {}",
+            target.name,
+            hold.told()
+        ))
     }
 
     async fn undo(&mut self, progress: &mut impl FnMut(Progress)) {
@@ -214,10 +225,9 @@ impl Course<'_> {
         let Some(Ok(report)) = &self.flood else {
             return Ok(Votes::default());
         };
-        let accepted: Vec<Uuid> = report
-            .accepted_votes
-            .iter()
-            .map(|vote| vote.vote_id)
+        let named = report.accepted_votes.iter();
+        let accepted: Vec<(String, Uuid)> = named
+            .map(|vote| (format!("{}{}", self.voter_prefix, vote.index), vote.vote_id))
             .collect();
         let deadline = tokio::time::Instant::now() + COUNT_PATIENCE;
         loop {

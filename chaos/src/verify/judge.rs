@@ -21,17 +21,20 @@ pub(super) fn refutation(steps: &[Phase], votes: &Votes, flood: &Flood) -> Optio
     if let Some(phase) = steps.iter().find(|phase| !phase.ok) {
         return Some(told_phase(phase));
     }
+    let least = 1.0 - RATE_TOLERANCE;
     #[expect(
         clippy::cast_precision_loss,
         reason = "counts of votes are far below 2^52"
     )]
-    let short = (flood.accepted as f64) < (1.0 - RATE_TOLERANCE) * flood.planned as f64;
-    short.then(|| {
-        format!(
-            "load: {} of {} planned votes were accepted",
-            flood.accepted, flood.planned
-        )
-    })
+    if (flood.accepted as f64) < least * flood.planned as f64 {
+        let (accepted, planned) = (flood.accepted, flood.planned);
+        return Some(format!(
+            "load: {accepted} of {planned} planned votes were accepted"
+        ));
+    }
+    let (achieved, planned) = (flood.achieved_rate_per_s, flood.planned_rate_per_s);
+    (achieved < least * planned)
+        .then(|| format!("load: {achieved:.0} of {planned:.0} planned votes a second were sent"))
 }
 
 fn told_phase(phase: &Phase) -> String {
@@ -106,6 +109,11 @@ mod tests {
             accepted: 90,
             ..flood
         };
+        let slow = Flood {
+            planned_rate_per_s: 50.0,
+            achieved_rate_per_s: 40.0,
+            ..flood
+        };
         let mut late = in_window();
         late[1] = late[1].seen(2.5);
         let mut unseen = in_window();
@@ -128,6 +136,12 @@ mod tests {
                 votes.clone(),
                 short,
                 "load: 90 of 100 planned votes were accepted",
+            ),
+            (
+                in_window(),
+                votes.clone(),
+                slow,
+                "load: 40 of 50 planned votes a second were sent",
             ),
             (
                 late,

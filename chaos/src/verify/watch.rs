@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use voteops_observability::prometheus::{Prometheus, Sample};
+use voteops_observability::prometheus::{AlertState, Prometheus, Sample};
 use voteops_observability::webhook::ReceiverClient;
 
 use super::Error;
@@ -36,15 +36,22 @@ impl Watch<'_> {
     }
 
     /// When the condition ended: the evaluation after the last one at which the alert fired. Told
-    /// once two evaluations have passed without it, so that one that is late is not taken for the
-    /// end.
+    /// once the rule has been evaluated since and is inactive, so that an evaluation that is late
+    /// is not taken for the end.
     pub(super) async fn resolved(&self) -> Result<Option<f64>, Error> {
-        let now_s = self.now_s();
-        let evaluation_s = self.rule.timing.evaluation_s;
-        let last = self.evaluations("firing").await?.last().copied();
-        Ok(last
-            .filter(|last| now_s - last > 2.5 * evaluation_s)
-            .map(|last| last + evaluation_s))
+        let Some(last_s) = self.evaluations("firing").await?.last().copied() else {
+            return Ok(None);
+        };
+        let groups = self.prometheus.rules().await?.data;
+        let mut rules = groups.iter().flat_map(|group| &group.rules);
+        let ended = rules.any(|rule| {
+            rule.name == self.rule.name
+                && rule.state == AlertState::Inactive
+                && rule
+                    .last_evaluation
+                    .is_some_and(|at| since(self.onset, at) > last_s)
+        });
+        Ok(ended.then_some(last_s + self.rule.timing.evaluation_s))
     }
 
     /// The first scrape after `after_s` at which the queue was at most `level` long.

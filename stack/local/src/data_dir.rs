@@ -58,10 +58,13 @@ impl DataDir {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let pid = StackFile::read(&root).map_or(0, |stack| stack.supervisor.pid);
+                let supervisor = StackFile::read(&root).map_or_else(
+                    || "it is starting".into(),
+                    |s| format!("supervisor pid {}", s.supervisor.pid),
+                );
                 return Err(Error::AlreadyRunning {
                     dir: root.display().to_string(),
-                    pid,
+                    supervisor,
                 });
             }
             Err(TryLockError::Error(error)) => return Err(refused(&error)),
@@ -93,9 +96,9 @@ impl DataDir {
         Ok(path)
     }
 
-    /// Removes a configuration file that an earlier run may have left.
-    pub(crate) fn remove_config(&self, name: &str) -> Result<(), Error> {
-        let path = self.root.join("config").join(name);
+    /// Removes a file that an earlier run may have left.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), Error> {
+        let path = self.root.join(name);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(error).doing(|| format!("removing {}", path.display()))

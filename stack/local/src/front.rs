@@ -16,8 +16,10 @@ use crate::data_dir::{DataDir, log_tail};
 use crate::supervisor::Launcher;
 use crate::{Doing, Error, Event, Options, StackFile};
 
+/// Where the supervisor finds its [`Options`], as JSON.
+pub const OPTIONS_ENV: &str = "VOTEOPS_SUPERVISE";
 /// How long a supervisor may take to stop everything.
-const STOP_WAIT: Duration = Duration::from_secs(30);
+pub const STOP_WAIT: Duration = Duration::from_secs(30);
 
 /// A supervisor that was started, and the pipe that keeps it running.
 #[derive(Debug)]
@@ -44,8 +46,8 @@ impl Front {
         let errors = std::fs::File::create(&log).doing(|| format!("creating {}", log.display()))?;
         let mut child = Command::new(&launcher.program)
             .args(&launcher.args)
-            .arg("--options")
-            .arg(json)
+            // Not as an argument: the database's address may hold a password.
+            .env(OPTIONS_ENV, json)
             .stdin(if options.attached {
                 Stdio::piped()
             } else {
@@ -88,6 +90,12 @@ impl Front {
         }
     }
 
+    /// Kills the supervisor, and with it everything that it runs.
+    pub fn kill(&mut self) {
+        // It may be gone already, which is what is wanted.
+        let _ = self.child.start_kill();
+    }
+
     /// Waits for the supervisor's end.
     ///
     /// # Errors
@@ -103,6 +111,7 @@ impl Front {
             Ok(status) => {
                 let words = log_tail(&self.log, 3).join(" | ");
                 let how = status.map_or_else(|error| error.to_string(), |s| s.to_string());
+                let words = words.trim_start_matches("voteops: ").to_owned();
                 Err(Error::Startup(if words.is_empty() {
                     format!(
                         "the stack's supervisor ended: {how}; see {}",

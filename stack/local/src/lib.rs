@@ -37,14 +37,14 @@ pub enum Error {
     },
     /// A stack runs there already.
     #[error(
-        "a stack already runs in {dir} (supervisor pid {pid}); `voteops down` stops it, \
+        "a stack already runs in {dir} ({supervisor}); `voteops down` stops it, \
          or choose another --data-dir"
     )]
     AlreadyRunning {
         /// The stack's directory.
         dir: String,
-        /// The supervisor's process id.
-        pid: u32,
+        /// The supervisor's process id, in words.
+        supervisor: String,
     },
     /// Servers that are not installed.
     #[error("{0}")]

@@ -254,20 +254,30 @@ impl fmt::Display for Scalar {
     }
 }
 
-/// The text with what stands between `user:` and `@` replaced by `***`, for logs and errors.
+const PASSWORD_KEY: &str = "password=";
+
+/// The text with what stands between `user:` and the last `@`, and any `password=` in its query,
+/// replaced by `***`, for logs and errors. A password with an unescaped `/` or `#` is what makes a
+/// URL bad, so the URL is not parsed for this.
 #[must_use]
 pub fn mask_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };
-    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, tail) = rest.split_at(authority_end);
-    match authority.rsplit_once('@') {
+    let shown = match rest.rsplit_once('@') {
         Some((user, host)) => {
             let name = user.split_once(':').map_or(user, |(name, _)| name);
-            format!("{scheme}://{name}:***@{host}{tail}")
+            format!("{scheme}://{name}:***@{host}")
         }
         None => url.to_owned(),
+    };
+    match shown.find(PASSWORD_KEY) {
+        Some(at) => {
+            let (before, value) = shown.split_at(at + PASSWORD_KEY.len());
+            let end = value.find('&').unwrap_or(value.len());
+            format!("{before}***{}", &value[end..])
+        }
+        None => shown,
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use url::Url;
 use voteops_observability::config;
@@ -11,53 +10,49 @@ use super::{Builder, Spec, http, local_url, wrong};
 use crate::Error;
 use crate::component::Kind;
 use crate::packages::find_program;
-use crate::ports::Ports;
 
 impl Builder<'_> {
     /// Loki with its shipper, and Grafana: those whose programs are there.
-    pub(super) fn logs_and_dashboards(&self, ports: &mut Ports) -> Result<Vec<Spec>, Error> {
-        let mut specs = Vec::new();
-        let loki = find_program("loki");
-        let loki_url = match loki {
-            Some(program) => {
-                let spec = self.loki(program, ports)?;
-                let url = spec.url.clone();
-                specs.push(spec);
-                url
-            }
+    pub(super) fn logs_and_dashboards(&self) -> Result<Vec<Spec>, Error> {
+        let loki = self.loki()?;
+        let loki_url = loki.as_ref().and_then(|spec| spec.url.clone());
+        let promtail = match &loki_url {
+            Some(url) => self.promtail(url)?,
             None => None,
         };
-        if let Some(loki_url) = &loki_url {
-            specs.extend(self.promtail(loki_url, ports)?);
-        }
-        specs.extend(self.grafana(loki_url.as_ref(), ports)?);
-        Ok(specs)
+        let grafana = self.grafana(loki_url.as_ref())?;
+        Ok([loki, promtail, grafana].into_iter().flatten().collect())
     }
 
-    fn loki(&self, program: PathBuf, ports: &mut Ports) -> Result<Spec, Error> {
-        let (http_port, grpc_port) = (ports.take("loki", 3100)?, ports.take("loki", 9096)?);
+    fn loki(&self) -> Result<Option<Spec>, Error> {
+        let (Some((http_port, grpc_port)), Some(program)) =
+            (self.layout.loki, find_program("loki"))
+        else {
+            return Ok(None);
+        };
         let dir = self.dir.root().join("loki");
         let text = config::loki(http_port, grpc_port, &dir.to_string_lossy()).map_err(wrong)?;
         let file = self.dir.write_config("loki.yml", &text)?;
         let url = local_url(http_port);
-        Ok(Spec {
+        Ok(Some(Spec {
             name: "loki".into(),
             kind: Kind::Loki,
             stage: 1,
+            required: false,
             program,
             args: vec![format!("-config.file={}", file.display()).into()],
             env: Vec::new(),
             check: http(&url, "ready", ""),
             url: Some(url),
-        })
+        }))
     }
 
-    fn promtail(&self, loki: &Url, ports: &mut Ports) -> Result<Option<Spec>, Error> {
+    fn promtail(&self, loki: &Url) -> Result<Option<Spec>, Error> {
         let promtail = find_program("promtail");
-        let Some(program) = promtail.clone().or_else(|| find_program("alloy")) else {
+        let program = promtail.clone().or_else(|| find_program("alloy"));
+        let (Some(port), Some(program)) = (self.layout.promtail, program) else {
             return Ok(None);
         };
-        let port = ports.take("promtail", 9080)?;
         let root = self.dir.root();
         let text = config::promtail(
             port,
@@ -82,6 +77,7 @@ impl Builder<'_> {
             name: "promtail".into(),
             kind: Kind::Promtail,
             stage: 2,
+            required: false,
             program,
             args: args.into_iter().map(OsString::from).collect(),
             env: Vec::new(),
@@ -90,11 +86,14 @@ impl Builder<'_> {
         }))
     }
 
-    fn grafana(&self, loki: Option<&Url>, ports: &mut Ports) -> Result<Option<Spec>, Error> {
+    fn grafana(&self, loki: Option<&Url>) -> Result<Option<Spec>, Error> {
         let (program, args) = match (find_program("grafana"), find_program("grafana-server")) {
             (Some(program), _) => (program, vec!["server"]),
             (None, Some(program)) => (program, vec![]),
             (None, None) => return Ok(None),
+        };
+        let Some(port) = self.layout.grafana else {
+            return Ok(None);
         };
         let mut urls = BTreeMap::from([
             ("prometheus", local_url(self.layout.prometheus).to_string()),
@@ -107,7 +106,6 @@ impl Builder<'_> {
         let text = config::grafana_datasources(&urls).map_err(wrong)?;
         self.dir
             .write_config("grafana/datasources/voteops.yml", &text)?;
-        let port = ports.take("grafana", 3000)?;
         let root = self.dir.root();
         let path = |sub: &str| root.join(sub).to_string_lossy().into_owned();
         let url = local_url(port);
@@ -115,6 +113,7 @@ impl Builder<'_> {
             name: "grafana".into(),
             kind: Kind::Grafana,
             stage: 2,
+            required: false,
             program,
             args: args
                 .into_iter()

@@ -1,5 +1,6 @@
 //! Every component's port: its usual one, or the next in a block.
 
+use crate::packages::find_program;
 use crate::ports::Ports;
 use crate::{Error, Options};
 
@@ -12,6 +13,10 @@ pub(super) struct Layout {
     pub(super) webhook: u16,
     pub(super) vote_apps: Vec<u16>,
     pub(super) workers: Vec<u16>,
+    /// Its HTTP and its gRPC port, when its program is there.
+    pub(super) loki: Option<(u16, u16)>,
+    pub(super) promtail: Option<u16>,
+    pub(super) grafana: Option<u16>,
 }
 
 impl Layout {
@@ -35,6 +40,9 @@ impl Layout {
             webhook: take("webhook", 9095)?,
             vote_apps: vec![vote_app],
             workers: vec![worker],
+            loki: None,
+            promtail: None,
+            grafana: None,
         };
         for index in 2..=options.vote_apps {
             layout
@@ -43,6 +51,16 @@ impl Layout {
         }
         for index in 2..=options.workers {
             layout.workers.push(take(&format!("worker-{index}"), 8083)?);
+        }
+        let there = |programs: &[&str]| programs.iter().any(|name| find_program(name).is_some());
+        if there(&["loki"]) {
+            layout.loki = Some((take("loki", 3100)?, take("loki", 9096)?));
+            if there(&["promtail", "alloy"]) {
+                layout.promtail = Some(take("promtail", 9080)?);
+            }
+        }
+        if there(&["grafana", "grafana-server"]) {
+            layout.grafana = Some(take("grafana", 3000)?);
         }
         Ok(layout)
     }

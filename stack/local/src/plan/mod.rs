@@ -24,6 +24,8 @@ pub(crate) struct Spec {
     pub(crate) kind: Kind,
     /// Components of a stage start together, once those of the stages before serve.
     pub(crate) stage: u8,
+    /// Whether there is no stack without it. The others join in when they can.
+    pub(crate) required: bool,
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<OsString>,
     pub(crate) env: Vec<(&'static str, String)>,
@@ -65,7 +67,7 @@ pub(crate) fn plan(options: &Options, dir: &DataDir, voteops: &Path) -> Result<P
     specs.push(builder.alertmanager()?);
     specs.push(builder.prometheus()?);
     specs.extend(builder.voters());
-    specs.extend(builder.logs_and_dashboards(&mut ports)?);
+    specs.extend(builder.logs_and_dashboards()?);
     Ok(Plan {
         late_rules: builder.rules()?,
         specs,

@@ -37,6 +37,7 @@ impl Builder<'_> {
             name: "redis".into(),
             kind: Kind::Redis,
             stage: 0,
+            required: true,
             program: program(&REDIS)?,
             args: args.into(),
             env: Vec::new(),
@@ -64,6 +65,7 @@ impl Builder<'_> {
             name: "redis-exporter".into(),
             kind: Kind::RedisExporter,
             stage: 1,
+            required: true,
             program: program(&REDIS_EXPORTER)?,
             args: args.map(OsString::from).into(),
             env: Vec::new(),
@@ -73,6 +75,9 @@ impl Builder<'_> {
     }
 
     pub(super) fn alertmanager(&self) -> Result<Spec, Error> {
+        // What an earlier stack was notified of: an alert that fired when it was stopped would
+        // count as told, and fire in silence. Silences stay.
+        self.dir.remove("alertmanager/nflog")?;
         let webhook = format!("http://127.0.0.1:{}{WEBHOOK_PATH}", self.layout.webhook);
         let text = config::alertmanager(&webhook, self.options.time_scale).map_err(wrong)?;
         let file = self.dir.write_config("alertmanager.yml", &text)?;
@@ -93,6 +98,7 @@ impl Builder<'_> {
             name: "alertmanager".into(),
             kind: Kind::Alertmanager,
             stage: 1,
+            required: true,
             program: program(&ALERTMANAGER)?,
             args: args.map(OsString::from).into(),
             env: Vec::new(),
@@ -128,6 +134,7 @@ impl Builder<'_> {
             name: "prometheus".into(),
             kind: Kind::Prometheus,
             stage: 2,
+            required: true,
             program: program(&PROMETHEUS)?,
             args: args.into_iter().map(OsString::from).collect(),
             env: Vec::new(),
@@ -147,7 +154,7 @@ impl Builder<'_> {
             let name = format!("rules/{}", file.name);
             let text = rules::scale(file.name, file.text, scale).map_err(wrong)?;
             if scale > 1.0 {
-                self.dir.remove_config(&name)?;
+                self.dir.remove(&format!("config/{name}"))?;
                 late.push((name, text));
             } else {
                 self.dir.write_config(&name, &text)?;

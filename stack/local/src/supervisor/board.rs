@@ -99,10 +99,14 @@ impl Board {
         self.set("webhook", Change::to(State::Healthy));
     }
 
-    pub(super) fn all_healthy(&self, names: &[&str]) -> bool {
+    /// Those of `names` that do not serve.
+    pub(super) fn not_healthy(&self, names: &[&str]) -> Vec<String> {
         let inner = self.lock();
-        let mut components = inner.stack.components.iter();
-        components.all(|c| !names.contains(&c.name.as_str()) || c.state == State::Healthy)
+        let components = inner.stack.components.iter();
+        components
+            .filter(|c| names.contains(&c.name.as_str()) && c.state != State::Healthy)
+            .map(|component| component.name.clone())
+            .collect()
     }
 
     /// Sends SIGHUP to the components of a kind. They are this process's children, and one that

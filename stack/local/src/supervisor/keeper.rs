@@ -16,12 +16,15 @@ use super::Launcher;
 use super::board::{Board, Change, Process};
 use crate::component::State;
 use crate::data_dir::log_tail;
+use crate::front::OPTIONS_ENV;
 use crate::plan::Spec;
 use crate::stack_file::ProcessId;
 use crate::{Doing, Error};
 
 /// How often a component that does not serve yet is asked.
 const EAGER_CHECK: Duration = Duration::from_millis(100);
+/// After this it is told why one does not serve yet.
+const TELL_AFTER: Duration = Duration::from_secs(5);
 /// How often one that serves is asked.
 const CALM_CHECK: Duration = Duration::from_secs(2);
 /// Waits before a component is started again: doubled at each death, and
@@ -58,7 +61,7 @@ impl Keeper {
             } else {
                 deaths + 1
             };
-            if !ever_served {
+            if !ever_served && self.spec.required {
                 self.board
                     .died_unserved(&self.spec.name, deaths, &last_words);
             }
@@ -95,13 +98,17 @@ impl Keeper {
         None
     }
 
-    /// Asks for ever whether the component serves, and tells of every change.
+    /// Asks for ever whether the component serves, and tells of every change; and once why it does
+    /// not, when it takes long to begin.
     async fn watch(&self, ever_served: &mut bool) {
-        let mut healthy = false;
+        let started = Instant::now();
+        let mut told = None;
         loop {
             let answer = self.spec.check.ask(&self.http).await;
-            if answer.is_ok() != healthy {
-                healthy = answer.is_ok();
+            let healthy = answer.is_ok();
+            let due = told.is_some() || healthy || started.elapsed() > TELL_AFTER;
+            if due && told != Some(healthy) {
+                told = Some(healthy);
                 *ever_served |= healthy;
                 self.set(match answer {
                     Ok(()) => Change::to(State::Healthy),
@@ -121,7 +128,19 @@ impl Keeper {
         let same_log = log
             .try_clone()
             .doing(|| format!("opening {}", self.log.display()))?;
-        Command::new(&self.launcher.program)
+        let mut command = Command::new(&self.launcher.program);
+        // Settings in the caller's environment are for services that the caller runs, not for
+        // these, and the supervisor's own options are nobody else's.
+        for (key, _) in std::env::vars_os() {
+            let name = key.to_string_lossy();
+            if ["VOTE_APP_", "WORKER_", OPTIONS_ENV]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+            {
+                command.env_remove(&key);
+            }
+        }
+        command
             .args(&self.launcher.args)
             .arg(format!("--parent={}", std::process::id()))
             .arg("--")

@@ -5,6 +5,7 @@ mod board;
 mod keeper;
 mod scrapes;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::future::pending;
 use std::path::{Path, PathBuf};
@@ -14,19 +15,24 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::broadcast::Receiver as Arrivals;
+use tokio::sync::broadcast::error::RecvError::{Closed, Lagged};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use voteops_observability::webhook::Receiver;
+use voteops_observability::webhook::{Received, Receiver};
 
 use crate::component::{Component, Kind, State};
 use crate::data_dir::DataDir;
 use crate::event::What;
-use crate::plan::{Plan, Spec, plan};
+use crate::plan::{Plan, plan};
 use crate::stack_file::{ProcessId, StackFile};
 use crate::{Doing, Error, Options, health};
 use board::Board;
 use keeper::Keeper;
 
+/// How long the components of a stage may take until they serve.
+const START_PATIENCE: Duration = Duration::from_secs(90);
 /// How often it is looked whether everything serves.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -66,7 +72,8 @@ pub async fn run(options: Options, launcher: Launcher) -> Result<(), Error> {
     if options.attached {
         stop_at_end_of_input(stop.clone());
     }
-    let serving = tokio::spawn(receiver.serve(webhook, stop.child_token()));
+    let serving = tokio::spawn(receiver.clone().serve(webhook, stop.child_token()));
+    let arrivals = tokio::spawn(tell_arrivals(receiver.subscribe(), Arc::clone(&board)));
     board.webhook_serves();
     for note in &plan.notes {
         board.tell(What::Note { text: note.clone() });
@@ -74,6 +81,7 @@ pub async fn run(options: Options, launcher: Launcher) -> Result<(), Error> {
     let outcome = run_components(&plan, &dir, &board, &launcher, &stop).await;
     stop.cancel();
     requests.abort();
+    arrivals.abort();
     // The receiver ends with the token; how it ends changes nothing any more.
     let _ = serving.await;
     if let Err(error) = &outcome {
@@ -83,6 +91,27 @@ pub async fn run(options: Options, launcher: Launcher) -> Result<(), Error> {
     }
     board.finish();
     outcome
+}
+
+/// Tells of every notification that arrives.
+async fn tell_arrivals(mut arrivals: Arrivals<Received>, board: Arc<Board>) {
+    loop {
+        match arrivals.recv().await {
+            Ok(Received { notification, .. }) => {
+                let alerts = notification
+                    .alerts
+                    .iter()
+                    .filter_map(|a| a.labels.get("alertname"));
+                let names: BTreeSet<&str> = alerts.map(String::as_str).collect();
+                let names = names.into_iter().collect::<Vec<_>>().join(", ");
+                let text = format!("notification received: {} {names}", notification.status);
+                board.tell(What::Note { text });
+            }
+            // More than anybody reads came at once; the next ones are told again.
+            Err(Lagged(_)) => {}
+            Err(Closed) => return,
+        }
+    }
 }
 
 fn stack_file(options: &Options, plan: &Plan, dir: &DataDir) -> Result<StackFile, Error> {
@@ -130,7 +159,7 @@ async fn run_components(
     // One token a component: they are stopped in the reverse order of their stages.
     let mut running: Vec<(u8, CancellationToken, JoinSet<()>)> = Vec::new();
     let mut outcome = Ok(());
-    let stages: std::collections::BTreeSet<u8> = plan.specs.iter().map(|s| s.stage).collect();
+    let stages: BTreeSet<u8> = plan.specs.iter().map(|s| s.stage).collect();
     for stage in stages {
         let token = CancellationToken::new();
         let mut keepers = JoinSet::new();
@@ -162,32 +191,41 @@ async fn run_components(
     outcome
 }
 
-/// Waits until every component of `stage` serves; fails when one dies too often before.
+/// Waits until every component of `stage` that is required serves; fails when one dies too often
+/// before, or takes too long.
 async fn stage_serves(
     plan: &Plan,
     stage: u8,
     board: &Board,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    let names: Vec<&str> = of_stage(plan, stage)
-        .map(|spec| spec.name.as_str())
-        .collect();
+    let required = plan
+        .specs
+        .iter()
+        .filter(|spec| spec.stage == stage && spec.required);
+    let names: Vec<&str> = required.map(|spec| spec.name.as_str()).collect();
+    let deadline = Instant::now() + START_PATIENCE;
     loop {
         if let Some(reason) = board.hopeless() {
             return Err(Error::Startup(reason));
         }
-        if board.all_healthy(&names) {
+        let waiting = board.not_healthy(&names);
+        if waiting.is_empty() {
             return Ok(());
+        }
+        if Instant::now() > deadline {
+            let reason = format!(
+                "not serving after {} s: {}; see the logs in the data directory",
+                START_PATIENCE.as_secs(),
+                waiting.join(", ")
+            );
+            return Err(Error::Startup(reason));
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(LOOK_INTERVAL) => {}
+            () = sleep(LOOK_INTERVAL) => {}
         }
     }
-}
-
-fn of_stage(plan: &Plan, stage: u8) -> impl Iterator<Item = &Spec> {
-    plan.specs.iter().filter(move |spec| spec.stage == stage)
 }
 
 /// Tells once when Prometheus has what every signal needs, and waits for the end.

@@ -1,6 +1,6 @@
 //! Whether Prometheus has what every signal and every rule needs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use voteops_observability::prometheus::Prometheus;
@@ -22,21 +22,24 @@ const SCRAPES_FOR_RATES: u32 = 2;
 pub(super) async fn ready(plan: &Plan, dir: &DataDir, board: &Board) -> Result<(), Error> {
     let prometheus =
         Prometheus::new(&plan.prometheus).map_err(|error| Error::Startup(error.to_string()))?;
-    scraped(&prometheus, 1).await;
+    let started = Instant::now();
+    scraped(&prometheus, started, 1).await;
     if !plan.late_rules.is_empty() {
         for (name, text) in &plan.late_rules {
             dir.write_config(name, text)?;
         }
         load_rules(&prometheus, board).await;
     }
-    scraped(&prometheus, SCRAPES_FOR_RATES).await;
+    scraped(&prometheus, started, SCRAPES_FOR_RATES).await;
     Ok(())
 }
 
-/// Waits until every target is up and was scraped `times` times.
-async fn scraped(prometheus: &Prometheus, times: u32) {
-    let lacking = format!("count(count_over_time(up[5m]) < {times}) or vector(0)");
+/// Waits until every target is up and was scraped `times` times since `started`: the database may
+/// hold samples of an earlier stack.
+async fn scraped(prometheus: &Prometheus, started: Instant, times: u32) {
     loop {
+        let since_ms = started.elapsed().as_millis().max(1);
+        let lacking = format!("count(count_over_time(up[{since_ms}ms]) < {times}) or vector(0)");
         let targets = prometheus
             .targets()
             .await
