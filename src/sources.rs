@@ -20,6 +20,8 @@ pub(crate) struct Found {
     pub(crate) title: String,
     pub(crate) time_scale: f64,
     pub(crate) expected: Vec<(Component, usize)>,
+    /// The stack itself, when it is one of this machine.
+    pub(crate) stack: Option<StackFile>,
 }
 
 /// The servers that the arguments name, or those of the stack that runs.
@@ -31,6 +33,7 @@ pub(crate) fn find(args: &SourceArgs) -> Result<Found, Failure> {
             title,
             time_scale: 1.0,
             expected: Vec::new(),
+            stack: None,
         });
     }
     let stack = StackFile::find(args.stack.data_dir.as_deref())
@@ -58,6 +61,7 @@ pub(crate) fn of_stack(stack: &StackFile) -> Result<Found, Failure> {
             (Component::VoteApp, count(Kind::VoteApp)),
             (Component::Worker, count(Kind::Worker)),
         ],
+        stack: Some(stack.clone()),
     })
 }
 

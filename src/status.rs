@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
+use serde::Serialize;
+use voteops_local::component::Component as StackComponent;
 use voteops_observability::prometheus::AlertState;
 use voteops_observability::signals::{Component, SignalState};
 use voteops_observability::snapshot::{AlertStatus, Reading, Snapshot};
@@ -17,13 +19,31 @@ use crate::{Failure, sources};
 /// Something fires.
 const FIRING: u8 = 1;
 
+/// What `--json` prints: `schemas/status.schema.json`.
+#[derive(Serialize)]
+struct Printed<'a> {
+    #[serde(flatten)]
+    snapshot: &'a Snapshot,
+    /// The processes of the local stack; none when other servers were named.
+    components: Option<&'a [StackComponent]>,
+}
+
 pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode, Failure> {
     let found = sources::find(&args.sources)?;
     let snapshot = runtime::single_thread()?.block_on(Snapshot::take(&found.sources));
+    let components = found.stack.map(|stack| stack.components);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&snapshot)?);
+        let printed = Printed {
+            snapshot: &snapshot,
+            components: components.as_deref(),
+        };
+        println!("{}", serde_json::to_string_pretty(&printed)?);
     } else {
-        print!("{}", text(&snapshot));
+        print!(
+            "{}{}",
+            text(&snapshot),
+            components.map_or_else(String::new, |c| stack_text(&c))
+        );
     }
     for backend in snapshot.backends.iter().filter(|backend| !backend.ok) {
         let reason = backend.error.as_deref().unwrap_or("no reason given");
@@ -81,6 +101,28 @@ fn text(snapshot: &Snapshot) -> String {
         for warning in &backend.warnings {
             line(&mut out, &format!("    ▲ {}", clean_line(warning)));
         }
+    }
+    out
+}
+
+/// The processes of the local stack.
+fn stack_text(components: &[StackComponent]) -> String {
+    let mut out = String::from("Processes\n");
+    for component in components {
+        let restarts = match component.restarts {
+            0 => String::new(),
+            1 => ", restarted once".into(),
+            times => format!(", restarted {times} times"),
+        };
+        let (glyph, word) = (component.state.glyph(), component.state.word());
+        let pid = component.pid.map_or("–".into(), |pid| pid.to_string());
+        line(
+            &mut out,
+            &format!(
+                "  {glyph} {:<14} pid {pid:<8} {word}{restarts}",
+                component.name
+            ),
+        );
     }
     out
 }

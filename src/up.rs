@@ -223,9 +223,9 @@ fn show(event: &Event, started: Instant) {
             let url = url.as_deref().unwrap_or_default();
             let mut told = format!(
                 "  {} {:<16} {:<10} {:<28} {:>5.1} s",
-                glyph(*state),
+                state.glyph(),
                 name,
-                word(*state),
+                state.word(),
                 url,
                 started.elapsed().as_secs_f64()
             );
@@ -264,7 +264,7 @@ fn for_console(event: &Event) -> ConsoleEvent {
                 State::Unhealthy => Severity::Warning,
                 State::Backoff => Severity::Critical,
             };
-            (format!("{name} {}{detail}", word(*state)), severity)
+            (format!("{name} {}{detail}", state.word()), severity)
         }
         What::Note { text } => (text.clone(), Severity::Info),
         What::Failed { reason } => (reason.clone(), Severity::Critical),
@@ -276,26 +276,6 @@ fn for_console(event: &Event) -> ConsoleEvent {
         at: event.at,
         text,
         severity,
-    }
-}
-
-fn glyph(state: State) -> &'static str {
-    match state {
-        State::Starting => "◌",
-        State::Healthy => "●",
-        State::Unhealthy => "▲",
-        State::Backoff => "✖",
-        State::Stopped => "○",
-    }
-}
-
-fn word(state: State) -> &'static str {
-    match state {
-        State::Starting => "starting",
-        State::Healthy => "healthy",
-        State::Unhealthy => "unhealthy",
-        State::Backoff => "died",
-        State::Stopped => "stopped",
     }
 }
 

@@ -46,6 +46,32 @@ pub enum State {
     Stopped,
 }
 
+impl State {
+    /// The mark of the state: never colour alone.
+    #[must_use]
+    pub fn glyph(self) -> &'static str {
+        match self {
+            Self::Starting => "◌",
+            Self::Healthy => "●",
+            Self::Unhealthy => "▲",
+            Self::Backoff => "✖",
+            Self::Stopped => "○",
+        }
+    }
+
+    /// The state in a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+            Self::Backoff => "died",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 /// A component in `stack.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Component {
