@@ -20,7 +20,7 @@ label:focus-within, button:focus-visible, a:focus-visible { outline: 3px solid; 
 table { border-collapse: collapse; width: 100%; }
 caption { font-size: 1.5rem; font-weight: bold; text-align: left; padding-bottom: .5rem; }
 th, td { text-align: left; padding: .5rem; border-bottom: 1px solid; }
-td { text-align: right; font-variant-numeric: tabular-nums; }
+td, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 ";
 
 /// Nothing is loaded from anywhere, and the form goes nowhere else.
@@ -98,30 +98,46 @@ pub(crate) fn refusal(message: &str) -> Response {
 
 /// The results.
 pub(crate) fn results(title: &str, results: &Results) -> Response {
-    let percent = |votes: u64| match results.total {
-        0 => "0".to_owned(),
-        total => (votes * 100 / total).to_string(),
-    };
     page(
         "Results",
         &html! {
             table {
                 caption { (title) }
                 thead {
-                    tr { th scope="col" { "Choice" } th scope="col" { "Votes" } th scope="col" { "Share" } }
+                    tr { th scope="col" { "Choice" } th.number scope="col" { "Votes" } th.number scope="col" { "Share" } }
                 }
                 tbody {
                     @for line in &results.choices {
                         tr {
                             th scope="row" { (line.label) }
                             td { (line.votes) }
-                            td { (percent(line.votes)) " %" }
+                            td { (share(line.votes, results.total)) " %" }
                         }
                     }
                 }
             }
-            p { (results.total) " votes, counted " (results.age_seconds()) " seconds ago." }
+            p { (results.total) " votes, counted " (results.age_seconds()) " s ago." }
             p { a href="/" { "Vote" } }
         },
     )
+}
+
+/// The share of `votes` in `total` in per cent, rounded to a tenth.
+fn share(votes: u64, total: u64) -> String {
+    let tenths = (votes * 1000 + total / 2).checked_div(total).unwrap_or(0);
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn shares_are_rounded() {
+        assert_eq!(
+            (share(302, 599), share(297, 599)),
+            ("50.4".into(), "49.6".into())
+        );
+        assert_eq!((share(0, 0), share(5, 5)), ("0.0".into(), "100.0".into()));
+    }
 }
