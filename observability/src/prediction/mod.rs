@@ -9,6 +9,9 @@
 //!   m·u + s·m(m−1)/2 > n(T−B)/r ([`ramp`]);
 //! - anything else is replayed sample by sample over all phases ([`crossing`]).
 //!
+//! A proof uses the replay, whose queue has a ramp, a plateau and a drain; the closed forms are what
+//! the tests hold it against.
+//!
 //! The rule turns pending at the first evaluation after the crossing, at most e later, and fires H
 //! after that. Where scrapes and evaluations fall inside their intervals is not assumed: the
 //! windows cover every phase.
