@@ -1,27 +1,32 @@
 //! Puts the parts together.
 
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use crossterm::event::EventStream;
+use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, Sender, UnboundedReceiver};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::deeds::{self, Deed};
 use crate::event_loop::Console;
 use crate::message::Message;
 use crate::model::{Model, Setup};
 use crate::poll;
-use crate::settings::{Error, Event, Outcome, Settings};
+use crate::settings::{Error, Outcome, Settings};
 use crate::terminal::{self, Taken};
 use crate::theme::Theme;
 use crate::update::update;
 use crate::view::{as_text, view};
+use crate::wanted::Wanted;
 
 /// Messages that may wait; tasks that send more wait for the loop.
 const WAITING: usize = 64;
@@ -43,14 +48,27 @@ pub async fn run(mut settings: Settings) -> Result<Outcome, Error> {
     let (_taken, mut terminal) = Taken::take()?;
     let size = terminal.size()?;
     let mut model = Model::new(setup, Timestamp::now(), (size.width, size.height));
+    let (wanted, needs) = watch::channel(Wanted::default());
     poll::start(
         &mut tasks,
         &settings.sources,
         &model.setup,
         settings.refresh,
         &messages,
+        &needs,
     );
+    let (deeds, asked) = mpsc::unbounded_channel();
+    tasks.spawn(deeds::perform(asked, messages.clone()));
+    if model.mouse {
+        // The task that takes it has just been started.
+        let _ = deeds.send(Deed::Mouse(true));
+    }
+    if let Some(experiments) = settings.experiments.take() {
+        let experiments = unfold(experiments).map(Message::Experiments);
+        tasks.spawn(forward(experiments, messages.clone()));
+    }
     if let Some(events) = settings.events.take() {
+        let events = unfold(events).map(Message::News);
         tasks.spawn(forward(events, messages.clone()));
     }
     let mut console = Console {
@@ -58,6 +76,9 @@ pub async fn run(mut settings: Settings) -> Result<Outcome, Error> {
         input: EventStream::new(),
         messages: received,
         is_taken: terminal::is_taken,
+        wanted,
+        deeds,
+        suspend: terminal::suspend,
         panic_at: settings.panic_after.map(|after| Instant::now() + after),
     };
     console.run(&mut model).await
@@ -99,9 +120,16 @@ fn watch_signals(tasks: &mut JoinSet<()>, messages: &Sender<Message>) -> io::Res
     Ok(())
 }
 
-async fn forward(mut events: UnboundedReceiver<Event>, messages: Sender<Message>) {
-    while let Some(event) = events.recv().await {
-        if messages.send(Message::News(event)).await.is_err() {
+fn unfold<T>(receiver: UnboundedReceiver<T>) -> impl Stream<Item = T> {
+    futures::stream::unfold(receiver, |mut receiver| async move {
+        Some((receiver.recv().await?, receiver))
+    })
+}
+
+async fn forward(news: impl Stream<Item = Message>, messages: Sender<Message>) {
+    let mut news = pin!(news);
+    while let Some(message) = news.next().await {
+        if messages.send(message).await.is_err() {
             return;
         }
     }

@@ -8,14 +8,17 @@ use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{Receiver, UnboundedSender};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use crate::deeds::Deed;
 use crate::message::{Effect, Message};
 use crate::model::Model;
 use crate::settings::{Error, Outcome};
 use crate::update::update;
 use crate::view::view;
+use crate::wanted::{Wanted, wanted};
 
 /// Shortest time between two frames that nobody is waiting for.
 const FRAME: Duration = Duration::from_millis(50);
@@ -72,6 +75,12 @@ pub(crate) struct Console<'a, B: Backend, I> {
     pub(crate) messages: Receiver<Message>,
     /// Asked before every frame: whether the terminal is still ours.
     pub(crate) is_taken: fn() -> bool,
+    /// Told what the screen needs to know.
+    pub(crate) wanted: watch::Sender<Wanted>,
+    /// Told what is to be done.
+    pub(crate) deeds: UnboundedSender<Deed>,
+    /// Gives the terminal back until the process is continued.
+    pub(crate) suspend: fn() -> io::Result<()>,
     /// When to panic, for tests of the binary.
     pub(crate) panic_at: Option<Instant>,
 }
@@ -90,6 +99,7 @@ where
         let mut pace = Pace::new();
         let mut listening = true;
         self.draw(model)?;
+        self.want(model);
         loop {
             let next_frame = pace.next(model.frozen.is_some() && self.panic_at.is_none());
             let message = tokio::select! {
@@ -111,10 +121,29 @@ where
                 match effect {
                     Effect::Redraw => pace.soon(),
                     Effect::RedrawNow => pace.now(),
+                    // Who does it may have ended: the console is leaving.
+                    Effect::Do(deed) => drop(self.deeds.send(deed)),
+                    Effect::Suspend => {
+                        (self.suspend)()?;
+                        self.terminal
+                            .clear()
+                            .map_err(|error| Error::Terminal(error.into()))?;
+                        pace.now();
+                    }
                     Effect::Quit(outcome) => return Ok(outcome),
                 }
             }
+            self.want(model);
         }
+    }
+
+    fn want(&self, model: &Model) {
+        let needs = wanted(model);
+        self.wanted.send_if_modified(|known| {
+            let changed = *known != needs;
+            *known = needs;
+            changed
+        });
     }
 
     fn draw(&mut self, model: &mut Model) -> Result<(), Error> {

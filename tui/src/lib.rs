@@ -19,20 +19,24 @@
 //! marked with their age; missing is not zero and "no alerts" is not "cannot ask"; text from
 //! outside is cleaned before it is drawn.
 
+mod commands;
 mod console;
+mod deeds;
 mod event_loop;
 mod keys;
 mod message;
 mod model;
 mod poll;
+mod screens;
 mod settings;
 mod terminal;
 mod theme;
 mod update;
 mod view;
+mod wanted;
 
 pub use console::{once, run};
-pub use settings::{Error, Event, Outcome, Settings, Severity};
+pub use settings::{Error, Event, Experiment, Outcome, Settings, Severity, Stage};
 
 #[cfg(test)]
 mod tests;

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use voteops_observability::alertmanager::HeldAlert;
-use voteops_observability::prometheus::Sample;
+use voteops_observability::prometheus::{Sample, Target};
 use voteops_observability::signals::Threshold;
 use voteops_observability::snapshot::AlertStatus;
 
+use crate::deeds::Deed;
 use crate::model::Feed;
-use crate::settings::{Event, Outcome};
+use crate::model::charts::Charted;
+use crate::settings::{Event, Experiment, Outcome};
 
 /// Something that the model has to know.
 #[derive(Debug)]
@@ -23,6 +25,10 @@ pub(crate) enum Message {
     Answered(Answered),
     /// What the signals were before the console started, in the catalogue's order.
     Filled(Vec<Vec<Sample>>),
+    /// A range query was answered, or was not.
+    Charted(String, Box<Result<Charted, Refusal>>),
+    /// The experiments, newest first.
+    Experiments(Vec<Experiment>),
     /// Somebody else has news.
     News(Event),
     /// The process was sent a signal.
@@ -53,6 +59,8 @@ pub(crate) enum Facts {
     Rules(Vec<AlertStatus>, BTreeMap<String, Threshold>),
     /// The alerts that Alertmanager holds.
     Held(Vec<HeldAlert>),
+    /// The scrape targets.
+    Targets(Vec<Target>),
 }
 
 /// Why there is no answer.
@@ -65,12 +73,16 @@ pub(crate) struct Refusal {
 }
 
 /// What the loop does after an update.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Effect {
     /// Draw with the next frame, together with what else arrives until then.
     Redraw,
     /// Draw at once: somebody is waiting for the key's effect.
     RedrawNow,
+    /// Have something done, without waiting for it.
+    Do(Deed),
+    /// Give the terminal back until the process is continued.
+    Suspend,
     /// Leave.
     Quit(Outcome),
 }

@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
-use jiff::Timestamp;
+use futures::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use voteops_observability::BackendError;
@@ -14,10 +16,16 @@ use voteops_observability::signals::{self, Signal};
 use voteops_observability::snapshot::{self, Sources, alert_statuses};
 
 use crate::message::{Answered, Facts, Message, Refusal};
+use crate::model::charts::{Charted, MAX_SERIES};
+use crate::model::window::Range;
 use crate::model::{Feed, Setup};
+use crate::wanted::Wanted;
 
 /// Waits after the first, second, … failure in a row; the last one repeats. In seconds.
 const BACKOFF_S: [u64; 5] = [1, 2, 4, 8, 15];
+
+/// Longest list of chart queries that are under way at once.
+const AT_ONCE: usize = 4;
 
 /// Starts a task for each kind of question. They end when nobody listens any more, or with the
 /// set.
@@ -27,6 +35,7 @@ pub(crate) fn start(
     setup: &Setup,
     refresh: Duration,
     messages: &Sender<Message>,
+    wanted: &watch::Receiver<Wanted>,
 ) {
     let Sources {
         prometheus,
@@ -40,6 +49,21 @@ pub(crate) fn start(
         span,
         step,
         messages.clone(),
+    ));
+    tasks.spawn(charts(
+        prometheus.clone(),
+        refresh,
+        messages.clone(),
+        wanted.clone(),
+    ));
+    let targets = prometheus.clone();
+    tasks.spawn(while_wanted(
+        Feed::Targets,
+        refresh,
+        messages.clone(),
+        wanted.clone(),
+        |wanted| wanted.targets,
+        move || ask_targets(targets.clone()),
     ));
     let rules = prometheus.clone();
     tasks.spawn(poll(Feed::Rules, refresh, messages.clone(), move || {
@@ -144,6 +168,123 @@ where
         }
         sleep(wait).await;
     }
+}
+
+/// As [`poll`], but only while the screen that is shown needs it.
+async fn while_wanted<Q, A>(
+    feed: Feed,
+    refresh: Duration,
+    messages: Sender<Message>,
+    mut wanted: watch::Receiver<Wanted>,
+    needs: fn(&Wanted) -> bool,
+    question: Q,
+) where
+    Q: Fn() -> A,
+    A: Future<Output = Result<Facts, BackendError>>,
+{
+    loop {
+        if wanted.wait_for(needs).await.is_err() {
+            return;
+        }
+        let mut unwanted = wanted.clone();
+        tokio::select! {
+            () = poll(feed, refresh, messages.clone(), &question) => return,
+            _ = unwanted.wait_for(|wanted| !needs(wanted)) => {}
+        }
+    }
+}
+
+/// Asks the charts' queries: at once when they or their time change, and every refresh, or once
+/// in a step when that is longer, while their window follows the clock.
+async fn charts(
+    prometheus: Prometheus,
+    refresh: Duration,
+    messages: Sender<Message>,
+    mut wanted: watch::Receiver<Wanted>,
+) {
+    let mut failures = 0;
+    loop {
+        let now = wanted.borrow_and_update().clone();
+        let mut answers = stream::iter(now.charts.clone())
+            .map(|expr| ask_chart(prometheus.clone(), expr, now.clone()))
+            .buffer_unordered(AT_ONCE);
+        let mut failed = false;
+        let asked = Instant::now();
+        loop {
+            let (expr, answer) = tokio::select! {
+                answer = answers.next() => match answer {
+                    Some(answer) => answer,
+                    None => break,
+                },
+                // Nobody waits for the rest any more.
+                changed = wanted.changed() => match changed {
+                    Ok(()) => break,
+                    Err(_) => return,
+                },
+            };
+            failed |= answer.is_err();
+            let message = Message::Charted(expr, Box::new(answer));
+            if messages.send(message).await.is_err() {
+                return;
+            }
+        }
+        failures = if failed { failures + 1 } else { 0 };
+        let wait = if failed {
+            backoff(failures, refresh)
+        } else {
+            refresh.max(now.step).saturating_sub(asked.elapsed())
+        };
+        let idle = now.charts.is_empty() || (now.end.is_some() && !failed);
+        tokio::select! {
+            () = sleep(wait), if !idle => {}
+            changed = wanted.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+async fn ask_chart(
+    prometheus: Prometheus,
+    expr: String,
+    wanted: Wanted,
+) -> (String, Result<Charted, Refusal>) {
+    let step_s = wanted.step.as_secs_f64();
+    let end = wanted.end.unwrap_or_else(Timestamp::now);
+    // Points keep their places in time, so that a chart moves by whole points.
+    let to_s = (end.as_duration().as_secs_f64() / step_s).floor() * step_s;
+    let from_s = to_s - wanted.span.as_secs_f64();
+    let answer = prometheus
+        .query_range(&expr, from_s, to_s, wanted.step)
+        .await;
+    let answer = match answer {
+        Ok(answer) => {
+            let found = answer.data.len();
+            let mut series = answer.data;
+            series.truncate(MAX_SERIES);
+            Ok(Charted {
+                series,
+                found,
+                range: range(from_s, to_s),
+                step_s,
+                at: Some(Timestamp::now()),
+                refusal: None,
+                warnings: answer.warnings,
+            })
+        }
+        Err(error) => Err(refusal(&error)),
+    };
+    (expr, answer)
+}
+
+fn range(from_s: f64, to_s: f64) -> Option<Range> {
+    let at = |at_s| Timestamp::from_duration(SignedDuration::try_from_secs_f64(at_s).ok()?).ok();
+    Some(Range {
+        from: at(from_s)?,
+        to: at(to_s)?,
+    })
+}
+
+async fn ask_targets(prometheus: Prometheus) -> Result<Facts, BackendError> {
+    Ok(Facts::Targets(prometheus.targets().await?.data))
 }
 
 /// The wait after so many failures in a row, never shorter than the refresh.

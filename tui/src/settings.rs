@@ -22,6 +22,14 @@ pub struct Settings {
     pub expected: Vec<(Component, usize)>,
     /// News from whoever runs the stack, shown among the events.
     pub events: Option<UnboundedReceiver<Event>>,
+    /// Whether the console takes the mouse; without it the terminal selects text.
+    pub mouse: bool,
+    /// The contexts that `:context` goes to; see [`Outcome::Context`].
+    pub contexts: Vec<String>,
+    /// Whether nothing may be changed from here: no silences.
+    pub read_only: bool,
+    /// Experiments, newest first, from whoever can read of them.
+    pub experiments: Option<UnboundedReceiver<Vec<Experiment>>>,
     /// When set, quitting asks this first.
     pub quit_prompt: Option<String>,
     /// Panics in the draw loop after this time, so that a test of the binary can see that the
@@ -41,6 +49,10 @@ impl Settings {
             time_scale: 1.0,
             expected: Vec::new(),
             events: None,
+            mouse: true,
+            contexts: Vec::new(),
+            read_only: false,
+            experiments: None,
             quit_prompt: None,
             panic_after: None,
         }
@@ -71,9 +83,45 @@ pub enum Severity {
     Critical,
 }
 
-/// How the console ended.
+/// A fault that was injected, or load that was sent, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Experiment {
+    /// Its identity.
+    pub id: String,
+    /// What was done, `stall-worker` for instance.
+    pub fault: String,
+    /// What it was done to.
+    pub targets: Vec<String>,
+    /// Who did it.
+    pub by: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// When it is undone at the latest, or was.
+    pub ends: Option<Timestamp>,
+    /// How it stands.
+    pub stage: Stage,
+    /// What happened, oldest first.
+    pub timeline: Vec<(Timestamp, String)>,
+}
+
+/// How an experiment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Its fault is in force.
+    Running,
+    /// Its fault was undone.
+    Undone,
+    /// Its record is left and nobody looks after it: `voteops chaos recover` undoes it.
+    LeftBehind,
+    /// It was refused, or could not be undone.
+    Failed,
+}
+
+/// How the console ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
+    /// The user wants to look at this context.
+    Context(String),
     /// The user quit.
     Quit,
     /// The process was sent this signal (its number: 15 is SIGTERM).

@@ -6,12 +6,14 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::cursor::{Hide, Show};
+use crossterm::event::DisableMouseCapture;
 use crossterm::execute;
 use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use rustix::process::{Signal, getpid, kill_process};
 
 /// Whether the terminal is taken. The panic hook needs it wherever the panic happens.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -43,6 +45,16 @@ impl Drop for Taken {
     }
 }
 
+/// Gives the terminal back, stops the process until it is continued, and takes the terminal
+/// again.
+pub(crate) fn suspend() -> io::Result<()> {
+    give_back();
+    kill_process(getpid(), Signal::TSTP)?;
+    enable_raw_mode()?;
+    TAKEN.store(true, Ordering::SeqCst);
+    execute!(io::stdout(), EnterAlternateScreen, Hide)
+}
+
 /// Whether a panic somewhere gave the terminal back while the console was still drawing.
 pub(crate) fn is_taken() -> bool {
     TAKEN.load(Ordering::SeqCst)
@@ -60,7 +72,12 @@ fn install_hook() {
 /// terminal to write to.
 fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
-        let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+        let _ = execute!(
+            io::stdout(),
+            DisableMouseCapture,
+            LeaveAlternateScreen,
+            Show
+        );
         let _ = io::stdout().flush();
         let _ = disable_raw_mode();
     }

@@ -31,6 +31,15 @@ impl Theme {
         Self { colour }
     }
 
+    /// The theme of a name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name {
+            "dark" => Some(Self::new(true)),
+            "none" => Some(Self::new(false)),
+            _ => None,
+        }
+    }
+
     /// Colours unless `NO_COLOR` is set (<https://no-color.org>).
     pub(crate) fn from_env() -> Self {
         Self::new(std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))

@@ -16,6 +16,8 @@ pub(crate) enum Feed {
     Rules,
     /// The alerts that Alertmanager holds.
     Held,
+    /// The scrape targets, while they are shown.
+    Targets,
 }
 
 /// A server that is asked.
@@ -36,7 +38,8 @@ impl Backend {
         }
     }
 
-    fn feeds(self) -> &'static [Feed] {
+    /// The questions that are always asked: the backend stands as they do.
+    pub(crate) fn feeds(self) -> &'static [Feed] {
         match self {
             Self::Prometheus => &[Feed::Signals, Feed::Rules],
             Self::Alertmanager => &[Feed::Held],
@@ -45,10 +48,13 @@ impl Backend {
 }
 
 impl Feed {
+    /// How many kinds there are.
+    const COUNT: usize = 4;
+
     /// The server that is asked.
     pub(crate) fn backend(self) -> Backend {
         match self {
-            Self::Signals | Self::Rules => Backend::Prometheus,
+            Self::Signals | Self::Rules | Self::Targets => Backend::Prometheus,
             Self::Held => Backend::Alertmanager,
         }
     }
@@ -58,6 +64,7 @@ impl Feed {
             Self::Signals => 0,
             Self::Rules => 1,
             Self::Held => 2,
+            Self::Targets => 3,
         }
     }
 }
@@ -133,7 +140,7 @@ impl Condition {
 /// The freshness of every feed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Feeds {
-    feeds: [Freshness; 3],
+    feeds: [Freshness; Feed::COUNT],
     stale_after_s: f64,
 }
 

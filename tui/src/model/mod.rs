@@ -1,9 +1,12 @@
 //! What is known and what is looked at. Only `update` changes it, only `view` draws it.
 
+pub(crate) mod charts;
 pub(crate) mod events;
 pub(crate) mod forecast;
 pub(crate) mod freshness;
 pub(crate) mod history;
+pub(crate) mod prompt;
+pub(crate) mod window;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,14 +14,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use voteops_observability::alertmanager::HeldAlert;
+use voteops_observability::prometheus::Target;
 use voteops_observability::signals::{Component, Signal, Threshold};
 use voteops_observability::snapshot::{AlertStatus, Reading, Sources};
 
-use crate::settings::Settings;
+use crate::screens::{alerts, chaos, component, explore, logs, targets};
+use crate::settings::{Experiment, Settings};
 use crate::theme::Theme;
+use charts::Charts;
 use events::Events;
 pub(crate) use freshness::{Backend, Condition, Feed, Feeds};
 use history::History;
+use prompt::{Filter, Prompt};
+use window::Window;
 
 /// History that an unscaled stack is shown with, in seconds.
 const HISTORY_S: f64 = 600.0;
@@ -36,17 +44,58 @@ const STALE_REFRESHES: f64 = 3.0;
 const MIN_STALE_S: f64 = 3.0;
 
 /// A screen of the console.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Screen {
     /// Pipeline, signals, alerts and events at a glance.
     Overview,
+    /// The vote app's signals as charts.
+    VoteApp,
+    /// Redis's signals as charts.
+    Redis,
+    /// The workers' signals as charts.
+    Worker,
     /// Every alert rule.
     Alerts,
+    /// What the services write.
+    Logs,
+    /// Experiments.
+    Chaos,
+    /// Scrape targets and backends.
+    Targets,
+    /// Any expression as a chart.
+    Explore,
 }
 
 impl Screen {
     /// Every screen, in the order of Tab.
-    pub(crate) const ALL: [Self; 2] = [Self::Overview, Self::Alerts];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Overview,
+        Self::VoteApp,
+        Self::Redis,
+        Self::Worker,
+        Self::Alerts,
+        Self::Logs,
+        Self::Chaos,
+        Self::Targets,
+        Self::Explore,
+    ];
+
+    /// The component whose screen it is.
+    pub(crate) fn component(self) -> Option<Component> {
+        match self {
+            Self::VoteApp => Some(Component::VoteApp),
+            Self::Redis => Some(Component::Redis),
+            Self::Worker => Some(Component::Worker),
+            _ => None,
+        }
+    }
+
+    /// The screen before this one.
+    pub(crate) fn previous(self) -> Self {
+        let count = Self::ALL.len();
+        let at = Self::ALL.iter().position(|screen| *screen == self);
+        at.map_or(self, |at| Self::ALL[(at + count - 1) % count])
+    }
 
     /// The screen after this one.
     pub(crate) fn next(self) -> Self {
@@ -80,6 +129,12 @@ pub(crate) struct Setup {
     pub(crate) theme: Theme,
     /// The zone that times are told in.
     pub(crate) zone: TimeZone,
+    /// Whether the console begins with the mouse.
+    pub(crate) mouse: bool,
+    /// The contexts that there are.
+    pub(crate) contexts: Vec<String>,
+    /// Whether nothing may be changed from here: no silences.
+    pub(crate) read_only: bool,
 }
 
 impl Setup {
@@ -101,6 +156,9 @@ impl Setup {
             stale_after_s: (STALE_REFRESHES * settings.refresh.as_secs_f64()).max(MIN_STALE_S),
             theme,
             zone,
+            mouse: settings.mouse,
+            contexts: settings.contexts.clone(),
+            read_only: settings.read_only,
         }
     }
 
@@ -141,6 +199,10 @@ pub(crate) struct Data {
     pub(crate) alerts: Option<Vec<AlertStatus>>,
     /// What Alertmanager holds; `None` until it could be asked.
     pub(crate) held: Option<Vec<HeldAlert>>,
+    /// The scrape targets; `None` until they were asked for.
+    pub(crate) targets: Option<Vec<Target>>,
+    /// Experiments, newest first; `None` when nobody tells of them.
+    pub(crate) experiments: Option<Vec<Experiment>>,
     /// How fresh each answer is.
     pub(crate) feeds: Feeds,
     /// What happened.
@@ -160,6 +222,8 @@ impl Data {
             thresholds,
             alerts: None,
             held: None,
+            targets: None,
+            experiments: None,
             feeds: Feeds::new(setup.stale_after_s),
             events: Events::default(),
         }
@@ -193,19 +257,6 @@ pub(crate) fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64()
 }
 
-/// What is selected on the alerts screen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct AlertsPane {
-    /// The selected row.
-    pub(crate) selected: usize,
-    /// Whether the user chose it; until then the most urgent rule is selected.
-    pub(crate) chosen: bool,
-    /// Whether the details take the whole screen.
-    pub(crate) expanded: bool,
-    /// First line of the details that is shown.
-    pub(crate) scroll: usize,
-}
-
 /// Everything that a frame is drawn from.
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
@@ -221,8 +272,32 @@ pub(crate) struct Model {
     pub(crate) help: bool,
     /// Whether the question whether to leave is open.
     pub(crate) asking: bool,
+    /// The line that is being typed.
+    pub(crate) prompt: Option<Prompt>,
+    /// Commands that were entered, oldest first.
+    pub(crate) entered: Vec<String>,
+    /// What each screen's list is filtered by.
+    pub(crate) filters: BTreeMap<Screen, Filter>,
+    /// The time that charts and logs show.
+    pub(crate) window: Window,
+    /// What the charts are drawn from.
+    pub(crate) charts: Charts,
+    /// Whether the console has the mouse, rather than the terminal.
+    pub(crate) mouse: bool,
+    /// What was last told to the user, in place of the footer, until the next key.
+    pub(crate) notice: Option<String>,
     /// The alerts screen's selection.
-    pub(crate) pane: AlertsPane,
+    pub(crate) alerts_pane: alerts::Pane,
+    /// The component screens' selection.
+    pub(crate) component_pane: component::Pane,
+    /// What the logs screen shows.
+    pub(crate) logs_pane: logs::Pane,
+    /// The chaos screen's selection.
+    pub(crate) chaos_pane: chaos::Pane,
+    /// The targets screen's selection.
+    pub(crate) targets_pane: targets::Pane,
+    /// What the query screen shows.
+    pub(crate) explore_pane: explore::Pane,
     /// Columns and rows of the terminal.
     pub(crate) size: (u16, u16),
 }
@@ -230,6 +305,8 @@ pub(crate) struct Model {
 impl Model {
     /// A model that knows nothing yet.
     pub(crate) fn new(setup: Setup, now: Timestamp, size: (u16, u16)) -> Self {
+        let window = Window::live(setup.history);
+        let mouse = setup.mouse;
         Self {
             live: Data::new(&setup, now),
             setup,
@@ -237,7 +314,19 @@ impl Model {
             screen: Screen::Overview,
             help: false,
             asking: false,
-            pane: AlertsPane::default(),
+            prompt: None,
+            entered: Vec::new(),
+            filters: BTreeMap::new(),
+            window,
+            charts: Charts::default(),
+            mouse,
+            notice: None,
+            alerts_pane: alerts::Pane::default(),
+            component_pane: component::Pane::default(),
+            logs_pane: logs::Pane::default(),
+            chaos_pane: chaos::Pane::default(),
+            targets_pane: targets::Pane::default(),
+            explore_pane: explore::Pane::default(),
             size,
         }
     }

@@ -94,7 +94,7 @@ fn a_backend_is_lost_once_and_back_when_all_its_answers_are() {
 
 #[test]
 fn the_most_urgent_rule_is_selected_until_the_user_chooses_one() {
-    let selected = |model: &Model| model.alerts()[model.pane.selected].name.clone();
+    let selected = |model: &Model| model.alerts()[model.alerts_pane.selected].name.clone();
     let mut model = live();
     press(&mut model, "5");
     hear(&mut model, 1, in_trouble());
@@ -103,12 +103,12 @@ fn the_most_urgent_rule_is_selected_until_the_user_chooses_one() {
     assert_eq!(selected(&model), BACKLOG);
     hear(&mut model, 2, backlog_is(AlertState::Firing));
     assert_eq!(
-        (selected(&model).as_str(), model.pane.selected),
+        (selected(&model).as_str(), model.alerts_pane.selected),
         (BACKLOG, 0)
     );
     hear(&mut model, 3, in_trouble());
     assert_eq!(
-        (selected(&model).as_str(), model.pane.selected),
+        (selected(&model).as_str(), model.alerts_pane.selected),
         (BACKLOG, 1)
     );
 }
@@ -122,17 +122,17 @@ fn details_scroll_to_their_last_line_and_no_further() {
     let enter = Input::Key(KeyEvent::from(KeyCode::Enter));
     update(&mut model, Message::Input(enter));
     press(&mut model, "G");
-    let bottom = model.pane.scroll;
+    let bottom = model.alerts_pane.scroll;
     assert!(bottom > 0);
     press(&mut model, "jj");
-    assert_eq!(model.pane.scroll, bottom);
+    assert_eq!(model.alerts_pane.scroll, bottom);
     let frame = text(&model, (40, 15));
     assert!(
         frame.contains("alertmanager  holds no such alert"),
         "{frame}"
     );
     press(&mut model, "k");
-    assert_eq!(model.pane.scroll, bottom - 1);
+    assert_eq!(model.alerts_pane.scroll, bottom - 1);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -13,6 +13,7 @@ use crate::poll;
 use crate::settings::Settings;
 use crate::tests::fixtures::{model, sources, text};
 use crate::update::update;
+use crate::wanted::{Wanted, wanted};
 
 const DEADLINE: Duration = Duration::from_mins(1);
 const REFRESH: Duration = Duration::from_millis(50);
@@ -21,6 +22,7 @@ const REFRESH: Duration = Duration::from_millis(50);
 struct Fed {
     model: Model,
     messages: mpsc::Receiver<Message>,
+    wanted: watch::Sender<Wanted>,
     _tasks: JoinSet<()>,
 }
 
@@ -31,6 +33,7 @@ fn watch(prometheus: &str, alertmanager: Option<&str>) -> Fed {
     };
     let model = model(&settings, true);
     let (sender, messages) = mpsc::channel(64);
+    let (wanted, needs) = watch::channel(Wanted::default());
     let mut tasks = JoinSet::new();
     poll::start(
         &mut tasks,
@@ -38,10 +41,12 @@ fn watch(prometheus: &str, alertmanager: Option<&str>) -> Fed {
         &model.setup,
         REFRESH,
         &sender,
+        &needs,
     );
     Fed {
         model,
         messages,
+        wanted,
         _tasks: tasks,
     }
 }
@@ -51,6 +56,7 @@ impl Fed {
     async fn shows(&mut self, words: &[&str]) -> String {
         let found = tokio::time::timeout(DEADLINE, async {
             loop {
+                self.wanted.send_replace(wanted(&self.model));
                 let message = self.messages.recv().await.unwrap();
                 update(&mut self.model, message);
                 update(&mut self.model, Message::Now(jiff::Timestamp::now()));

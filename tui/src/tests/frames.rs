@@ -93,8 +93,8 @@ fn alerts_live() {
 fn alerts_firing() {
     let mut model = on_alerts(firing());
     snapshot("alerts_firing", &model, &SIZES);
-    model.pane.selected = 1;
-    model.pane.expanded = true;
+    model.alerts_pane.selected = 1;
+    model.alerts_pane.expanded = true;
     snapshot("alerts_details", &model, &SIZES);
 }
 
@@ -223,7 +223,7 @@ fn bars_beyond_the_limit_are_marked() {
 #[test]
 fn the_selected_row_is_reversed_and_pointed_at() {
     let mut model = on_alerts(firing());
-    model.pane.selected = 1;
+    model.alerts_pane.selected = 1;
     let row = cell(&model, (80, 24), "› ◆ PENDING");
     assert!(row.modifier.contains(Modifier::REVERSED));
 }

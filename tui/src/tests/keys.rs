@@ -23,6 +23,7 @@ use crate::tests::fixtures::{
     BACKLOG, WELL, answered, connecting, firing, inactive, live, rules, settings,
 };
 use crate::view::as_text;
+use crate::wanted::Wanted;
 
 /// Far longer than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -106,6 +107,9 @@ fn start_with(mut model: Model, is_taken: fn() -> bool) -> Running {
             input: Box::pin(typed_keys(typed)),
             messages: received,
             is_taken,
+            wanted: watch::channel(Wanted::default()).0,
+            deeds: mpsc::unbounded_channel().0,
+            suspend: || Ok(()),
             panic_at: None,
         };
         console.run(&mut model).await
@@ -188,7 +192,11 @@ async fn answers_are_drawn_and_keys_work_meanwhile() {
     running.shows("Keys").await;
     running.press(KeyCode::Esc);
     running.frame(|frame| !frame.contains("Keys")).await;
+    running.press(KeyCode::BackTab);
+    running.frame(|frame| !frame.contains("11 ok")).await;
     running.press(KeyCode::Tab);
+    running.shows("● 11 ok").await;
+    running.press(KeyCode::Esc);
     running.shows("Latency p95").await;
     running.interrupt();
     assert_eq!(running.end().await.unwrap(), Outcome::Quit);

@@ -160,8 +160,8 @@ proptest! {
     ) {
         for screen in Screen::ALL {
             model.screen = screen;
-            model.pane.expanded = expanded;
-            model.pane.scroll = scroll;
+            model.alerts_pane.expanded = expanded;
+            model.alerts_pane.scroll = scroll;
             let frame = buffer(&model, (width, height));
             for cell in &frame.content {
                 prop_assert!(!cell.symbol().chars().any(steers), "{:?}", cell.symbol());

@@ -5,37 +5,79 @@ use ratatui::text::Line;
 use crate::keys::{self, Action, Binding};
 use crate::model::Model;
 use crate::theme::Tone;
-use crate::view::text::{flow, span};
+use crate::view::text::{cut, flow, span, width};
 
-/// The most useful keys that fit into `columns`, help and quit always among them.
+/// The most useful keys that fit into `columns`, help and quit always among them; or what was
+/// last told.
 pub(crate) fn line(model: &Model, columns: usize) -> Line<'static> {
     let theme = model.setup.theme;
-    let hints: Vec<_> = keys::active(model.screen, false)
+    if let Some(notice) = &model.notice {
+        return Line::from(span(cut(notice, columns), theme.style(Tone::Plain)));
+    }
+    let shown = fitting(model, columns);
+    let hints = shown.iter().map(|hint| {
+        vec![
+            span(&hint.key, theme.heading()),
+            span(format!(" {}", hint.word), theme.style(Tone::Dim)),
+        ]
+    });
+    let mut lines = flow(hints.collect(), columns, GAP);
+    lines.drain(..).next().unwrap_or_default()
+}
+
+/// The action of the hint at a column.
+pub(crate) fn hit(model: &Model, columns: usize, column: usize) -> Option<Action> {
+    let mut at = 0;
+    for hint in fitting(model, columns) {
+        let end = at + hint.columns();
+        if (at..end).contains(&column) {
+            return Some(hint.action);
+        }
+        at = end + GAP;
+    }
+    None
+}
+
+/// Columns between two hints.
+const GAP: usize = 2;
+
+struct Hint {
+    key: String,
+    word: &'static str,
+    action: Action,
+}
+
+impl Hint {
+    fn new(model: &Model, binding: &Binding) -> Self {
+        let first = binding.keys.first();
+        Self {
+            key: first.map_or_else(String::new, |key| keys::name(*key)),
+            word: match binding.action {
+                Action::Freeze if model.frozen.is_some() => "live",
+                _ => binding.hint,
+            },
+            action: binding.action,
+        }
+    }
+
+    fn columns(&self) -> usize {
+        width(&self.key) + 1 + width(self.word)
+    }
+}
+
+/// The hints that fit. The last two are help and quit: the ones before them give way.
+fn fitting(model: &Model, columns: usize) -> Vec<Hint> {
+    let mut shown: Vec<_> = keys::active(model.screen, false)
         .filter(|binding| !binding.hint.is_empty())
         .filter(|binding| binding.action != Action::Show(model.screen))
+        .map(|binding| Hint::new(model, binding))
         .collect();
-    let hint = |binding: &&Binding| {
-        let word = match binding.action {
-            Action::Freeze if model.frozen.is_some() => "live",
-            _ => binding.hint,
-        };
-        let first = binding
-            .keys
-            .first()
-            .map_or_else(String::new, |key| keys::name(*key));
-        vec![
-            span(first, theme.heading()),
-            span(format!(" {word}"), theme.style(Tone::Dim)),
-        ]
+    let wanted = |hints: &[Hint]| {
+        let gaps = GAP * hints.len().saturating_sub(1);
+        hints.iter().map(Hint::columns).sum::<usize>() + gaps
     };
-    // The last two are help and quit: the ones before them give way.
-    let mut shown = hints;
-    loop {
-        let mut lines = flow(shown.iter().map(hint).collect(), columns, 2);
-        if lines.len() <= 1 || shown.len() <= 2 {
-            return lines.drain(..).next().unwrap_or_default();
-        }
-        let dropped = shown.len() - 3;
-        shown.remove(dropped);
+    while shown.len() > 2 && wanted(&shown) > columns {
+        shown.remove(shown.len() - 3);
     }
+    shown
 }

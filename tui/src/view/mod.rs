@@ -1,24 +1,26 @@
 //! Draws the model: one file per region, all of them pure.
 
-mod alerts;
-mod detail;
+pub(crate) mod chart;
 mod events;
 mod footer;
 mod header;
 mod help;
-mod marks;
+pub(crate) mod marks;
 mod overview;
 mod pipeline;
+mod prompt;
 mod signals;
-mod summary;
-mod text;
+pub(crate) mod summary;
+pub(crate) mod text;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Paragraph;
 
+use crate::keys::Action;
 use crate::model::{Model, Screen};
+use crate::screens;
 
 /// The smallest terminal that says something useful.
 const MIN_COLUMNS: u16 = 40;
@@ -36,9 +38,19 @@ pub(crate) fn view(model: &Model, frame: &mut Frame) {
     frame.render_widget(Paragraph::new(header::lines(model, columns)), header);
     match model.screen {
         Screen::Overview => overview::draw(model, frame, body),
-        Screen::Alerts => alerts::draw(model, frame, body),
+        Screen::VoteApp | Screen::Redis | Screen::Worker => {
+            screens::component::draw(model, frame, body);
+        }
+        Screen::Alerts => screens::alerts::draw(model, frame, body),
+        Screen::Logs => screens::logs::draw(model, frame, body),
+        Screen::Chaos => screens::chaos::draw(model, frame, body),
+        Screen::Targets => screens::targets::draw(model, frame, body),
+        Screen::Explore => screens::explore::draw(model, frame, body),
     }
-    frame.render_widget(Paragraph::new(footer::line(model, columns)), footer);
+    match &model.prompt {
+        Some(prompt) => prompt::draw(model, prompt, frame, footer),
+        None => frame.render_widget(Paragraph::new(footer::line(model, columns)), footer),
+    }
     if model.help {
         help::draw(model, frame);
     }
@@ -69,26 +81,22 @@ fn too_small(frame: &mut Frame, area: Rect) {
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-fn body(model: &Model) -> Rect {
+/// The part of the terminal that a screen is drawn in.
+pub(crate) fn body(model: &Model) -> Rect {
     let [_, body, _] = regions(model, Rect::new(0, 0, model.size.0, model.size.1));
     body
 }
 
-/// Rows that a page key travels.
-pub(crate) fn page_rows(model: &Model) -> usize {
-    let rows = usize::from(body(model).height);
-    if model.pane.expanded {
-        rows
-    } else {
-        rows.saturating_sub(alerts::HEADING)
+/// What a click at (column, row) means.
+pub(crate) fn hit(model: &Model, (column, row): (u16, u16)) -> Option<Action> {
+    if model.help || model.asking || model.prompt.is_some() {
+        return None;
     }
-}
-
-/// The first line of the details when they are scrolled to their end.
-pub(crate) fn last_scroll(model: &Model) -> usize {
-    let body = body(model);
-    let lines = detail::lines(model, body.width.into()).len();
-    lines.saturating_sub(body.height.into())
+    let [_, _, footer] = regions(model, Rect::new(0, 0, model.size.0, model.size.1));
+    if row == footer.y {
+        return footer::hit(model, footer.width.into(), column.into());
+    }
+    None
 }
 
 /// A frame as text, without the blanks at the ends of its lines.

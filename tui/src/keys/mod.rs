@@ -1,8 +1,13 @@
-//! The key map: the one table that `update`, the help and the footer read.
+//! The key map: the tables that `update`, the help and the footer read. `global.rs` holds what
+//! works everywhere; each screen's own table stands beside its code.
+
+mod global;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::model::Screen;
+use crate::model::window::Shift;
+use crate::screens::{alerts, chaos, component, explore, logs, targets};
 
 /// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +16,8 @@ pub(crate) enum Action {
     Quit,
     /// Leave, at once when asked already.
     Interrupt,
+    /// Give the terminal back until the process is continued.
+    Suspend,
     /// Show or hide the help.
     Help,
     /// Hold the frame still, or go on.
@@ -19,8 +26,43 @@ pub(crate) enum Action {
     Show(Screen),
     /// Go to the next screen.
     Next,
+    /// Go to the screen before.
+    Previous,
     /// Close what is open.
     Back,
+    /// Move in the list or text of the screen.
+    Travel(Travel),
+    /// Open what is selected.
+    Open,
+    /// Move or stretch the time that charts and logs show.
+    Shift(Shift),
+    /// Open the command line.
+    Command,
+    /// Open the filter.
+    Filter,
+    /// Let the terminal or the console have the mouse.
+    Mouse,
+    /// Yes, leave.
+    Yes,
+    /// No, stay.
+    No,
+    /// Something of the component screens.
+    Component(component::Action),
+    /// Something of the alerts screen.
+    Alerts(alerts::Action),
+    /// Something of the logs screen.
+    Logs(logs::Action),
+    /// Something of the chaos screen.
+    Chaos(chaos::Action),
+    /// Something of the targets screen.
+    Targets(targets::Action),
+    /// Something of the query screen.
+    Explore(explore::Action),
+}
+
+/// A step in a list or a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Travel {
     /// One row up.
     Up,
     /// One row down.
@@ -33,12 +75,22 @@ pub(crate) enum Action {
     First,
     /// To the last row.
     Last,
-    /// Show all of the selected row.
-    Open,
-    /// Yes, leave.
-    Yes,
-    /// No, stay.
-    No,
+}
+
+impl Travel {
+    /// Where the step leads from row `at` in pages of `page` rows, `last` being the last row.
+    pub(crate) fn from(self, at: usize, page: usize, last: usize) -> usize {
+        let page = page.max(1);
+        let to = match self {
+            Self::Up => at.saturating_sub(1),
+            Self::Down => at + 1,
+            Self::PageUp => at.saturating_sub(page),
+            Self::PageDown => at + page,
+            Self::First => 0,
+            Self::Last => last,
+        };
+        to.min(last)
+    }
 }
 
 /// Where a key works.
@@ -46,8 +98,8 @@ pub(crate) enum Action {
 pub(crate) enum Place {
     /// Everywhere but in the question whether to leave.
     Anywhere,
-    /// On the alerts screen.
-    Alerts,
+    /// On these screens.
+    On(&'static [Screen]),
     /// While the question whether to leave is open.
     Question,
 }
@@ -59,15 +111,18 @@ pub(crate) struct Key {
     ctrl: bool,
 }
 
-const fn key(code: KeyCode) -> Key {
+/// A key without Ctrl.
+pub(crate) const fn key(code: KeyCode) -> Key {
     Key { code, ctrl: false }
 }
 
-const fn char(c: char) -> Key {
+/// The key of a character.
+pub(crate) const fn char(c: char) -> Key {
     key(KeyCode::Char(c))
 }
 
-const fn ctrl(c: char) -> Key {
+/// The key of a character with Ctrl.
+pub(crate) const fn ctrl(c: char) -> Key {
     Key {
         code: KeyCode::Char(c),
         ctrl: true,
@@ -89,7 +144,8 @@ pub(crate) struct Binding {
     pub(crate) hint: &'static str,
 }
 
-const fn bind(
+/// Binds keys to an action.
+pub(crate) const fn bind(
     keys: &'static [Key],
     action: Action,
     place: Place,
@@ -105,37 +161,25 @@ const fn bind(
     }
 }
 
-use Place::{Alerts, Anywhere, Question};
-
-/// Every key, in the order of the help.
-#[rustfmt::skip]
-pub(crate) const KEY_MAP: &[Binding] = &[
-    bind(&[char('1')], Action::Show(Screen::Overview), Anywhere, "overview", "overview"),
-    bind(&[char('5')], Action::Show(Screen::Alerts), Anywhere, "alerts", "alerts"),
-    bind(&[key(KeyCode::Tab)], Action::Next, Anywhere, "next view", ""),
-    bind(&[char('j'), key(KeyCode::Down)], Action::Down, Alerts, "next, previous", ""),
-    bind(&[char('k'), key(KeyCode::Up)], Action::Up, Alerts, "", ""),
-    bind(&[key(KeyCode::PageDown)], Action::PageDown, Alerts, "page down, page up", ""),
-    bind(&[key(KeyCode::PageUp)], Action::PageUp, Alerts, "", ""),
-    bind(&[char('g'), key(KeyCode::Home)], Action::First, Alerts, "top, bottom", ""),
-    bind(&[char('G'), key(KeyCode::End)], Action::Last, Alerts, "", ""),
-    bind(&[key(KeyCode::Enter)], Action::Open, Alerts, "all details", "open"),
-    bind(&[char(' ')], Action::Freeze, Anywhere, "freeze the frame", "freeze"),
-    bind(&[key(KeyCode::Esc)], Action::Back, Anywhere, "back", ""),
-    bind(&[char('?')], Action::Help, Anywhere, "this help", "help"),
-    bind(&[char('q')], Action::Quit, Anywhere, "quit", "quit"),
-    bind(&[ctrl('c')], Action::Interrupt, Anywhere, "quit; twice: at once", ""),
-    bind(&[char('y'), key(KeyCode::Enter)], Action::Yes, Question, "yes, quit", "yes"),
-    bind(&[char('n'), key(KeyCode::Esc)], Action::No, Question, "no, stay", "no"),
-    bind(&[ctrl('c')], Action::Interrupt, Question, "quit at once", ""),
+/// Every table, in the order of the help: screens first, then what works everywhere.
+const TABLES: [&[Binding]; 8] = [
+    global::SCREENS,
+    component::KEYS,
+    alerts::KEYS,
+    logs::KEYS,
+    chaos::KEYS,
+    targets::KEYS,
+    explore::KEYS,
+    global::KEYS,
 ];
 
 /// The bindings that work on a screen, or while the question is open.
 pub(crate) fn active(screen: Screen, asking: bool) -> impl Iterator<Item = &'static Binding> {
-    KEY_MAP.iter().filter(move |binding| match binding.place {
-        Question => asking,
-        Anywhere => !asking,
-        Alerts => !asking && screen == Screen::Alerts,
+    let all = TABLES.iter().flat_map(|table| table.iter());
+    all.filter(move |binding| match binding.place {
+        Place::Question => asking,
+        Place::Anywhere => !asking,
+        Place::On(screens) => !asking && screens.contains(&screen),
     })
 }
 
@@ -195,7 +239,8 @@ mod tests {
     #[test]
     fn keys_work_where_they_are_shown_and_nowhere_else() {
         let j = KeyEvent::from(KeyCode::Char('j'));
-        assert_eq!(action(j, Screen::Alerts, false), Some(Action::Down));
+        let down = Action::Travel(Travel::Down);
+        assert_eq!(action(j, Screen::Alerts, false), Some(down));
         assert_eq!(action(j, Screen::Overview, false), None);
         let y = KeyEvent::from(KeyCode::Char('y'));
         assert_eq!(action(y, Screen::Alerts, false), None);

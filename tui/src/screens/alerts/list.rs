@@ -8,11 +8,12 @@ use ratatui::widgets::Paragraph;
 use voteops_observability::snapshot::AlertStatus;
 use voteops_observability::units;
 
+use super::detail;
 use crate::model::{Feed, Model};
 use crate::theme::{Theme, Tone};
 use crate::view::marks::{self, MARK_COLUMNS, dimmed};
+use crate::view::summary;
 use crate::view::text::{left, right, span, wrap};
-use crate::view::{detail, summary};
 
 /// Columns of a name before others are shown.
 const NAME: usize = 26;
@@ -27,9 +28,12 @@ pub(crate) const HEADING: usize = 2;
 /// Draws the alerts screen.
 pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let (columns, rows) = (usize::from(area.width), usize::from(area.height));
-    if model.pane.expanded && !model.alerts().is_empty() {
+    if model.alerts_pane.expanded && !model.alerts().is_empty() {
         let lines = detail::lines(model, columns);
-        let scroll = model.pane.scroll.min(lines.len().saturating_sub(rows));
+        let scroll = model
+            .alerts_pane
+            .scroll
+            .min(lines.len().saturating_sub(rows));
         let shown: Vec<_> = lines.into_iter().skip(scroll).take(rows).collect();
         frame.render_widget(Paragraph::new(shown), area);
         return;
@@ -78,7 +82,7 @@ fn list_lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> 
     }
     let table = Table::new(columns);
     lines.push(table.heading(theme));
-    let selected = model.pane.selected;
+    let selected = model.alerts_pane.selected;
     let first = (selected + 1).saturating_sub(rows);
     let shown = model.alerts().iter().enumerate().skip(first).take(rows);
     lines.extend(shown.map(|(index, alert)| table.row(model, alert, index == selected)));

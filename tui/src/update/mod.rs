@@ -1,17 +1,18 @@
 //! The only place that changes the model.
 
-use crossterm::event::{Event as Input, KeyEvent, KeyEventKind};
+mod input;
+
 use jiff::Timestamp;
 use voteops_observability::prometheus::Sample;
-use voteops_observability::snapshot::{AlertStatus, Reading};
+use voteops_observability::snapshot::Reading;
 use voteops_observability::units;
 
-use crate::keys::{self, Action};
 use crate::message::{Answered, Effect, Facts, Message, Refusal};
-use crate::model::events::{self, same_rule};
-use crate::model::{AlertsPane, Data, Feed, Model, Screen, Setup, seconds_between};
+use crate::model::events;
+use crate::model::{Data, Feed, Model, Setup, seconds_between};
+use crate::screens::alerts::reselect;
 use crate::settings::{Event, Outcome, Severity};
-use crate::view;
+use crate::wanted::wanted;
 
 /// Changes the model by what happened and says what has to be done about it.
 pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
@@ -20,13 +21,25 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             model.live.now = now;
             Vec::new()
         }
-        Message::Input(input) => on_input(model, &input),
+        Message::Input(input) => input::on_input(model, &input),
         Message::Answered(answered) => {
             on_answer(model, answered);
             redraw_if_live(model)
         }
         Message::Filled(histories) => {
             fill(&mut model.live, &histories);
+            redraw_if_live(model)
+        }
+        Message::Charted(expr, answer) => {
+            match *answer {
+                Ok(charted) => model.charts.answered(expr, charted),
+                Err(refusal) => model.charts.failed(expr, refusal),
+            }
+            model.charts.keep(&wanted(model).charts);
+            vec![Effect::Redraw]
+        }
+        Message::Experiments(experiments) => {
+            model.live.experiments = Some(experiments);
             redraw_if_live(model)
         }
         Message::News(event) => {
@@ -46,99 +59,9 @@ fn redraw_if_live(model: &Model) -> Vec<Effect> {
     }
 }
 
-fn on_input(model: &mut Model, input: &Input) -> Vec<Effect> {
-    match input {
-        Input::Key(key) if key.kind != KeyEventKind::Release => on_key(model, *key),
-        Input::Resize(width, height) => {
-            model.size = (*width, *height);
-            vec![Effect::RedrawNow]
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
-    let Some(action) = keys::action(key, model.screen, model.asking) else {
-        return Vec::new();
-    };
-    match action {
-        Action::Yes => return vec![Effect::Quit(Outcome::Quit)],
-        Action::Quit | Action::Interrupt => {
-            if model.asking || model.setup.quit_prompt.is_none() {
-                return vec![Effect::Quit(Outcome::Quit)];
-            }
-            model.asking = true;
-        }
-        Action::No => model.asking = false,
-        Action::Help => model.help = !model.help,
-        Action::Freeze => freeze(model),
-        Action::Show(screen) => show(model, screen),
-        Action::Next => show(model, model.screen.next()),
-        Action::Back => back(model),
-        Action::Open => {
-            model.pane.expanded = !model.alerts().is_empty();
-            model.pane.scroll = 0;
-        }
-        Action::Up => travel(model, |at, _| at.saturating_sub(1)),
-        Action::Down => travel(model, |at, _| at + 1),
-        Action::PageUp => travel(model, usize::saturating_sub),
-        Action::PageDown => travel(model, |at, page| at + page),
-        Action::First => travel(model, |_, _| 0),
-        Action::Last => travel(model, |_, _| usize::MAX),
-    }
-    vec![Effect::RedrawNow]
-}
-
-fn show(model: &mut Model, screen: Screen) {
-    model.help = false;
-    model.screen = screen;
-}
-
-fn back(model: &mut Model) {
-    if model.help {
-        model.help = false;
-    } else if model.screen == Screen::Alerts && model.pane.expanded {
-        model.pane.expanded = false;
-        model.pane.scroll = 0;
-    } else {
-        model.screen = Screen::Overview;
-    }
-}
-
-fn freeze(model: &mut Model) {
-    let before = model.alerts().to_vec();
-    model.frozen = match model.frozen.take() {
-        Some(_) => None,
-        None => Some(Box::new(model.live.clone())),
-    };
-    let after = model.alerts().to_vec();
-    reselect(&mut model.pane, &before, &after);
-}
-
-/// Moves the selection, or the details when they take the whole screen.
-fn travel(model: &mut Model, to: impl Fn(usize, usize) -> usize) {
-    let page = view::page_rows(model).max(1);
-    if model.pane.expanded {
-        model.pane.scroll = to(model.pane.scroll, page).min(view::last_scroll(model));
-    } else {
-        let last = model.alerts().len().saturating_sub(1);
-        model.pane.selected = to(model.pane.selected, page).min(last);
-        model.pane.chosen = model.pane.selected > 0;
-    }
-}
-
-/// Keeps the rule that the user chose, or reads, selected when the order changes.
-fn reselect(pane: &mut AlertsPane, before: &[AlertStatus], after: &[AlertStatus]) {
-    let selected = before
-        .get(pane.selected)
-        .filter(|_| pane.chosen || pane.expanded)
-        .and_then(|rule| after.iter().position(|other| same_rule(rule, other)));
-    pane.selected = selected.unwrap_or_default();
-    pane.expanded &= !after.is_empty();
-}
-
 fn on_answer(model: &mut Model, answered: Answered) {
     let backend = answered.feed.backend();
+    let counts = backend.feeds().contains(&answered.feed);
     let was_failing = model.live.feeds.is_failing(backend);
     let away_since = match answered.result {
         Ok(facts) => {
@@ -150,7 +73,7 @@ fn on_answer(model: &mut Model, answered: Answered) {
         }
         Err(refusal) => {
             let data = &mut model.live;
-            if !was_failing {
+            if counts && !was_failing {
                 let lost = data.feeds.has_answered(answered.feed);
                 tell_lost(data, answered.feed, answered.at, lost, &refusal);
             }
@@ -161,6 +84,7 @@ fn on_answer(model: &mut Model, answered: Answered) {
         }
     };
     if let Some(since) = away_since
+        && counts
         && !model.live.feeds.is_failing(backend)
     {
         let away = units::age(seconds_between(since, answered.at));
@@ -190,8 +114,12 @@ fn take_in(model: &mut Model, facts: Facts, at: Timestamp) -> Vec<String> {
             let before = data.alerts.replace(alerts).unwrap_or_default();
             if model.frozen.is_none() {
                 let after = data.alerts.as_deref().unwrap_or_default();
-                reselect(&mut model.pane, &before, after);
+                reselect(&mut model.alerts_pane, &before, after);
             }
+            Vec::new()
+        }
+        Facts::Targets(targets) => {
+            data.targets = Some(targets);
             Vec::new()
         }
         Facts::Held(held) => {

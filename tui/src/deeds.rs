@@ -1,0 +1,68 @@
+//! What the console does besides showing: it asks others to do it, and tells how it went. The
+//! loop never waits for a deed.
+
+use std::io::{self, Write};
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
+use crossterm::execute;
+use jiff::Timestamp;
+use tokio::sync::mpsc::{Sender, UnboundedReceiver};
+
+use crate::message::Message;
+use crate::settings::{Event, Severity};
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Deed {
+    /// Let the console (`true`) or the terminal have the mouse.
+    Mouse(bool),
+    /// Put a text into the terminal's clipboard (OSC 52).
+    Copy(String),
+}
+
+/// Does what is asked for, one after the other, until nobody asks any more.
+pub(crate) async fn perform(mut deeds: UnboundedReceiver<Deed>, messages: Sender<Message>) {
+    while let Some(deed) = deeds.recv().await {
+        let told = match deed {
+            Deed::Mouse(on) => mouse(on).err().map(|error| failed("the mouse", &error)),
+            Deed::Copy(text) => Some(match copy(&text) {
+                Ok(()) => event(
+                    format!("copied {} characters", text.chars().count()),
+                    Severity::Info,
+                ),
+                Err(error) => failed("copying", &error),
+            }),
+        };
+        if let Some(event) = told
+            && messages.send(Message::News(event)).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn mouse(on: bool) -> io::Result<()> {
+    if on {
+        execute!(io::stdout(), EnableMouseCapture)
+    } else {
+        execute!(io::stdout(), DisableMouseCapture)
+    }
+}
+
+fn copy(text: &str) -> io::Result<()> {
+    execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))?;
+    io::stdout().flush()
+}
+
+fn event(text: String, severity: Severity) -> Event {
+    Event {
+        at: Timestamp::now(),
+        text,
+        severity,
+    }
+}
+
+fn failed(what: &str, error: &io::Error) -> Event {
+    event(format!("{what} failed: {error}"), Severity::Warning)
+}

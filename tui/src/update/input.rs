@@ -1,0 +1,260 @@
+//! What keys and the mouse do.
+
+use crossterm::event::{Event as Input, KeyEvent, KeyEventKind, MouseButton, MouseEventKind};
+
+use crate::commands::{self, Order};
+use crate::deeds::Deed;
+use crate::keys::{self, Action, Travel};
+use crate::message::Effect;
+use crate::model::prompt::{Filter, Prompt, Purpose, Typed};
+use crate::model::window::Shift;
+use crate::model::{Model, Screen};
+use crate::screens::{self, alerts};
+use crate::settings::Outcome;
+use crate::theme::Theme;
+use crate::view;
+
+/// Commands that are remembered.
+const REMEMBERED: usize = 100;
+
+/// Takes what the user did.
+pub(super) fn on_input(model: &mut Model, input: &Input) -> Vec<Effect> {
+    match input {
+        Input::Key(key) if key.kind != KeyEventKind::Release => on_key(model, *key),
+        Input::Resize(width, height) => {
+            model.size = (*width, *height);
+            vec![Effect::RedrawNow]
+        }
+        Input::Mouse(mouse) => match mouse.kind {
+            MouseEventKind::ScrollDown => drawn(model, |m| screens::travel(m, Travel::Down)),
+            MouseEventKind::ScrollUp => drawn(model, |m| screens::travel(m, Travel::Up)),
+            MouseEventKind::Down(MouseButton::Left) => {
+                match view::hit(model, (mouse.column, mouse.row)) {
+                    Some(action) => act(model, action),
+                    None => Vec::new(),
+                }
+            }
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+fn drawn(model: &mut Model, change: impl FnOnce(&mut Model)) -> Vec<Effect> {
+    change(model);
+    vec![Effect::RedrawNow]
+}
+
+fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
+    if model.prompt.is_some() && !model.asking {
+        return on_typed(model, key);
+    }
+    if !model.asking
+        && !model.help
+        && let Some(mut effects) = screens::form_key(model, key)
+    {
+        effects.push(Effect::RedrawNow);
+        return effects;
+    }
+    match keys::action(key, model.screen, model.asking) {
+        Some(action) => act(model, action),
+        None => Vec::new(),
+    }
+}
+
+/// Does what an action asks for, and draws.
+fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    model.notice = None;
+    let mut effects = match action {
+        Action::Yes => return vec![Effect::Quit(Outcome::Quit)],
+        Action::Quit | Action::Interrupt => return quit(model),
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::No => nothing(model.asking = false),
+        Action::Help => nothing(model.help = !model.help),
+        Action::Freeze => nothing(freeze(model)),
+        Action::Show(screen) => nothing(show(model, screen)),
+        Action::Next => nothing(show(model, model.screen.next())),
+        Action::Previous => nothing(show(model, model.screen.previous())),
+        Action::Back => nothing(back(model)),
+        Action::Open => screens::open(model),
+        Action::Travel(step) => nothing(screens::travel(model, step)),
+        Action::Shift(shift) => nothing(model.window.shift(shift, model.shown().now)),
+        Action::Command => nothing(ask(model, Purpose::Command, String::new())),
+        Action::Filter => {
+            let known = model.filters.get(&model.screen);
+            let text = known.map(|filter| filter.text.clone());
+            nothing(ask(model, Purpose::Filter, text.unwrap_or_default()))
+        }
+        Action::Mouse => mouse(model, !model.mouse),
+        Action::Component(action) => screens::component::act(model, action),
+        Action::Alerts(action) => screens::alerts::act(model, action),
+        Action::Logs(action) => screens::logs::act(model, action),
+        Action::Chaos(action) => screens::chaos::act(model, action),
+        Action::Targets(action) => screens::targets::act(model, action),
+        Action::Explore(action) => screens::explore::act(model, action),
+    };
+    effects.push(Effect::RedrawNow);
+    effects
+}
+
+/// What changes the model only has no effect besides the next frame.
+fn nothing((): ()) -> Vec<Effect> {
+    Vec::new()
+}
+
+fn quit(model: &mut Model) -> Vec<Effect> {
+    if model.asking || model.setup.quit_prompt.is_none() {
+        return vec![Effect::Quit(Outcome::Quit)];
+    }
+    model.asking = true;
+    vec![Effect::RedrawNow]
+}
+
+fn ask(model: &mut Model, purpose: Purpose, text: String) {
+    model.help = false;
+    model.prompt = Some(Prompt::new(purpose, text));
+}
+
+fn mouse(model: &mut Model, on: bool) -> Vec<Effect> {
+    model.mouse = on;
+    let told = if on {
+        "the mouse is the console's: click and scroll"
+    } else {
+        "the mouse is the terminal's: select text"
+    };
+    model.notice = Some(told.into());
+    vec![Effect::Do(Deed::Mouse(on))]
+}
+
+fn show(model: &mut Model, screen: Screen) {
+    model.help = false;
+    model.screen = screen;
+}
+
+/// Closes one thing: the help, what is open on the screen, its filter, at last the screen.
+fn back(model: &mut Model) {
+    if std::mem::take(&mut model.help) || screens::close(model) {
+        return;
+    }
+    if model.filters.remove(&model.screen).is_none() {
+        model.screen = Screen::Overview;
+    }
+}
+
+/// Freezing pins the window too, so that charts hold still with the rest.
+fn freeze(model: &mut Model) {
+    let before = model.alerts().to_vec();
+    model.frozen = match model.frozen.take() {
+        Some(frozen) => {
+            if model.window.end == Some(frozen.now) {
+                model.window.end = None;
+            }
+            None
+        }
+        None => {
+            model.window.end = model.window.end.or(Some(model.live.now));
+            Some(Box::new(model.live.clone()))
+        }
+    };
+    let after = model.alerts().to_vec();
+    alerts::reselect(&mut model.alerts_pane, &before, &after);
+}
+
+/// A key of the line that is being typed.
+fn on_typed(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
+    let Some(mut prompt) = model.prompt.take() else {
+        return Vec::new();
+    };
+    let effects = match prompt.on_key(key, &model.entered) {
+        Typed::Edited => nothing(model.prompt = Some(prompt)),
+        Typed::Left => Vec::new(),
+        Typed::Complete => {
+            complete(model, &mut prompt);
+            nothing(model.prompt = Some(prompt))
+        }
+        Typed::Entered(line) => match enter(model, prompt.purpose, &line) {
+            Ok(effects) => effects,
+            Err(error) => {
+                prompt.error = Some(error);
+                nothing(model.prompt = Some(prompt))
+            }
+        },
+    };
+    let mut effects = effects;
+    effects.push(Effect::RedrawNow);
+    effects
+}
+
+fn complete(model: &Model, prompt: &mut Prompt) {
+    if prompt.purpose != Purpose::Command {
+        return;
+    }
+    let found = commands::complete(prompt.text(), &model.setup.contexts);
+    match found.as_slice() {
+        [] => prompt.error = Some("nothing to complete with".into()),
+        [one] => prompt.set(one.clone()),
+        several => {
+            let names: Vec<_> = several.iter().map(|name| name.trim()).collect();
+            prompt.error = Some(names.join(" "));
+        }
+    }
+}
+
+fn enter(model: &mut Model, purpose: Purpose, line: &str) -> Result<Vec<Effect>, String> {
+    model.notice = None;
+    match purpose {
+        Purpose::Command if line.is_empty() => Ok(Vec::new()),
+        Purpose::Command => {
+            let order = commands::parse(line)?;
+            model.entered.retain(|known| known != line);
+            model.entered.push(line.to_owned());
+            let surplus = model.entered.len().saturating_sub(REMEMBERED);
+            model.entered.drain(..surplus);
+            obey(model, order)
+        }
+        Purpose::Filter => {
+            match Filter::parse(line)? {
+                Some(filter) => model.filters.insert(model.screen, filter),
+                None => model.filters.remove(&model.screen),
+            };
+            screens::travel(model, Travel::First);
+            Ok(Vec::new())
+        }
+        Purpose::LogQuery | Purpose::LogSearch | Purpose::ExportPath => {
+            screens::entered(model, purpose, line)
+        }
+    }
+}
+
+fn obey(model: &mut Model, order: Order) -> Result<Vec<Effect>, String> {
+    match order {
+        Order::Show(screen) => Ok(nothing(show(model, screen))),
+        Order::Logs(query) => {
+            let effects = screens::entered(model, Purpose::LogQuery, &query)?;
+            show(model, Screen::Logs);
+            Ok(effects)
+        }
+        Order::Live => Ok(nothing(model.window.shift(Shift::Live, model.live.now))),
+        Order::Range(span) => Ok(nothing(model.window.span = span)),
+        Order::Query(expr) => {
+            screens::explore::show(model, expr)?;
+            Ok(nothing(show(model, Screen::Explore)))
+        }
+        Order::Context(name) if model.setup.contexts.contains(&name) => {
+            Ok(vec![Effect::Quit(Outcome::Context(name))])
+        }
+        Order::Context(name) => Err(match model.setup.contexts.as_slice() {
+            [] => "there are no contexts: voteops config init writes a file to begin with".into(),
+            known => format!("no context {name:?}; there are {}", known.join(", ")),
+        }),
+        Order::Theme(name) => {
+            let theme = Theme::named(&name);
+            model.setup.theme =
+                theme.ok_or_else(|| format!("no theme {name:?}; Tab lists them"))?;
+            Ok(Vec::new())
+        }
+        Order::Mouse(on) => Ok(mouse(model, on)),
+        Order::Help => Ok(nothing(model.help = true)),
+        Order::Quit => Ok(quit(model)),
+    }
+}

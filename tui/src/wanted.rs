@@ -1,0 +1,57 @@
+//! What the screen that is shown needs to know: a pure function of the model. The tasks that ask
+//! follow it, so that nothing is asked that nobody looks at.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::{Model, Screen};
+use crate::screens;
+
+/// What is asked for besides what is always asked.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Wanted {
+    /// Queries over the window.
+    pub(crate) charts: Vec<String>,
+    /// The window's length.
+    pub(crate) span: Duration,
+    /// Its end; `None` follows the clock.
+    pub(crate) end: Option<Timestamp>,
+    /// The time between two points.
+    pub(crate) step: Duration,
+    /// Whether the scrape targets are shown.
+    pub(crate) targets: bool,
+    /// Whether the silences are shown.
+    pub(crate) silences: bool,
+}
+
+impl Wanted {
+    /// Asks for a query over the window, once.
+    pub(crate) fn chart(&mut self, expr: &str) {
+        if !self.charts.iter().any(|known| known == expr) {
+            self.charts.push(expr.to_owned());
+        }
+    }
+}
+
+/// What the model's screen needs.
+pub(crate) fn wanted(model: &Model) -> Wanted {
+    let mut wanted = Wanted {
+        span: model.window.span,
+        end: model.window.end,
+        step: model.window.step(),
+        ..Wanted::default()
+    };
+    match model.screen {
+        Screen::Overview => {}
+        Screen::VoteApp | Screen::Redis | Screen::Worker => {
+            screens::component::want(model, &mut wanted);
+        }
+        Screen::Alerts => screens::alerts::want(model, &mut wanted),
+        Screen::Logs => screens::logs::want(model, &mut wanted),
+        Screen::Chaos => screens::chaos::want(model, &mut wanted),
+        Screen::Targets => screens::targets::want(model, &mut wanted),
+        Screen::Explore => screens::explore::want(model, &mut wanted),
+    }
+    wanted
+}
