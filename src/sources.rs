@@ -8,6 +8,7 @@ use voteops_local::component::Kind;
 use voteops_observability::alertmanager::Alertmanager;
 use voteops_observability::prometheus::Prometheus;
 use voteops_observability::signals::{self, Component};
+use voteops_observability::slo::{self, Slo};
 use voteops_observability::snapshot::Sources;
 
 use crate::Failure;
@@ -20,6 +21,8 @@ pub(crate) struct Found {
     pub(crate) title: String,
     pub(crate) time_scale: f64,
     pub(crate) expected: Vec<(Component, usize)>,
+    /// The objectives of the service.
+    pub(crate) slos: Vec<Slo>,
     /// The stack itself, when it is one of this machine.
     pub(crate) stack: Option<StackFile>,
 }
@@ -33,6 +36,7 @@ pub(crate) fn find(args: &SourceArgs) -> Result<Found, Failure> {
             title,
             time_scale: 1.0,
             expected: Vec::new(),
+            slos: slo::shipped(1.0)?,
             stack: None,
         });
     }
@@ -61,6 +65,7 @@ pub(crate) fn of_stack(stack: &StackFile) -> Result<Found, Failure> {
             (Component::VoteApp, count(Kind::VoteApp)),
             (Component::Worker, count(Kind::Worker)),
         ],
+        slos: slo::shipped(stack.time_scale)?,
         stack: Some(stack.clone()),
     })
 }
@@ -88,6 +93,7 @@ impl Found {
             refresh,
             time_scale: self.time_scale,
             expected: self.expected,
+            slos: self.slos,
             ..voteops_console::Settings::new(self.sources, self.title)
         }
     }

@@ -13,6 +13,7 @@ pub mod prometheus;
 pub mod promql;
 pub mod rules;
 pub mod signals;
+pub mod slo;
 pub mod snapshot;
 pub mod text;
 pub mod units;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use voteops_observability::alertmanager::HeldAlert;
 use voteops_observability::prometheus::{Sample, Target};
 use voteops_observability::signals::Threshold;
+use voteops_observability::slo::SloReading;
 use voteops_observability::snapshot::AlertStatus;
 
 use crate::deeds::Deed;
@@ -59,6 +60,8 @@ pub(crate) enum Facts {
     Rules(Vec<AlertStatus>, BTreeMap<String, Threshold>),
     /// The alerts that Alertmanager holds.
     Held(Vec<HeldAlert>),
+    /// How the objectives stand.
+    Slos(Vec<SloReading>),
     /// The scrape targets.
     Targets(Vec<Target>),
 }

@@ -13,6 +13,7 @@ use voteops_observability::BackendError;
 use voteops_observability::alertmanager::Alertmanager;
 use voteops_observability::prometheus::{Prometheus, Sample};
 use voteops_observability::signals::{self, Signal};
+use voteops_observability::slo::{self, Slo};
 use voteops_observability::snapshot::{self, Sources, alert_statuses};
 
 use crate::message::{Answered, Facts, Message, Refusal};
@@ -56,6 +57,13 @@ pub(crate) fn start(
         messages.clone(),
         wanted.clone(),
     ));
+    if !setup.slos.is_empty() {
+        let (slos, objectives) = (prometheus.clone(), setup.slos.clone());
+        let every = refresh.max(slo::refresh(setup.time_scale));
+        tasks.spawn(poll(Feed::Slos, every, messages.clone(), move || {
+            ask_slos(slos.clone(), objectives.clone())
+        }));
+    }
     let targets = prometheus.clone();
     tasks.spawn(while_wanted(
         Feed::Targets,
@@ -99,7 +107,14 @@ pub(crate) async fn ask_once(sources: &Sources, setup: &Setup, limit: Duration) 
         setup.fill_step(),
         Timestamp::now(),
     );
-    let (past, rules, values, held) = tokio::join!(
+    let slos = async {
+        if setup.slos.is_empty() {
+            return None;
+        }
+        let question = ask_slos(prometheus.clone(), setup.slos.clone());
+        Some(ask(Feed::Slos, limit, question).await)
+    };
+    let (past, rules, values, held, slos) = tokio::join!(
         tokio::time::timeout(limit, past),
         ask(Feed::Rules, limit, ask_rules(prometheus.clone())),
         ask(
@@ -108,9 +123,12 @@ pub(crate) async fn ask_once(sources: &Sources, setup: &Setup, limit: Duration) 
             ask_signals(prometheus.clone(), signals.clone())
         ),
         held,
+        slos,
     );
     let past = past.ok().and_then(Result::ok).map(Message::Filled);
-    let answers = [Some(rules), Some(values), held].into_iter().flatten();
+    let answers = [Some(rules), Some(values), held, slos]
+        .into_iter()
+        .flatten();
     answers.map(Message::Answered).chain(past).collect()
 }
 
@@ -281,6 +299,10 @@ fn range(from_s: f64, to_s: f64) -> Option<Range> {
         from: at(from_s)?,
         to: at(to_s)?,
     })
+}
+
+async fn ask_slos(prometheus: Prometheus, slos: Vec<Slo>) -> Result<Facts, BackendError> {
+    Ok(Facts::Slos(slo::read(&prometheus, &slos).await?))
 }
 
 async fn ask_targets(prometheus: Prometheus) -> Result<Facts, BackendError> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedReceiver;
 use voteops_observability::signals::Component;
+use voteops_observability::slo::Slo;
 use voteops_observability::snapshot::Sources;
 
 /// What the console shows, and how.
@@ -28,6 +29,8 @@ pub struct Settings {
     pub contexts: Vec<String>,
     /// Whether nothing may be changed from here: no silences.
     pub read_only: bool,
+    /// The service level objectives to read.
+    pub slos: Vec<Slo>,
     /// Experiments, newest first, from whoever can read of them.
     pub experiments: Option<UnboundedReceiver<Vec<Experiment>>>,
     /// When set, quitting asks this first.
@@ -52,6 +55,7 @@ impl Settings {
             mouse: true,
             contexts: Vec::new(),
             read_only: false,
+            slos: Vec::new(),
             experiments: None,
             quit_prompt: None,
             panic_after: None,

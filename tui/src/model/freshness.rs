@@ -16,6 +16,8 @@ pub(crate) enum Feed {
     Rules,
     /// The alerts that Alertmanager holds.
     Held,
+    /// How the service level objectives stand.
+    Slos,
     /// The scrape targets, while they are shown.
     Targets,
 }
@@ -49,12 +51,12 @@ impl Backend {
 
 impl Feed {
     /// How many kinds there are.
-    const COUNT: usize = 4;
+    const COUNT: usize = 5;
 
     /// The server that is asked.
     pub(crate) fn backend(self) -> Backend {
         match self {
-            Self::Signals | Self::Rules | Self::Targets => Backend::Prometheus,
+            Self::Signals | Self::Rules | Self::Targets | Self::Slos => Backend::Prometheus,
             Self::Held => Backend::Alertmanager,
         }
     }
@@ -65,6 +67,7 @@ impl Feed {
             Self::Rules => 1,
             Self::Held => 2,
             Self::Targets => 3,
+            Self::Slos => 4,
         }
     }
 }
@@ -236,6 +239,13 @@ impl Feeds {
     pub(crate) fn stale_s(&self, feed: Feed, now: Timestamp) -> Option<f64> {
         let at = self.feeds[feed.index()].last_good?;
         Some(seconds_between(at, now)).filter(|age_s| *age_s > self.stale_after_s)
+    }
+
+    /// The age in seconds of the last good answer, when a later question failed.
+    pub(crate) fn failing_s(&self, feed: Feed, now: Timestamp) -> Option<f64> {
+        let known = &self.feeds[feed.index()];
+        known.failure.as_ref()?;
+        Some(seconds_between(known.last_good?, now))
     }
 
     /// Whether there was ever a good answer.

@@ -16,6 +16,7 @@ use jiff::tz::TimeZone;
 use voteops_observability::alertmanager::HeldAlert;
 use voteops_observability::prometheus::Target;
 use voteops_observability::signals::{Component, Signal, Threshold};
+use voteops_observability::slo::{Slo, SloReading};
 use voteops_observability::snapshot::{AlertStatus, Reading, Sources};
 
 use crate::screens::{alerts, chaos, component, explore, logs, targets};
@@ -129,6 +130,10 @@ pub(crate) struct Setup {
     pub(crate) theme: Theme,
     /// The zone that times are told in.
     pub(crate) zone: TimeZone,
+    /// The service level objectives.
+    pub(crate) slos: Vec<Slo>,
+    /// The stack's time scale.
+    pub(crate) time_scale: f64,
     /// Whether the console begins with the mouse.
     pub(crate) mouse: bool,
     /// The contexts that there are.
@@ -156,6 +161,8 @@ impl Setup {
             stale_after_s: (STALE_REFRESHES * settings.refresh.as_secs_f64()).max(MIN_STALE_S),
             theme,
             zone,
+            slos: settings.slos.clone(),
+            time_scale: scale,
             mouse: settings.mouse,
             contexts: settings.contexts.clone(),
             read_only: settings.read_only,
@@ -201,6 +208,8 @@ pub(crate) struct Data {
     pub(crate) held: Option<Vec<HeldAlert>>,
     /// The scrape targets; `None` until they were asked for.
     pub(crate) targets: Option<Vec<Target>>,
+    /// How the objectives stand; `None` until they were asked for.
+    pub(crate) slos: Option<Vec<SloReading>>,
     /// Experiments, newest first; `None` when nobody tells of them.
     pub(crate) experiments: Option<Vec<Experiment>>,
     /// How fresh each answer is.
@@ -223,6 +232,7 @@ impl Data {
             alerts: None,
             held: None,
             targets: None,
+            slos: None,
             experiments: None,
             feeds: Feeds::new(setup.stale_after_s),
             events: Events::default(),

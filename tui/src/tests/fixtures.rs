@@ -14,6 +14,7 @@ use voteops_observability::alertmanager::Alertmanager;
 use voteops_observability::prometheus::{AlertState, Prometheus, Sample};
 use voteops_observability::rules;
 use voteops_observability::signals::{self, Component, Threshold};
+use voteops_observability::slo::SloReading;
 use voteops_observability::snapshot::{AlertStatus, Sources};
 
 use crate::message::{Answered, Effect, Facts, Message, Refusal};
@@ -196,6 +197,29 @@ fn past(values: &[Option<f64>; 12], growing: bool) -> Message {
     Message::Filled(values.iter().map(history).collect())
 }
 
+/// Objectives with some of their budget spent.
+pub(super) fn slos(availability_left: f64) -> Facts {
+    let slo = |at: usize, left: f64, burns: [Option<f64>; 3]| {
+        let slo = &voteops_observability::slo::shipped(1.0).unwrap()[at];
+        SloReading {
+            id: slo.id.clone(),
+            title: slo.title.clone(),
+            objective: slo.objective,
+            window: slo.window.clone(),
+            budget_left: Some(left),
+            burns: ["5m", "1h", "6h"]
+                .map(str::to_owned)
+                .into_iter()
+                .zip(burns)
+                .collect(),
+        }
+    };
+    Facts::Slos(vec![
+        slo(0, availability_left, [Some(0.0), Some(0.31), Some(0.2)]),
+        slo(1, 0.9987, [Some(2.4), Some(0.1), None]),
+    ])
+}
+
 fn fed(values: &[Option<f64>; 12], alerts: Vec<AlertStatus>, growing: bool) -> Model {
     let mut model = connecting();
     let signals = Facts::Signals(values.to_vec(), Vec::new());
@@ -204,6 +228,7 @@ fn fed(values: &[Option<f64>; 12], alerts: Vec<AlertStatus>, growing: bool) -> M
         answered(Feed::Signals, -1, Ok(signals)),
         past(values, growing),
         answered(Feed::Held, -1, Ok(Facts::Held(Vec::new()))),
+        answered(Feed::Slos, 0, Ok(slos(0.972))),
         answered(Feed::Rules, 0, Ok(rules(alerts))),
         Message::Now(at(0)),
     ] {

@@ -118,6 +118,10 @@ fn take_in(model: &mut Model, facts: Facts, at: Timestamp) -> Vec<String> {
             }
             Vec::new()
         }
+        Facts::Slos(slos) => {
+            data.slos = Some(slos);
+            Vec::new()
+        }
         Facts::Targets(targets) => {
             data.targets = Some(targets);
             Vec::new()

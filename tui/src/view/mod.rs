@@ -10,6 +10,7 @@ mod overview;
 mod pipeline;
 mod prompt;
 mod signals;
+mod slo;
 pub(crate) mod summary;
 pub(crate) mod text;
 

@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Paragraph;
 
 use crate::model::Model;
-use crate::view::{events, pipeline, signals, summary};
+use crate::view::{events, pipeline, signals, slo, summary};
 
 /// From this width on alerts and events stand side by side.
 const BESIDE_COLUMNS: u16 = 100;
@@ -13,6 +13,9 @@ const BESIDE_COLUMNS: u16 = 100;
 const MIN_LOWER: usize = 2;
 /// With so many rows left over there is room for blank lines between the parts.
 const ROOMY: usize = 12;
+
+/// With so many rows for events the objectives are listed above them.
+const ROOMY_NEWS: u16 = 10;
 
 /// Draws the overview.
 pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
@@ -51,6 +54,18 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
         let most = usize::from(lower.height).saturating_sub(1).max(1);
         let alerts = short((1 + about).min(most));
         Layout::vertical([Constraint::Length(alerts), Constraint::Fill(1)]).areas(lower)
+    };
+    let news = if news.height >= ROOMY_NEWS {
+        let slos = slo::lines(model, news.width.into());
+        let [above, below] = Layout::vertical([
+            Constraint::Length(short(slos.len()) + u16::from(!slos.is_empty())),
+            Constraint::Fill(1),
+        ])
+        .areas(news);
+        draw_lines(frame, above, slos);
+        below
+    } else {
+        news
     };
     draw_lines(frame, alerts, summary::lines(model, size(alerts)));
     draw_lines(frame, news, events::lines(model, size(news)));

@@ -9,6 +9,7 @@ use crate::model::forecast::{Trend, trend};
 use crate::model::{Data, Feed, Model};
 use crate::theme::Tone;
 use crate::view::marks::{self, Mark, dimmed};
+use crate::view::slo;
 use crate::view::text::{cut, flow, span};
 
 const ACCEPTED: &str = "vote_app.traffic";
@@ -19,6 +20,9 @@ const QUEUE: &str = "worker.queue_length";
 
 /// On narrower terminals the ledger, of which nothing is told, would take a line of its own.
 const LEDGER_COLUMNS: usize = 60;
+
+/// Lines about queue and objectives: what does not fit beside the queue is left out.
+const ABOUT_LINES: usize = 1;
 
 /// The flow in as many lines as it needs, and one line about the queue.
 pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
@@ -62,7 +66,9 @@ pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
         about.push(Span::raw("  "));
         about.push(marks::stale(age_s).span(theme));
     }
-    lines.push(Line::from(about));
+    let mut groups = vec![about];
+    groups.extend(slo::short(model));
+    lines.extend(flow(groups, columns, 2).into_iter().take(ABOUT_LINES));
     lines
 }
 
