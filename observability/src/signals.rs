@@ -54,6 +54,22 @@ pub struct Signal {
     /// The alert rule whose threshold is this signal's target.
     #[serde(default)]
     pub alert: Option<String>,
+    /// The curves of its chart; without any, the signal itself is the only one.
+    #[serde(default, rename = "curve")]
+    pub curves: Vec<Curve>,
+    /// PromQL that gives one number for each instance.
+    #[serde(default)]
+    pub by_instance: Option<String>,
+}
+
+/// A curve of a signal's chart, a quantile for instance.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Curve {
+    /// The name that a person reads.
+    pub name: String,
+    /// PromQL that gives one number.
+    pub expr: String,
 }
 
 #[derive(Deserialize)]
@@ -87,16 +103,24 @@ pub fn shipped(time_scale: f64) -> Result<Vec<Signal>, SignalError> {
     catalogue
         .signal
         .into_iter()
-        .map(|signal| {
-            let expr = promql::scale(&signal.expr, time_scale).map_err(|reason| {
-                SignalError::Expression {
-                    id: signal.id.clone(),
-                    reason,
-                }
-            })?;
-            Ok(Signal { expr, ..signal })
-        })
+        .map(|signal| signal.scaled(time_scale))
         .collect()
+}
+
+impl Signal {
+    /// The signal with the ranges of all its expressions divided by `time_scale`.
+    fn scaled(mut self, time_scale: f64) -> Result<Self, SignalError> {
+        let all = std::iter::once(&mut self.expr)
+            .chain(self.curves.iter_mut().map(|curve| &mut curve.expr))
+            .chain(&mut self.by_instance);
+        for expr in all {
+            *expr = promql::scale(expr, time_scale).map_err(|reason| SignalError::Expression {
+                id: self.id.clone(),
+                reason,
+            })?;
+        }
+        Ok(self)
+    }
 }
 
 /// The value that a signal should not cross.
@@ -179,6 +203,20 @@ mod tests {
         }
         let mut ids: Vec<_> = signals.iter().map(|signal| &signal.id).collect();
         ids.sort();
+        for signal in &signals {
+            for expr in signal.curves.iter().map(|curve| &curve.expr) {
+                promql_parser::parser::parse(expr).unwrap();
+            }
+            promql_parser::parser::parse(signal.by_instance.as_ref().unwrap()).unwrap();
+            // A latency is never one number only.
+            let latency = signal.unit == Unit::Seconds;
+            assert_eq!(
+                signal.curves.len(),
+                if latency { 3 } else { 0 },
+                "{}",
+                signal.id
+            );
+        }
         ids.dedup();
         assert_eq!(ids.len(), signals.len());
     }

@@ -23,7 +23,12 @@ pub(crate) enum Tone {
     Dim,
     /// Neither good nor bad.
     Plain,
+    /// A curve of a chart: the first, the second, …
+    Curve(u8),
 }
+
+/// Colours of curves, none of them that of a state.
+const CURVES: [Color; 4] = [Color::Cyan, Color::Magenta, Color::Blue, Color::White];
 
 impl Theme {
     /// Colours of the terminal's own palette, or none.
@@ -53,6 +58,10 @@ impl Theme {
             Tone::Critical => (Some(Color::Red), Modifier::BOLD),
             Tone::Dim => (None, Modifier::DIM),
             Tone::Plain => (None, Modifier::empty()),
+            Tone::Curve(index) => {
+                let colour = CURVES[usize::from(index) % CURVES.len()];
+                (Some(colour), Modifier::empty())
+            }
         };
         let style = Style::new().add_modifier(modifier);
         match colour {

@@ -25,15 +25,15 @@ use crate::update::update;
 use crate::view::{as_text, view};
 
 /// The instant at which every fixture stands.
-pub(super) const NOW_S: i64 = 1_790_000_000;
+pub(crate) const NOW_S: i64 = 1_790_000_000;
 
-pub(super) const BACKLOG: &str = "CriticalVoteQueueBacklog";
+pub(crate) const BACKLOG: &str = "CriticalVoteQueueBacklog";
 
-pub(super) fn at(after_s: i64) -> Timestamp {
+pub(crate) fn at(after_s: i64) -> Timestamp {
     Timestamp::from_second(NOW_S + after_s).unwrap()
 }
 
-pub(super) fn sources(prometheus: &str, alertmanager: Option<&str>) -> Sources {
+pub(crate) fn sources(prometheus: &str, alertmanager: Option<&str>) -> Sources {
     let url = |text: &str| Url::parse(text).unwrap();
     Sources {
         prometheus: Prometheus::new(&url(prometheus)).unwrap(),
@@ -42,7 +42,7 @@ pub(super) fn sources(prometheus: &str, alertmanager: Option<&str>) -> Sources {
     }
 }
 
-pub(super) fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     let sources = sources("http://127.0.0.1:9090", Some("http://127.0.0.1:9093"));
     Settings {
         expected: vec![(Component::VoteApp, 2), (Component::Worker, 2)],
@@ -51,16 +51,16 @@ pub(super) fn settings() -> Settings {
 }
 
 /// A model that knows nothing yet.
-pub(super) fn connecting() -> Model {
+pub(crate) fn connecting() -> Model {
     model(&settings(), true)
 }
 
-pub(super) fn model(settings: &Settings, colour: bool) -> Model {
+pub(crate) fn model(settings: &Settings, colour: bool) -> Model {
     let setup = Setup::new(settings, Theme::new(colour), TimeZone::UTC);
     Model::new(setup, at(0), (120, 36))
 }
 
-pub(super) fn answered(feed: Feed, after_s: i64, result: Result<Facts, Refusal>) -> Message {
+pub(crate) fn answered(feed: Feed, after_s: i64, result: Result<Facts, Refusal>) -> Message {
     Message::Answered(Answered {
         feed,
         at: at(after_s),
@@ -70,7 +70,7 @@ pub(super) fn answered(feed: Feed, after_s: i64, result: Result<Facts, Refusal>)
     })
 }
 
-pub(super) fn refusal() -> Refusal {
+pub(crate) fn refusal() -> Refusal {
     Refusal {
         short: "unreachable".into(),
         full: "http://127.0.0.1:9090/api/v1/rules cannot be reached: connection refused".into(),
@@ -78,7 +78,7 @@ pub(super) fn refusal() -> Refusal {
 }
 
 /// Every shipped rule, inactive.
-pub(super) fn inactive() -> Vec<AlertStatus> {
+pub(crate) fn inactive() -> Vec<AlertStatus> {
     let mut alerts: Vec<_> = rules::shipped()
         .unwrap()
         .into_iter()
@@ -104,12 +104,12 @@ pub(super) fn inactive() -> Vec<AlertStatus> {
     alerts
 }
 
-pub(super) fn sort(alerts: &mut [AlertStatus]) {
+pub(crate) fn sort(alerts: &mut [AlertStatus]) {
     alerts.sort_by(|a, b| a.state.cmp(&b.state).then_with(|| a.name.cmp(&b.name)));
 }
 
 /// The rules with the backlog pending for 2m05s and the workers' alert firing for 3m10s.
-pub(super) fn in_trouble() -> Vec<AlertStatus> {
+pub(crate) fn in_trouble() -> Vec<AlertStatus> {
     let mut alerts = inactive();
     for alert in &mut alerts {
         if alert.name == BACKLOG {
@@ -133,7 +133,7 @@ pub(super) fn in_trouble() -> Vec<AlertStatus> {
     alerts
 }
 
-pub(super) fn rules(alerts: Vec<AlertStatus>) -> Facts {
+pub(crate) fn rules(alerts: Vec<AlertStatus>) -> Facts {
     let thresholds: BTreeMap<_, _> = alerts
         .iter()
         .filter_map(|alert| Some((alert.name.clone(), alert.threshold?)))
@@ -142,7 +142,7 @@ pub(super) fn rules(alerts: Vec<AlertStatus>) -> Facts {
 }
 
 /// The signals of a stack that is well, in the catalogue's order.
-pub(super) const WELL: [Option<f64>; 12] = [
+pub(crate) const WELL: [Option<f64>; 12] = [
     Some(0.0123),
     Some(20.1),
     Some(0.0),
@@ -158,7 +158,7 @@ pub(super) const WELL: [Option<f64>; 12] = [
 ];
 
 /// The same with no worker left and a queue that grew: two signals are missing.
-pub(super) const TROUBLE: [Option<f64>; 12] = [
+pub(crate) const TROUBLE: [Option<f64>; 12] = [
     Some(0.0153),
     Some(20.1),
     Some(0.0),
@@ -198,7 +198,7 @@ fn past(values: &[Option<f64>; 12], growing: bool) -> Message {
 }
 
 /// Objectives with some of their budget spent.
-pub(super) fn slos(availability_left: f64) -> Facts {
+pub(crate) fn slos(availability_left: f64) -> Facts {
     let slo = |at: usize, left: f64, burns: [Option<f64>; 3]| {
         let slo = &voteops_observability::slo::shipped(1.0).unwrap()[at];
         SloReading {
@@ -238,17 +238,17 @@ fn fed(values: &[Option<f64>; 12], alerts: Vec<AlertStatus>, growing: bool) -> M
 }
 
 /// Everything is well.
-pub(super) fn live() -> Model {
+pub(crate) fn live() -> Model {
     fed(&WELL, inactive(), false)
 }
 
 /// One alert fires, one is pending, two signals are missing.
-pub(super) fn firing() -> Model {
+pub(crate) fn firing() -> Model {
     fed(&TROUBLE, in_trouble(), true)
 }
 
 /// As [`firing`], 12 s after Prometheus went away.
-pub(super) fn stale() -> Model {
+pub(crate) fn stale() -> Model {
     let mut model = firing();
     for message in [
         answered(Feed::Signals, 1, Err(refusal())),
@@ -263,7 +263,7 @@ pub(super) fn stale() -> Model {
 }
 
 /// No backend ever answered.
-pub(super) fn error() -> Model {
+pub(crate) fn error() -> Model {
     let mut model = connecting();
     for feed in [Feed::Signals, Feed::Rules, Feed::Held] {
         update(&mut model, answered(feed, 0, Err(refusal())));
@@ -273,7 +273,7 @@ pub(super) fn error() -> Model {
 }
 
 /// Presses the keys of the characters; gives the last one's effects.
-pub(super) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
+pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for key in keys.chars() {
         let input = Input::Key(KeyEvent::from(KeyCode::Char(key)));
@@ -283,7 +283,7 @@ pub(super) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
 }
 
 /// Draws the model at a size.
-pub(super) fn buffer(model: &Model, (width, height): (u16, u16)) -> Buffer {
+pub(crate) fn buffer(model: &Model, (width, height): (u16, u16)) -> Buffer {
     let mut model = model.clone();
     model.size = (width, height);
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
@@ -292,6 +292,6 @@ pub(super) fn buffer(model: &Model, (width, height): (u16, u16)) -> Buffer {
 }
 
 /// Draws the model at a size, as text.
-pub(super) fn text(model: &Model, size: (u16, u16)) -> String {
+pub(crate) fn text(model: &Model, size: (u16, u16)) -> String {
     as_text(&buffer(model, size))
 }

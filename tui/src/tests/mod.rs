@@ -2,7 +2,7 @@
 
 mod changes;
 mod faults;
-mod fixtures;
+pub(crate) mod fixtures;
 mod frames;
 mod keys;
 mod robust;

@@ -1,6 +1,7 @@
 //! Draws the model: one file per region, all of them pure.
 
 pub(crate) mod chart;
+pub(crate) mod charted;
 mod events;
 mod footer;
 mod header;

@@ -1,47 +1,117 @@
 //! The screens of one component each: every signal of it as a chart.
 
-use ratatui::Frame;
-use ratatui::layout::Rect;
+mod view;
 
-use crate::keys::{Binding, Travel};
+use std::collections::BTreeMap;
+
+use crossterm::event::KeyCode;
+use voteops_observability::signals::{Component, Signal};
+
+use crate::keys::{self, Binding, Place, Travel, bind, char, key};
 use crate::message::Effect;
-use crate::model::Model;
+use crate::model::charts::ALERTS_QUERY;
+use crate::model::{Model, Screen};
+use crate::view::body;
 use crate::wanted::Wanted;
 
-/// What only the component screens does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {}
+pub(crate) use view::draw;
 
-/// The screen's own keys.
-pub(crate) const KEYS: &[Binding] = &[];
+const SCREENS: &[Screen] = &[Screen::VoteApp, Screen::Redis, Screen::Worker];
+
+/// What only the component screens do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Show the instances instead of their sum, or back.
+    Instances,
+}
+
+/// The screens' own keys.
+#[rustfmt::skip]
+pub(crate) const KEYS: &[Binding] = &[
+    bind(&[key(KeyCode::Enter)], keys::Action::Open, Place::On(SCREENS), "one chart alone", "open"),
+    bind(&[char('i')], keys::Action::Component(Action::Instances), Place::On(SCREENS), "each instance, or all together", "instances"),
+];
 
 /// What is selected.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pane {
-    /// First row that is shown, or the selected one.
-    pub(crate) selected: usize,
+    /// The selected chart of each component.
+    selected: BTreeMap<Component, usize>,
+    /// Whether the selected chart has the screen for itself.
+    alone: bool,
+    /// Whether instances are told apart.
+    by_instance: bool,
+}
+
+impl Pane {
+    fn selected(&self, component: Component) -> usize {
+        self.selected.get(&component).copied().unwrap_or_default()
+    }
+}
+
+/// The signals of a component.
+fn signals(model: &Model, component: Component) -> impl Iterator<Item = &Signal> {
+    let all = model.setup.signals.iter();
+    all.filter(move |signal| signal.component == component)
+}
+
+/// The queries behind a signal's chart.
+fn queries<'a>(model: &Model, signal: &'a Signal) -> Vec<&'a str> {
+    let pane = &model.component_pane;
+    match &signal.by_instance {
+        Some(expr) if pane.by_instance || pane.alone && signal.curves.is_empty() => vec![expr],
+        _ if signal.curves.is_empty() => vec![&signal.expr],
+        _ => signal.curves.iter().map(|c| c.expr.as_str()).collect(),
+    }
 }
 
 /// Does what a key of the screen asks for.
-pub(crate) fn act(_model: &mut Model, action: Action) -> Vec<Effect> {
-    match action {}
-}
-
-/// What the screen needs to know.
-pub(crate) fn want(_model: &Model, _wanted: &mut Wanted) {}
-
-/// Moves the selection.
-pub(crate) fn travel(_model: &mut Model, _step: Travel) {}
-
-/// Opens what is selected.
-pub(crate) fn open(_model: &mut Model) -> Vec<Effect> {
+pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Instances => model.component_pane.by_instance = !model.component_pane.by_instance,
+    }
     Vec::new()
 }
 
-/// Closes what is open; `false` when nothing was.
-pub(crate) fn close(_model: &mut Model) -> bool {
-    false
+/// What the screen needs to know: the charts that can be seen, and the alerts' history.
+pub(crate) fn want(model: &Model, wanted: &mut Wanted) {
+    let Some(component) = model.screen.component() else {
+        return;
+    };
+    wanted.chart(ALERTS_QUERY);
+    let visible = view::places(model, component, view::charts_area(body(model)));
+    for (index, _) in visible {
+        if let Some(signal) = signals(model, component).nth(index) {
+            for expr in queries(model, signal) {
+                wanted.chart(expr);
+            }
+            if let (true, Some(expr)) = (model.component_pane.alone, &signal.by_instance) {
+                wanted.chart(expr);
+            }
+        }
+    }
 }
 
-/// Draws the screen.
-pub(crate) fn draw(_model: &Model, _frame: &mut Frame, _area: Rect) {}
+/// Moves the selection.
+pub(crate) fn travel(model: &mut Model, step: Travel) {
+    if let Some(component) = model.screen.component() {
+        let last = signals(model, component).count().saturating_sub(1);
+        let pane = &mut model.component_pane;
+        let at = pane.selected(component);
+        pane.selected.insert(component, step.from(at, 2, last));
+    }
+}
+
+/// Gives the selected chart the screen for itself.
+pub(crate) fn open(model: &mut Model) -> Vec<Effect> {
+    model.component_pane.alone = true;
+    Vec::new()
+}
+
+/// Shows all charts again; `false` when it did already.
+pub(crate) fn close(model: &mut Model) -> bool {
+    std::mem::take(&mut model.component_pane.alone)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+//! A chart of series over the window: axes, units, threshold, cursor, marks; gaps stay gaps.
+//!
+//! Curves are drawn with Braille dots, two columns by four rows to a cell
+//! (<https://www.unicode.org/charts/PDF/U2800.pdf>).
+
+mod plot;
+mod scale;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+use voteops_observability::prometheus::Sample;
+use voteops_observability::signals::Threshold;
+use voteops_observability::units::Unit;
+
+use crate::model::window::Range;
+use crate::theme::{Theme, Tone};
+use crate::view::marks::{self, Mark};
+use crate::view::text::{clock, cut, span, width};
+use plot::Plot;
+use scale::Scale;
+
+/// Rows below which there is room for the heading only.
+const MIN_ROWS: u16 = 4;
+/// Columns below which there is room for the heading only.
+const MIN_COLUMNS: u16 = 20;
+
+/// One line of a chart.
+#[derive(Debug, Clone)]
+pub(crate) struct Curve<'a> {
+    /// What it is called in the legend.
+    pub(crate) name: String,
+    /// Its samples, oldest first.
+    pub(crate) samples: &'a [Sample],
+}
+
+/// An instant that is marked in every chart.
+#[derive(Debug, Clone)]
+pub(crate) struct Moment {
+    /// When.
+    pub(crate) at: Timestamp,
+    /// How it is told.
+    pub(crate) glyph: &'static str,
+    /// How it looks.
+    pub(crate) tone: Tone,
+}
+
+/// What a chart shows.
+#[derive(Debug, Clone)]
+pub(crate) struct Chart<'a> {
+    /// Its heading.
+    pub(crate) title: String,
+    /// How what it shows stands, told in the heading.
+    pub(crate) mark: Option<Mark>,
+    /// Whether it is the selected one.
+    pub(crate) selected: bool,
+    /// What its values count.
+    pub(crate) unit: Option<Unit>,
+    /// Its lines.
+    pub(crate) curves: Vec<Curve<'a>>,
+    /// Its alert's limit.
+    pub(crate) threshold: Option<Threshold>,
+    /// The time from its left to its right edge.
+    pub(crate) range: Range,
+    /// Samples farther apart than this, in seconds, have a gap between them.
+    pub(crate) gap_s: f64,
+    /// The instant whose values the legend tells; without it the last ones.
+    pub(crate) cursor: Option<Timestamp>,
+    /// Alerts and experiments on the time axis.
+    pub(crate) moments: Vec<Moment>,
+    /// What is told instead of curves when there are none, or besides them: stale, refused.
+    pub(crate) note: Option<String>,
+    /// The zone that times are told in.
+    pub(crate) zone: TimeZone,
+}
+
+impl Chart<'_> {
+    /// The value of a curve at the cursor, or its last one in the range.
+    pub(crate) fn told_value(&self, curve: &Curve) -> Option<f64> {
+        let at = self.cursor.unwrap_or(self.range.to);
+        let at_s = at.as_duration().as_secs_f64();
+        let before = curve.samples.iter().rev().find(|s| s.at_s <= at_s)?;
+        Some(before.value).filter(|value| at_s - before.at_s <= self.gap_s && !value.is_nan())
+    }
+}
+
+/// Draws a chart: heading, legend, plot with the y axis at its left, time axis.
+pub(crate) fn draw(chart: &Chart, theme: Theme, frame: &mut Frame, area: Rect) {
+    if area.width == 0 || area.height == 0 {
+        return;
+    }
+    let columns = usize::from(area.width);
+    let row = |y: u16| Rect::new(area.x, area.y + y, area.width, 1);
+    frame.render_widget(Paragraph::new(heading(chart, theme, columns)), row(0));
+    if area.height < MIN_ROWS || area.width < MIN_COLUMNS {
+        return;
+    }
+    let scale = Scale::of(chart);
+    let rows = area.height - 2;
+    let labels = scale.labels(chart.unit, rows);
+    let axis = labels.iter().map(|(_, label)| width(label)).max();
+    let axis = u16::try_from(axis.unwrap_or_default() + 1).unwrap_or(0);
+    let field = Rect::new(
+        area.x + axis,
+        area.y + 1,
+        area.width.saturating_sub(axis),
+        rows,
+    );
+    let mut plot = Plot::new(field, chart.range, scale);
+    for (y, label) in &labels {
+        let at = Rect::new(area.x, field.y + y, axis, 1);
+        let text = format!("{label:>room$}", room = usize::from(axis) - 1);
+        let line = span(text, theme.style(Tone::Dim));
+        frame.render_widget(Paragraph::new(Line::from(line)), at);
+    }
+    if let Some(limit) = chart.threshold {
+        plot.threshold(limit.value);
+    }
+    for (index, curve) in chart.curves.iter().enumerate() {
+        let index = u8::try_from(index).unwrap_or(u8::MAX);
+        plot.curve(index, curve.samples, chart.gap_s);
+    }
+    plot.draw(chart, theme, frame.buffer_mut());
+    time_axis(chart, theme, frame, &plot, row(area.height - 1));
+    if let Some(note) = &chart.note {
+        let text = cut(note, field.width.into());
+        let tone = Tone::Warning;
+        let at = Rect::new(field.x, field.y, field.width, 1);
+        frame.render_widget(
+            Paragraph::new(Line::from(span(text, theme.style(tone)))),
+            at,
+        );
+    } else if plot.is_empty() {
+        let at = Rect::new(field.x, field.y + field.height / 2, field.width, 1);
+        let told = cut("no samples in this time", field.width.into());
+        let told = span(told, theme.style(Tone::Dim));
+        frame.render_widget(Paragraph::new(Line::from(told)), at);
+    }
+}
+
+/// `Latency p95  p50 12ms  p95 30ms  > 300ms  ● ok`.
+fn heading(chart: &Chart, theme: Theme, columns: usize) -> Line<'static> {
+    let pointer = if chart.selected { "› " } else { "  " };
+    let mut spans = vec![span(
+        cut(&format!("{pointer}{}", chart.title), columns),
+        theme.heading(),
+    )];
+    let mut used: usize = spans.iter().map(|span| width(&span.content)).sum();
+    let mut push = |told: Span<'static>| {
+        let wanted = 2 + width(&told.content);
+        let fits = used + wanted <= columns;
+        if fits {
+            used += wanted;
+            spans.push(Span::raw("  "));
+            spans.push(told);
+        }
+        fits
+    };
+    if let Some(mark) = &chart.mark {
+        push(mark.span(theme));
+    }
+    let count = chart.curves.len();
+    for (index, curve) in chart.curves.iter().enumerate() {
+        let value = marks::value(chart.told_value(curve), chart.unit);
+        let number = if count > 1 && index < 9 {
+            format!("{}·", index + 1)
+        } else {
+            String::new()
+        };
+        let told = if curve.name.is_empty() {
+            value
+        } else {
+            format!("{number}{} {value}", curve.name)
+        };
+        let tone = u8::try_from(index).unwrap_or(u8::MAX);
+        let style = theme.style(Tone::Curve(tone));
+        if !push(span(told, style)) {
+            push(span(format!("+{}", count - index), theme.style(Tone::Dim)));
+            break;
+        }
+    }
+    if let Some(limit) = chart.threshold {
+        let told = marks::limit(limit, chart.unit);
+        push(span(format!("alert if {told}"), theme.style(Tone::Dim)));
+    }
+    Line::from(spans)
+}
+
+/// Times along the lower edge, with what happened and the cursor between them.
+fn time_axis(chart: &Chart, theme: Theme, frame: &mut Frame, plot: &Plot, row: Rect) {
+    let field = plot.field();
+    let buffer = frame.buffer_mut();
+    let dim = theme.style(Tone::Dim);
+    for (share, place) in [(0.0, 0_u16), (0.5, 1), (1.0, 2)] {
+        let span_s = chart
+            .range
+            .to
+            .duration_since(chart.range.from)
+            .as_secs_f64();
+        let Ok(offset) = jiff::SignedDuration::try_from_secs_f64(span_s * share) else {
+            continue;
+        };
+        let Ok(at) = chart.range.from.checked_add(offset) else {
+            continue;
+        };
+        let told = clock(at, &chart.zone);
+        let length = u16::try_from(width(&told)).unwrap_or(0);
+        if field.width < length * 3 + 4 && place == 1 || field.width < length * 2 + 2 && place == 2
+        {
+            continue;
+        }
+        let left = match place {
+            0 => field.x,
+            1 => field.x + (field.width - length) / 2,
+            _ => field.right() - length,
+        };
+        let taken = |moment: &Moment| {
+            let column = plot.column(moment.at);
+            column.is_some_and(|column| (left..left + length).contains(&column))
+        };
+        if !chart.moments.iter().any(taken) {
+            buffer.set_string(left, row.y, &told, dim);
+        }
+    }
+    for moment in &chart.moments {
+        if let Some(column) = plot.column(moment.at) {
+            buffer.set_string(column, row.y, moment.glyph, theme.style(moment.tone));
+        }
+    }
+    if let Some(cursor) = chart.cursor
+        && let Some(column) = plot.column(cursor)
+    {
+        let told = clock(cursor, &chart.zone);
+        let length = u16::try_from(width(&told)).unwrap_or(0);
+        let left = column
+            .saturating_sub(length / 2)
+            .clamp(field.x, field.right().saturating_sub(length).max(field.x));
+        let room = usize::from(field.right().saturating_sub(left));
+        buffer.set_stringn(left, row.y, &told, room, Theme::reversed());
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! From answers to charts: which curves, in which time, and what is to be said about them.
+
+use jiff::Timestamp;
+use voteops_observability::prometheus::{Labels, Series};
+use voteops_observability::units;
+
+use crate::model::charts::{ALERTS_QUERY, Charted};
+use crate::model::window::Range;
+use crate::model::{Data, Model, seconds_between};
+use crate::theme::Tone;
+use crate::view::chart::{Chart, Curve, Moment};
+
+/// Steps after which two samples have a gap between them.
+const GAP_STEPS: f64 = 1.6;
+/// Refreshes, or steps, without an answer after which a chart is stale.
+const STALE: f64 = 3.0;
+
+/// A chart over the model's window, without curves yet.
+pub(crate) fn chart<'a>(model: &Model, title: String) -> Chart<'a> {
+    Chart {
+        title,
+        mark: None,
+        selected: false,
+        unit: None,
+        curves: Vec::new(),
+        threshold: None,
+        range: range(model),
+        gap_s: GAP_STEPS * model.window.step().as_secs_f64(),
+        cursor: model.window.cursor,
+        moments: moments(model),
+        note: None,
+        zone: model.setup.zone.clone(),
+    }
+}
+
+/// The time that every chart shows.
+pub(crate) fn range(model: &Model) -> Range {
+    model.window.range(model.shown().now)
+}
+
+/// The curves of a query's series, called by `name`.
+pub(crate) fn curves<'a>(
+    charted: &'a Charted,
+    name: impl Fn(&Labels) -> String,
+) -> impl Iterator<Item = Curve<'a>> {
+    charted.series.iter().map(move |series| Curve {
+        name: name(&series.labels),
+        samples: &series.samples,
+    })
+}
+
+/// What is to be said about the answers to these queries: the worst of it.
+pub(crate) fn note(model: &Model, exprs: &[&str]) -> Option<String> {
+    exprs.iter().find_map(|expr| {
+        let Some(charted) = model.charts.get(expr) else {
+            return Some("waiting for the first answer".into());
+        };
+        let now = model.live.now;
+        let age_s = charted.at.map(|at| seconds_between(at, now));
+        if let Some(refusal) = &charted.refusal {
+            let stale = age_s.map_or_else(String::new, |age_s| {
+                format!("stale {}: ", units::age(age_s))
+            });
+            return Some(format!("{stale}{}", refusal.full));
+        }
+        if charted.found > charted.series.len() {
+            let (shown, found) = (charted.series.len(), charted.found);
+            return Some(format!("{shown} of {found} series are shown"));
+        }
+        let every_s = model.setup.refresh.max(model.window.step()).as_secs_f64();
+        let old_s = (STALE * every_s).max(model.setup.stale_after_s);
+        age_s
+            .filter(|age_s| model.window.end.is_none() && *age_s > old_s)
+            .map(|age_s| format!("stale {}", units::age(age_s)))
+            .or_else(|| charted.warnings.first().map(|text| format!("▲ {text}")))
+    })
+}
+
+/// When alerts became pending and firing, and when experiments began.
+fn moments(model: &Model) -> Vec<Moment> {
+    let alerts = model.charts.get(ALERTS_QUERY);
+    let alerts = alerts.map(|charted| charted.series.iter().flat_map(starts));
+    let data: &Data = model.shown();
+    let experiments = data.experiments.iter().flatten().map(|experiment| Moment {
+        at: experiment.began,
+        glyph: "†",
+        tone: Tone::Plain,
+    });
+    alerts.into_iter().flatten().chain(experiments).collect()
+}
+
+/// The beginnings of an alert's state: the first sample after each gap.
+fn starts(series: &Series) -> Vec<Moment> {
+    let (glyph, tone) = match series.labels.get("alertstate").map(String::as_str) {
+        Some("firing") => ("■", Tone::Critical),
+        _ => ("◆", Tone::Warning),
+    };
+    let samples = &series.samples;
+    let step_s = samples
+        .windows(2)
+        .map(|pair| pair[1].at_s - pair[0].at_s)
+        .fold(f64::INFINITY, f64::min);
+    let mut before_s = f64::NEG_INFINITY;
+    let mut found = Vec::new();
+    for sample in samples {
+        if sample.at_s - before_s > step_s * GAP_STEPS || before_s.is_infinite() {
+            let at = jiff::SignedDuration::try_from_secs_f64(sample.at_s);
+            let at = at.ok().and_then(|at| Timestamp::from_duration(at).ok());
+            found.extend(at.map(|at| Moment { at, glyph, tone }));
+        }
+        before_s = sample.at_s;
+    }
+    found
+}
+
+/// What the window shows, in words: `last 10m · live`.
+pub(crate) fn window(model: &Model) -> String {
+    let span = units::prometheus_duration(model.window.span);
+    let range = range(model);
+    let until = crate::view::text::clock(range.to, &model.setup.zone);
+    let cursor = model.window.cursor.map_or_else(String::new, |at| {
+        format!(
+            " · cursor {}",
+            crate::view::text::clock(at, &model.setup.zone)
+        )
+    });
+    match (&model.frozen, model.window.end) {
+        (_, None) => format!("last {span} · live{cursor}"),
+        (Some(_), Some(_)) => format!("{span} until {until} · frozen{cursor}"),
+        (None, Some(_)) => format!("{span} until {until} · 0 goes live{cursor}"),
+    }
+}
