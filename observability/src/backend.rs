@@ -250,7 +250,8 @@ impl Http {
 }
 
 /// The address without user, password and query, so that no secret reaches a message.
-fn bare(url: &Url) -> String {
+#[must_use]
+pub fn bare(url: &Url) -> String {
     let mut url = url.clone();
     // Both fail only for addresses that cannot have credentials.
     let _ = url.set_username("");

@@ -118,6 +118,8 @@ pub(crate) struct Setup {
     pub(crate) signals: Vec<Signal>,
     /// The backends that are asked.
     pub(crate) backends: Vec<Backend>,
+    /// Their addresses, without passwords.
+    pub(crate) addresses: Vec<String>,
     /// Length of the histories.
     pub(crate) history: Duration,
     /// Window of the queue's trend.
@@ -155,6 +157,7 @@ impl Setup {
             expected: settings.expected.clone(),
             signals: settings.sources.signals.clone(),
             backends: backends(&settings.sources),
+            addresses: addresses(&settings.sources),
             history: scaled(HISTORY_S, MIN_HISTORY_S),
             trend: scaled(TREND_S, MIN_TREND_S),
             refresh: settings.refresh,
@@ -189,6 +192,15 @@ fn backends(sources: &Sources) -> Vec<Backend> {
         backends.push(Backend::Alertmanager);
     }
     backends
+}
+
+fn addresses(sources: &Sources) -> Vec<String> {
+    let alertmanager = sources.alertmanager.as_ref();
+    let others = alertmanager.map(|alertmanager| alertmanager.base());
+    std::iter::once(sources.prometheus.base())
+        .chain(others)
+        .map(voteops_observability::backend::bare)
+        .collect()
 }
 
 /// What is known. Freezing the frame keeps a copy of it.

@@ -237,7 +237,7 @@ fn obey(model: &mut Model, order: Order) -> Result<Vec<Effect>, String> {
         Order::Live => Ok(nothing(model.window.shift(Shift::Live, model.live.now))),
         Order::Range(span) => Ok(nothing(model.window.span = span)),
         Order::Query(expr) => {
-            screens::explore::show(model, expr)?;
+            screens::explore::show(model, expr);
             Ok(nothing(show(model, Screen::Explore)))
         }
         Order::Context(name) if model.setup.contexts.contains(&name) => {

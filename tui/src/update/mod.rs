@@ -10,7 +10,7 @@ use voteops_observability::units;
 use crate::message::{Answered, Effect, Facts, Message, Refusal};
 use crate::model::events;
 use crate::model::{Data, Feed, Model, Setup, seconds_between};
-use crate::screens::alerts::reselect;
+use crate::screens::{self, alerts::reselect};
 use crate::settings::{Event, Outcome, Severity};
 use crate::wanted::wanted;
 
@@ -122,7 +122,8 @@ fn take_in(model: &mut Model, facts: Facts, at: Timestamp) -> Vec<String> {
             data.slos = Some(slos);
             Vec::new()
         }
-        Facts::Targets(targets) => {
+        Facts::Targets(mut targets) => {
+            screens::targets::sort(&mut targets);
             data.targets = Some(targets);
             Vec::new()
         }

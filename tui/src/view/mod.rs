@@ -6,6 +6,7 @@ mod events;
 mod footer;
 mod header;
 mod help;
+pub(crate) mod list;
 pub(crate) mod marks;
 mod overview;
 mod pipeline;

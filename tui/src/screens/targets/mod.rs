@@ -1,25 +1,28 @@
-//! The targets screen: scrape targets and backends.
+//! The targets screen: the backends that are asked, and what Prometheus scrapes.
 
-use ratatui::Frame;
-use ratatui::layout::Rect;
+mod view;
+
+use voteops_observability::prometheus::{Target, TargetHealth};
 
 use crate::keys::{Binding, Travel};
 use crate::message::Effect;
-use crate::model::Model;
+use crate::model::{Model, Screen};
+use crate::view::body;
 use crate::wanted::Wanted;
+
+pub(crate) use view::draw;
 
 /// What only the targets screen does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {}
 
-/// The screen's own keys.
+/// The screen's own keys: there are none beside those of every list.
 pub(crate) const KEYS: &[Binding] = &[];
 
 /// What is selected.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pane {
-    /// First row that is shown, or the selected one.
-    pub(crate) selected: usize,
+    selected: usize,
 }
 
 /// Does what a key of the screen asks for.
@@ -28,10 +31,53 @@ pub(crate) fn act(_model: &mut Model, action: Action) -> Vec<Effect> {
 }
 
 /// What the screen needs to know.
-pub(crate) fn want(_model: &Model, _wanted: &mut Wanted) {}
+pub(crate) fn want(_model: &Model, wanted: &mut Wanted) {
+    wanted.targets = true;
+}
 
 /// Moves the selection.
-pub(crate) fn travel(_model: &mut Model, _step: Travel) {}
+pub(crate) fn travel(model: &mut Model, step: Travel) {
+    let last = targets(model).len().saturating_sub(1);
+    let page = usize::from(body(model).height / 2);
+    let pane = &mut model.targets_pane;
+    pane.selected = step.from(pane.selected, page, last);
+}
 
-/// Draws the screen.
-pub(crate) fn draw(_model: &Model, _frame: &mut Frame, _area: Rect) {}
+/// The targets that the filter keeps, those that are down first.
+fn targets(model: &Model) -> Vec<&Target> {
+    let filter = model.filters.get(&Screen::Targets);
+    let all = model.shown().targets.iter().flatten();
+    all.filter(|target| filter.is_none_or(|filter| filter.keeps(&told(target))))
+        .collect()
+}
+
+/// What a filter looks at.
+fn told(target: &Target) -> String {
+    let job = label(target, "job");
+    format!("{job} {} {}", target.scrape_url, target.last_error)
+}
+
+/// Puts targets in the order of the screen: those that are down first.
+pub(crate) fn sort(targets: &mut [Target]) {
+    let urgency = |health| match health {
+        TargetHealth::Down => 0,
+        TargetHealth::Unknown => 1,
+        TargetHealth::Up => 2,
+    };
+    targets.sort_by(|a, b| {
+        let key = |target: &Target| urgency(target.health);
+        let jobs = || label(a, "job").cmp(label(b, "job"));
+        key(a)
+            .cmp(&key(b))
+            .then_with(jobs)
+            .then_with(|| a.scrape_url.cmp(&b.scrape_url))
+    });
+}
+
+/// A label's value, empty when there is none.
+fn label<'a>(target: &'a Target, name: &str) -> &'a str {
+    target.labels.get(name).map_or("", String::as_str)
+}
+
+#[cfg(test)]
+mod tests;
