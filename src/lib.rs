@@ -5,6 +5,7 @@ pub mod args;
 mod chaos;
 pub mod console;
 mod dispatch;
+mod experiments;
 mod failure;
 mod internal;
 mod runtime;

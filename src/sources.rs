@@ -13,6 +13,7 @@ use voteops_observability::snapshot::Sources;
 
 use crate::Failure;
 use crate::args::SourceArgs;
+use crate::experiments;
 use crate::failure::{CANNOT_ASK, USAGE};
 
 /// The servers to ask, and what is known of the stack behind them.
@@ -94,6 +95,10 @@ impl Found {
             time_scale: self.time_scale,
             expected: self.expected,
             slos: self.slos,
+            experiments: self
+                .stack
+                .as_ref()
+                .map(|stack| experiments::watch(stack.data_dir.join("chaos"))),
             ..voteops_console::Settings::new(self.sources, self.title)
         }
     }

@@ -9,7 +9,7 @@ use voteops_observability::snapshot::AlertStatus;
 use voteops_observability::units;
 
 use crate::model::seconds_between;
-use crate::settings::{Event, Severity};
+use crate::settings::{Event, Experiment, Severity, Stage};
 
 /// Events that are kept.
 const KEPT: usize = 200;
@@ -60,6 +60,49 @@ pub(crate) fn changes(
             change(old, alert, at)
         })
         .collect()
+}
+
+/// The events that lead from `before` (`None`: not known) to `after`. What was over before the
+/// console looked is history, not news.
+pub(crate) fn experiment_changes(
+    before: Option<&[Experiment]>,
+    after: &[Experiment],
+    now: Timestamp,
+) -> Vec<Event> {
+    let old = |experiment: &Experiment| {
+        let known = before?.iter().find(|known| known.id == experiment.id)?;
+        Some(known.stage)
+    };
+    let told = |experiment: &Experiment| {
+        let was = old(experiment);
+        let name = &experiment.fault;
+        let targets = experiment.targets.join(", ");
+        let (at, text, severity) = match (was, experiment.stage) {
+            (None, Stage::Running) => {
+                let text = format!("{name} began on {targets}");
+                (experiment.began, text, Severity::Info)
+            }
+            (Some(Stage::Running | Stage::LeftBehind), Stage::Undone) => {
+                let text = format!("{name} on {targets} is undone");
+                (
+                    experiment.ends.unwrap_or(now).min(now),
+                    text,
+                    Severity::Good,
+                )
+            }
+            (was, Stage::LeftBehind) if was != Some(Stage::LeftBehind) => {
+                let text = format!("{name} on {targets} is left behind: voteops chaos recover");
+                (now, text, Severity::Critical)
+            }
+            (Some(was), Stage::Failed) if was != Stage::Failed => {
+                let text = format!("{name} on {targets} failed");
+                (now, text, Severity::Critical)
+            }
+            _ => return None,
+        };
+        Some(Event { at, text, severity })
+    };
+    after.iter().filter_map(told).collect()
 }
 
 fn change(old: Option<AlertState>, alert: &AlertStatus, at: Timestamp) -> Option<Event> {

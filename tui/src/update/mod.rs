@@ -39,6 +39,11 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             vec![Effect::Redraw]
         }
         Message::Experiments(experiments) => {
+            let before = model.live.experiments.take();
+            for event in events::experiment_changes(before.as_deref(), &experiments, model.live.now)
+            {
+                model.live.events.push(event);
+            }
             model.live.experiments = Some(experiments);
             redraw_if_live(model)
         }
