@@ -8,6 +8,7 @@
 pub mod alertmanager;
 pub mod backend;
 pub mod config;
+pub mod logs;
 pub mod prediction;
 pub mod prometheus;
 pub mod promql;

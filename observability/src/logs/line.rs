@@ -1,0 +1,225 @@
+//! A log line and what can be read from it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::prometheus::Labels;
+
+/// How urgent a line is, the most urgent first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Something failed.
+    Error,
+    /// Something is odd.
+    Warn,
+    /// Something happened.
+    Info,
+    /// For developers.
+    Debug,
+    /// For developers, in detail.
+    Trace,
+    /// Not told.
+    Unknown,
+}
+
+impl Level {
+    /// Every level, the most urgent first.
+    pub const ALL: [Self; 6] = [
+        Self::Error,
+        Self::Warn,
+        Self::Info,
+        Self::Debug,
+        Self::Trace,
+        Self::Unknown,
+    ];
+
+    /// The level of a word, whatever its case.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word.to_ascii_lowercase().as_str() {
+            "error" | "err" | "fatal" | "critical" | "crit" | "panic" | "alert" | "emerg" => {
+                Self::Error
+            }
+            "warn" | "warning" => Self::Warn,
+            "info" | "information" | "notice" => Self::Info,
+            "debug" => Self::Debug,
+            "trace" => Self::Trace,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The level in a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A log line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// When it was written, in Unix nanoseconds.
+    pub at_ns: i64,
+    /// The labels of its stream, shared by the stream's lines.
+    pub labels: Arc<Labels>,
+    /// The line as it was written.
+    pub text: String,
+    /// How urgent it is.
+    pub level: Level,
+}
+
+impl LogLine {
+    /// A line whose level is read from its labels or, without one, from itself.
+    #[must_use]
+    pub fn new(at_ns: i64, labels: Arc<Labels>, text: String) -> Self {
+        let labelled = ["level", "detected_level", "severity"]
+            .iter()
+            .filter_map(|key| labels.get(*key))
+            .map(|word| Level::parse(word))
+            .find(|level| *level != Level::Unknown);
+        let level = labelled.unwrap_or_else(|| level_of(&text));
+        Self {
+            at_ns,
+            labels,
+            text,
+            level,
+        }
+    }
+
+    /// The service that wrote it.
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        let keys = ["service", "service_name", "job", "app"];
+        let mut found = keys.iter().filter_map(|key| self.labels.get(*key));
+        found.next().map(String::as_str)
+    }
+
+    /// The instance that wrote it, or its service.
+    #[must_use]
+    pub fn instance(&self) -> Option<&str> {
+        let instance = self.labels.get("instance").map(String::as_str);
+        instance.or_else(|| self.service())
+    }
+
+    /// What it says: the message of a JSON line, else the whole line.
+    #[must_use]
+    pub fn message(&self) -> Cow<'_, str> {
+        let Some(fields) = object(&self.text) else {
+            return Cow::Borrowed(&self.text);
+        };
+        let keys = ["message", "msg", "event", "error"];
+        let mut told = keys.iter().filter_map(|key| fields.get(*key)?.as_str());
+        match told.next() {
+            Some(message) => Cow::Owned(message.to_owned()),
+            None => Cow::Borrowed(&self.text),
+        }
+    }
+
+    /// The fields of a JSON line but for its message, nested ones by their path; empty for other
+    /// lines.
+    #[must_use]
+    pub fn fields(&self) -> Vec<(String, String)> {
+        let mut flat = Vec::new();
+        if let Some(fields) = object(&self.text) {
+            for (key, value) in &fields {
+                flatten(key, value, 0, &mut flat);
+            }
+        }
+        flat
+    }
+}
+
+fn object(text: &str) -> Option<serde_json::Map<String, Value>> {
+    if !text.trim_start().starts_with('{') {
+        return None;
+    }
+    match serde_json::from_str(text) {
+        Ok(Value::Object(fields)) => Some(fields),
+        _ => None,
+    }
+}
+
+/// Levels of nesting that are told apart; deeper ones are told as JSON.
+const DEPTH: usize = 8;
+
+fn flatten(path: &str, value: &Value, depth: usize, flat: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) if depth < DEPTH => {
+            for (key, value) in fields {
+                flatten(&format!("{path}.{key}"), value, depth + 1, flat);
+            }
+        }
+        Value::String(text) => flat.push((path.to_owned(), text.clone())),
+        other => flat.push((path.to_owned(), other.to_string())),
+    }
+}
+
+/// The level that a line tells: a JSON field, or `level=warn` among its words.
+fn level_of(text: &str) -> Level {
+    if let Some(fields) = object(text) {
+        let keys = ["level", "severity", "lvl"];
+        let mut words = keys.iter().filter_map(|key| fields.get(*key)?.as_str());
+        return words.next().map_or(Level::Unknown, Level::parse);
+    }
+    let word = text
+        .split_ascii_whitespace()
+        .take(8)
+        .find_map(|word| word.strip_prefix("level="));
+    word.map_or(Level::Unknown, |word| Level::parse(word.trim_matches('"')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn line(text: &str) -> LogLine {
+        LogLine::new(0, Arc::default(), text.into())
+    }
+
+    #[test]
+    fn json_lines_are_told_by_their_message_and_fields() {
+        let json = line(r#"{"level":"WARN","message":"slow","status":503,"a":{"b":[1,2]}}"#);
+        assert_eq!(json.level, Level::Warn);
+        assert_eq!(json.message(), "slow");
+        let fields = json.fields();
+        assert!(fields.contains(&("status".into(), "503".into())));
+        assert!(fields.contains(&("a.b".into(), "[1,2]".into())));
+        let plain = line("ts=2026-11-22T09:43:16Z level=error msg=x");
+        assert_eq!(plain.level, Level::Error);
+        assert_eq!(plain.message(), plain.text);
+        assert!(plain.fields().is_empty());
+    }
+
+    #[test]
+    fn labels_tell_level_service_and_instance_first() {
+        let labels = [
+            ("detected_level", "ERROR"),
+            ("job", "x"),
+            ("service", "worker"),
+        ];
+        let labels = labels.map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let line = LogLine::new(0, Arc::new(labels.into()), "level=info".into());
+        assert_eq!(line.level, Level::Error);
+        assert_eq!(line.service(), Some("worker"));
+        assert_eq!(line.instance(), Some("worker"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_line(text in any::<String>()) {
+            let line = line(&text);
+            line.message();
+            line.fields();
+        }
+    }
+}
