@@ -20,13 +20,13 @@ use crate::deeds::{self, Deed};
 use crate::event_loop::Console;
 use crate::message::Message;
 use crate::model::{Model, Setup};
-use crate::poll;
 use crate::settings::{Error, Outcome, Settings};
 use crate::terminal::{self, Taken};
 use crate::theme::Theme;
 use crate::update::update;
 use crate::view::{as_text, view};
 use crate::wanted::Wanted;
+use crate::{poll, poll_logs};
 
 /// Messages that may wait; tasks that send more wait for the loop.
 const WAITING: usize = 64;
@@ -62,6 +62,14 @@ pub async fn run(mut settings: Settings) -> Result<Outcome, Error> {
     if model.mouse {
         // The task that takes it has just been started.
         let _ = deeds.send(Deed::Mouse(true));
+    }
+    if let Some(source) = settings.logs.take() {
+        tasks.spawn(poll_logs::follow(
+            source,
+            settings.refresh,
+            messages.clone(),
+            needs.clone(),
+        ));
     }
     if let Some(experiments) = settings.experiments.take() {
         let experiments = unfold(experiments).map(Message::Experiments);

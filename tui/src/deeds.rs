@@ -1,7 +1,9 @@
 //! What the console does besides showing: it asks others to do it, and tells how it went. The
 //! loop never waits for a deed.
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
@@ -17,6 +19,8 @@ use crate::settings::{Event, Severity};
 pub(crate) enum Deed {
     /// Let the console (`true`) or the terminal have the mouse.
     Mouse(bool),
+    /// Write a text into a file that is not there yet.
+    Write(PathBuf, String),
     /// Put a text into the terminal's clipboard (OSC 52).
     Copy(String),
 }
@@ -26,6 +30,10 @@ pub(crate) async fn perform(mut deeds: UnboundedReceiver<Deed>, messages: Sender
     while let Some(deed) = deeds.recv().await {
         let told = match deed {
             Deed::Mouse(on) => mouse(on).err().map(|error| failed("the mouse", &error)),
+            Deed::Write(path, text) => Some(match write(&path, &text) {
+                Ok(()) => event(format!("wrote {}", path.display()), Severity::Info),
+                Err(error) => failed(&format!("writing {}", path.display()), &error),
+            }),
             Deed::Copy(text) => Some(match copy(&text) {
                 Ok(()) => event(
                     format!("copied {} characters", text.chars().count()),
@@ -48,6 +56,13 @@ fn mouse(on: bool) -> io::Result<()> {
     } else {
         execute!(io::stdout(), DisableMouseCapture)
     }
+}
+
+/// Never overwrites: what is there may be somebody's.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::options().write(true).create_new(true).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 fn copy(text: &str) -> io::Result<()> {

@@ -27,6 +27,7 @@ mod keys;
 mod message;
 mod model;
 mod poll;
+mod poll_logs;
 mod screens;
 mod settings;
 mod terminal;

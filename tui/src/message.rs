@@ -13,6 +13,7 @@ use voteops_observability::snapshot::AlertStatus;
 use crate::deeds::Deed;
 use crate::model::Feed;
 use crate::model::charts::Charted;
+use crate::model::logs::{LogNews, LogQuestion};
 use crate::settings::{Event, Experiment, Outcome};
 
 /// Something that the model has to know.
@@ -28,6 +29,8 @@ pub(crate) enum Message {
     Filled(Vec<Vec<Sample>>),
     /// A range query was answered, or was not.
     Charted(String, Box<Result<Charted, Refusal>>),
+    /// Log lines came, or did not.
+    Logs(LogQuestion, LogNews),
     /// The experiments, newest first.
     Experiments(Vec<Experiment>),
     /// Somebody else has news.

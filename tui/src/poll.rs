@@ -310,7 +310,7 @@ async fn ask_targets(prometheus: Prometheus) -> Result<Facts, BackendError> {
 }
 
 /// The wait after so many failures in a row, never shorter than the refresh.
-fn backoff(failures: usize, refresh: Duration) -> Duration {
+pub(crate) fn backoff(failures: usize, refresh: Duration) -> Duration {
     let step = failures.clamp(1, BACKOFF_S.len()) - 1;
     Duration::from_secs(BACKOFF_S[step]).max(refresh)
 }
@@ -376,7 +376,8 @@ async fn ask_held(alertmanager: Alertmanager) -> Result<Facts, BackendError> {
     Ok(Facts::Held(alertmanager.alerts().await?))
 }
 
-fn refusal(error: &BackendError) -> Refusal {
+/// A failure in the words of the console.
+pub(crate) fn refusal(error: &BackendError) -> Refusal {
     Refusal {
         short: error.short(),
         full: error.to_string(),

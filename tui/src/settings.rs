@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedReceiver;
+use voteops_observability::logs::LogSource;
 use voteops_observability::signals::Component;
 use voteops_observability::slo::Slo;
 use voteops_observability::snapshot::Sources;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub contexts: Vec<String>,
     /// Whether nothing may be changed from here: no silences.
     pub read_only: bool,
+    /// Where log lines come from.
+    pub logs: Option<LogSource>,
     /// The service level objectives to read.
     pub slos: Vec<Slo>,
     /// Experiments, newest first, from whoever can read of them.
@@ -55,6 +58,7 @@ impl Settings {
             mouse: true,
             contexts: Vec::new(),
             read_only: false,
+            logs: None,
             slos: Vec::new(),
             experiments: None,
             quit_prompt: None,

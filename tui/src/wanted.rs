@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::model::logs::LogQuestion;
 use crate::model::{Model, Screen};
 use crate::screens;
 
@@ -19,10 +20,10 @@ pub(crate) struct Wanted {
     pub(crate) end: Option<Timestamp>,
     /// The time between two points.
     pub(crate) step: Duration,
+    /// Log lines over the window.
+    pub(crate) logs: Option<LogQuestion>,
     /// Whether the scrape targets are shown.
     pub(crate) targets: bool,
-    /// Whether the silences are shown.
-    pub(crate) silences: bool,
 }
 
 impl Wanted {

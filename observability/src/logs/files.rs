@@ -94,7 +94,7 @@ fn read(file: &LogFile, query: &LogQuery, from_ns: i64, to_ns: i64) -> Vec<LogLi
             LogLine::new(at_ns, Arc::clone(&labels), line.to_owned())
         })
         .filter(|line| (from_ns..=to_ns).contains(&line.at_ns))
-        .filter(|line| query.keeps(line.service(), line.level))
+        .filter(|line| query.keeps(line))
         .collect()
 }
 
@@ -212,7 +212,7 @@ mod tests {
         let query = LogQuery {
             services: vec!["worker".into()],
             least: Some(Level::Warn),
-            entered: None,
+            ..LogQuery::default()
         };
         let some = files.newest(&query, 0, i64::MAX, 100).await.unwrap();
         assert_eq!(some.len(), 1);

@@ -69,7 +69,7 @@ impl LogSource {
     ) -> Result<Vec<LogLine>, BackendError> {
         match self {
             Self::Loki(loki) => loki.oldest(query, from_ns, to_ns).await,
-            Self::Files(files) => files.newest(query, from_ns, to_ns, MAX_LINES).await,
+            Self::Files(files) => files.newest(query, from_ns, to_ns, usize::MAX).await,
         }
     }
 }

@@ -1,12 +1,14 @@
 //! What lines are asked for.
 
-use super::Level;
+use super::{Level, LogLine};
 
 /// Which lines: by toggles, or by a LogQL query that somebody wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogQuery {
     /// These services only; all when empty.
     pub services: Vec<String>,
+    /// These instances only; all when empty.
+    pub instances: Vec<String>,
     /// Lines at least as urgent as this; all when `None`.
     pub least: Option<Level>,
     /// A LogQL query instead of the toggles.
@@ -27,6 +29,11 @@ impl LogQuery {
             let names = self.services.iter().map(|name| quote_regex(name));
             format!("service=~{}", quote(&names.collect::<Vec<_>>().join("|")))
         }];
+        if !self.instances.is_empty() {
+            let names = self.instances.iter().map(|name| quote_regex(name));
+            let names = names.collect::<Vec<_>>().join("|");
+            matchers.push(format!("instance=~{}", quote(&names)));
+        }
         if let Some(least) = self.least {
             let urgent = Level::ALL.into_iter().filter(|level| *level <= least);
             let words = urgent.map(Level::word).collect::<Vec<_>>().join("|");
@@ -35,12 +42,15 @@ impl LogQuery {
         format!("{{{}}}", matchers.join(", "))
     }
 
-    /// Whether the toggles keep a line of a service and a level.
+    /// Whether the toggles keep a line.
     #[must_use]
-    pub fn keeps(&self, service: Option<&str>, level: Level) -> bool {
-        let wanted = self.services.is_empty()
-            || service.is_some_and(|service| self.services.iter().any(|name| name == service));
-        wanted && self.least.is_none_or(|least| level <= least)
+    pub fn keeps(&self, line: &LogLine) -> bool {
+        let among = |names: &[String], name: Option<&str>| {
+            names.is_empty() || name.is_some_and(|name| names.iter().any(|known| known == name))
+        };
+        among(&self.services, line.service())
+            && among(&self.instances, line.instance())
+            && self.least.is_none_or(|least| line.level <= least)
     }
 }
 
@@ -93,12 +103,16 @@ mod tests {
         let query = LogQuery {
             services: vec!["worker".into()],
             least: Some(Level::Warn),
-            entered: None,
+            ..LogQuery::default()
         };
-        assert!(query.keeps(Some("worker"), Level::Error));
-        assert!(!query.keeps(Some("worker"), Level::Info));
-        assert!(!query.keeps(Some("redis"), Level::Error));
-        assert!(!query.keeps(None, Level::Error));
+        let line = |service: &str, level: &str| {
+            let labels = [("service", service), ("level", level)];
+            let labels = labels.map(|(k, v)| (k.to_owned(), v.to_owned()));
+            LogLine::new(0, std::sync::Arc::new(labels.into()), String::new())
+        };
+        assert!(query.keeps(&line("worker", "error")));
+        assert!(!query.keeps(&line("worker", "info")));
+        assert!(!query.keeps(&line("redis", "error")));
     }
 
     proptest! {

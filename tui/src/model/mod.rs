@@ -5,6 +5,7 @@ pub(crate) mod events;
 pub(crate) mod forecast;
 pub(crate) mod freshness;
 pub(crate) mod history;
+pub(crate) mod logs;
 pub(crate) mod prompt;
 pub(crate) mod window;
 
@@ -14,12 +15,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use voteops_observability::alertmanager::HeldAlert;
+use voteops_observability::logs::LogSource;
 use voteops_observability::prometheus::Target;
 use voteops_observability::signals::{Component, Signal, Threshold};
 use voteops_observability::slo::{Slo, SloReading};
 use voteops_observability::snapshot::{AlertStatus, Reading, Sources};
 
-use crate::screens::{alerts, chaos, component, explore, logs, targets};
+use self::logs::Logs;
+use crate::screens::{alerts, chaos, component, explore, targets};
 use crate::settings::{Experiment, Settings};
 use crate::theme::Theme;
 use charts::Charts;
@@ -140,6 +143,8 @@ pub(crate) struct Setup {
     pub(crate) mouse: bool,
     /// The contexts that there are.
     pub(crate) contexts: Vec<String>,
+    /// Where log lines come from, by name; `None` when there is nothing.
+    pub(crate) log_source: Option<&'static str>,
     /// Whether nothing may be changed from here: no silences.
     pub(crate) read_only: bool,
 }
@@ -168,6 +173,7 @@ impl Setup {
             time_scale: scale,
             mouse: settings.mouse,
             contexts: settings.contexts.clone(),
+            log_source: settings.logs.as_ref().map(LogSource::name),
             read_only: settings.read_only,
         }
     }
@@ -304,6 +310,8 @@ pub(crate) struct Model {
     pub(crate) window: Window,
     /// What the charts are drawn from.
     pub(crate) charts: Charts,
+    /// The log lines.
+    pub(crate) logs: Logs,
     /// Whether the console has the mouse, rather than the terminal.
     pub(crate) mouse: bool,
     /// What was last told to the user, in place of the footer, until the next key.
@@ -313,7 +321,7 @@ pub(crate) struct Model {
     /// The component screens' selection.
     pub(crate) component_pane: component::Pane,
     /// What the logs screen shows.
-    pub(crate) logs_pane: logs::Pane,
+    pub(crate) logs_pane: crate::screens::logs::Pane,
     /// The chaos screen's selection.
     pub(crate) chaos_pane: chaos::Pane,
     /// The targets screen's selection.
@@ -341,11 +349,12 @@ impl Model {
             filters: BTreeMap::new(),
             window,
             charts: Charts::default(),
+            logs: Logs::default(),
             mouse,
             notice: None,
             alerts_pane: alerts::Pane::default(),
             component_pane: component::Pane::default(),
-            logs_pane: logs::Pane::default(),
+            logs_pane: crate::screens::logs::Pane::default(),
             chaos_pane: chaos::Pane::default(),
             targets_pane: targets::Pane::default(),
             explore_pane: explore::Pane::default(),

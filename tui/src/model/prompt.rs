@@ -1,5 +1,7 @@
 //! A line that is being typed: a command, a filter, or what a screen asks for.
 
+use std::ops::Range;
+
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use regex::Regex;
 use tui_input::backend::crossterm::EventHandler;
@@ -149,6 +151,12 @@ impl Filter {
             pattern,
             inverted,
         }))
+    }
+
+    /// Where its expression is found in a text; nowhere when it is inverted.
+    pub(crate) fn found<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
+        let all = self.pattern.find_iter(text).map(|found| found.range());
+        all.filter(|range| !self.inverted && !range.is_empty())
     }
 
     /// Whether a text is kept.

@@ -21,7 +21,11 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             model.live.now = now;
             Vec::new()
         }
-        Message::Input(input) => input::on_input(model, &input),
+        Message::Input(input) => {
+            let effects = input::on_input(model, &input);
+            screens::logs::sync(model);
+            effects
+        }
         Message::Answered(answered) => {
             on_answer(model, answered);
             redraw_if_live(model)
@@ -36,6 +40,10 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
                 Err(refusal) => model.charts.failed(expr, refusal),
             }
             model.charts.keep(&wanted(model).charts);
+            vec![Effect::Redraw]
+        }
+        Message::Logs(question, news) => {
+            screens::logs::take_in(model, &question, news);
             vec![Effect::Redraw]
         }
         Message::Experiments(experiments) => {

@@ -2,7 +2,7 @@
 
 use ratatui::text::Line;
 
-use crate::keys::{self, Action, Binding};
+use crate::keys::{self, Action, Binding, Place};
 use crate::model::Model;
 use crate::theme::Tone;
 use crate::view::text::{cut, flow, span, width};
@@ -67,11 +67,17 @@ impl Hint {
 
 /// The hints that fit. The last two are help and quit: the ones before them give way.
 fn fitting(model: &Model, columns: usize) -> Vec<Hint> {
-    let mut shown: Vec<_> = keys::active(model.screen, false)
+    let mut hinted: Vec<_> = keys::active(model.screen, false)
         .filter(|binding| !binding.hint.is_empty())
         .filter(|binding| binding.action != Action::Show(model.screen))
-        .map(|binding| Hint::new(model, binding))
         .collect();
+    // What only this screen does is least known: it comes first.
+    hinted.sort_by_key(|binding| match binding.place {
+        Place::On(screens) => usize::from(screens.len() > 3),
+        _ => 1,
+    });
+    let hinted = hinted.into_iter();
+    let mut shown: Vec<_> = hinted.map(|binding| Hint::new(model, binding)).collect();
     let wanted = |hints: &[Hint]| {
         let gaps = GAP * hints.len().saturating_sub(1);
         hints.iter().map(Hint::columns).sum::<usize>() + gaps

@@ -1,46 +1,380 @@
-//! The logs screen.
+//! The logs screen: what the services write, from Loki or from the stack's own files.
 
-use ratatui::Frame;
-use ratatui::layout::Rect;
+mod view;
 
-use crate::keys::{Binding, Travel};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use crossterm::event::KeyCode;
+use voteops_observability::logs::{Level, LogLine, LogQuery};
+
+use crate::deeds::Deed;
+use crate::keys::{self, Binding, Place, Travel, bind, char, key};
 use crate::message::Effect;
-use crate::model::Model;
-use crate::model::prompt::Purpose;
+use crate::model::logs::{LogNews, LogQuestion};
+use crate::model::prompt::{Filter, Prompt, Purpose};
+use crate::model::{Model, Screen};
+use crate::view::body;
 use crate::wanted::Wanted;
+
+pub(crate) use view::draw;
+
+const HERE: Place = Place::On(&[Screen::Logs]);
+/// Columns that one step to the side moves.
+const SIDE: usize = 16;
+/// Time before and after a line that its context shows, in nanoseconds.
+const CONTEXT_NS: i64 = 60_000_000_000;
 
 /// What only the logs screen does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {}
-
-/// The screen's own keys.
-pub(crate) const KEYS: &[Binding] = &[];
-
-/// What is selected.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Pane {
-    /// First row that is shown, or the selected one.
-    pub(crate) selected: usize,
+pub(crate) enum Action {
+    /// Follow what is written, or stop.
+    Follow,
+    /// The next service only, or all again.
+    Service,
+    /// The next least level.
+    Level,
+    /// Enter a query.
+    Query,
+    /// Enter what to search for.
+    Search,
+    /// To the next line that is found.
+    NextHit,
+    /// To the one before.
+    PreviousHit,
+    /// Wrap long lines, or cut them.
+    Wrap,
+    /// To the left.
+    Left,
+    /// To the right.
+    Right,
+    /// What the selected line's instance wrote around it.
+    Context,
+    /// Copy the selected line.
+    Copy,
+    /// Write the lines to a file.
+    Export,
 }
 
-/// Does what a key of the screen asks for.
-pub(crate) fn act(_model: &mut Model, action: Action) -> Vec<Effect> {
-    match action {}
+/// The screen's own keys.
+#[rustfmt::skip]
+pub(crate) const KEYS: &[Binding] = &[
+    bind(&[char('f')], keys::Action::Logs(Action::Follow), HERE, "follow, or stop", "follow"),
+    bind(&[char('v')], keys::Action::Logs(Action::Service), HERE, "next service only", "service"),
+    bind(&[char('e')], keys::Action::Logs(Action::Level), HERE, "next least level", "level"),
+    bind(&[char('s')], keys::Action::Logs(Action::Search), HERE, "search", "search"),
+    bind(&[char('n')], keys::Action::Logs(Action::NextHit), HERE, "next, previous found", ""),
+    bind(&[char('N')], keys::Action::Logs(Action::PreviousHit), HERE, "", ""),
+    bind(&[char('Q')], keys::Action::Logs(Action::Query), HERE, "enter LogQL", ""),
+    bind(&[key(KeyCode::Enter)], keys::Action::Open, HERE, "all fields of the line", "fields"),
+    bind(&[char('c')], keys::Action::Logs(Action::Context), HERE, "what was written around it", "context"),
+    bind(&[char('w')], keys::Action::Logs(Action::Wrap), HERE, "wrap lines", ""),
+    bind(&[key(KeyCode::Left)], keys::Action::Logs(Action::Left), HERE, "left, right", ""),
+    bind(&[key(KeyCode::Right)], keys::Action::Logs(Action::Right), HERE, "", ""),
+    bind(&[char('y')], keys::Action::Logs(Action::Copy), HERE, "copy the line", ""),
+    bind(&[char('X')], keys::Action::Logs(Action::Export), HERE, "write the lines to a file", ""),
+];
+
+/// What is looked at.
+#[derive(Debug, Clone)]
+pub(crate) struct Pane {
+    /// Which lines are asked for.
+    query: LogQuery,
+    /// Whether the newest line stays in sight.
+    follow: bool,
+    /// The number of the selected line, while it does not follow.
+    selected: u64,
+    /// Lines that came since it stopped following.
+    fresh: u64,
+    /// The number of the line whose fields are shown.
+    expanded: Option<u64>,
+    wrap: bool,
+    left: usize,
+    search: Option<Filter>,
+    /// The line whose surroundings are shown, and what was asked before.
+    context: Option<(i64, LogQuery)>,
+    /// Services that were seen.
+    services: Vec<String>,
+    /// What the lines are an answer to.
+    question: Option<LogQuestion>,
+}
+
+impl Default for Pane {
+    fn default() -> Self {
+        Self {
+            query: LogQuery::default(),
+            follow: true,
+            selected: 0,
+            fresh: 0,
+            expanded: None,
+            wrap: false,
+            left: 0,
+            search: None,
+            context: None,
+            services: Vec::new(),
+            question: None,
+        }
+    }
 }
 
 /// What the screen needs to know.
-pub(crate) fn want(_model: &Model, _wanted: &mut Wanted) {}
+pub(crate) fn want(model: &Model, wanted: &mut Wanted) {
+    if model.setup.log_source.is_some() {
+        wanted.logs = Some(question(model));
+    }
+}
 
-/// Moves the selection.
-pub(crate) fn travel(_model: &mut Model, _step: Travel) {}
+fn question(model: &Model) -> LogQuestion {
+    let pane = &model.logs_pane;
+    if let Some((at_ns, _)) = &pane.context {
+        let end = jiff::Timestamp::from_nanosecond(i128::from(at_ns.saturating_add(CONTEXT_NS)));
+        return LogQuestion {
+            query: pane.query.clone(),
+            span: std::time::Duration::from_nanos(2 * CONTEXT_NS.unsigned_abs()),
+            end: Some(end.unwrap_or(jiff::Timestamp::MAX)),
+        };
+    }
+    LogQuestion {
+        query: pane.query.clone(),
+        span: model.window.span,
+        end: model.window.end,
+    }
+}
 
-/// Opens what is selected.
-pub(crate) fn open(_model: &mut Model) -> Vec<Effect> {
+/// Takes what is told of a question; what was asked before is past.
+pub(crate) fn take_in(model: &mut Model, asked: &LogQuestion, news: LogNews) {
+    if *asked != question(model) {
+        return;
+    }
+    let at = model.live.now;
+    match news {
+        LogNews::Begin(lines) => {
+            model.logs.clear();
+            model.logs_pane.question = Some(asked.clone());
+            model.logs_pane.fresh = 0;
+            model.logs_pane.expanded = None;
+            note_services(&mut model.logs_pane, &lines);
+            model.logs.add(lines);
+            place_begin(model);
+        }
+        LogNews::More(lines) => {
+            if !model.logs_pane.follow {
+                model.logs_pane.fresh += lines.len() as u64;
+            }
+            note_services(&mut model.logs_pane, &lines);
+            model.logs.add(lines);
+        }
+        LogNews::Failed(refusal, next_try) => {
+            model.logs.failure = Some((refusal, next_try));
+            return;
+        }
+    }
+    model.logs.loaded = true;
+    model.logs.failure = None;
+    model.logs.answered = Some(at);
+}
+
+/// Selects the line whose context was asked for, or the newest one.
+fn place_begin(model: &mut Model) {
+    let logs = &model.logs;
+    let wanted = model.logs_pane.context.as_ref().and_then(|(at_ns, _)| {
+        let place =
+            (0..logs.len()).find(|at| logs.get(*at).is_some_and(|(_, l)| l.at_ns >= *at_ns))?;
+        logs.get(place).map(|(number, _)| number)
+    });
+    let newest = logs.len().checked_sub(1).and_then(|at| logs.get(at));
+    let newest = newest.map_or(0, |(number, _)| number);
+    model.logs_pane.selected = wanted.unwrap_or(newest);
+}
+
+fn note_services(pane: &mut Pane, lines: &[LogLine]) {
+    for service in lines.iter().filter_map(LogLine::service) {
+        if !pane.services.iter().any(|known| known == service) {
+            pane.services.push(service.to_owned());
+            pane.services.sort();
+        }
+    }
+}
+
+/// Filters and searches anew when what was typed asks for it.
+pub(crate) fn sync(model: &mut Model) {
+    let typed = match &model.prompt {
+        // Found while it is typed.
+        Some(prompt) if prompt.purpose == Purpose::LogSearch => {
+            Filter::parse(prompt.text()).ok().flatten()
+        }
+        _ => model.logs_pane.search.clone(),
+    };
+    let filter = model.filters.get(&Screen::Logs).cloned();
+    model.logs.sync(filter.as_ref(), typed.as_ref());
+}
+
+/// The place of the selected line among the kept ones.
+fn selected(model: &Model) -> usize {
+    let last = model.logs.len().saturating_sub(1);
+    if model.logs_pane.follow {
+        last
+    } else {
+        model.logs.place(model.logs_pane.selected).min(last)
+    }
+}
+
+fn select(model: &mut Model, place: usize) {
+    if let Some((number, _)) = model.logs.get(place) {
+        model.logs_pane.selected = number;
+    }
+}
+
+/// Moves the selection; going up stops following, going to the end follows again.
+pub(crate) fn travel(model: &mut Model, step: Travel) {
+    let last = model.logs.len().saturating_sub(1);
+    let page = usize::from(body(model).height).saturating_sub(view::HEADING);
+    let to = step.from(selected(model), page, last);
+    let pinned = model.window.end.is_some() || model.logs_pane.context.is_some();
+    let down = matches!(step, Travel::Last | Travel::Down | Travel::PageDown);
+    follow(model, to == last && !pinned && down);
+    select(model, to);
+}
+
+fn follow(model: &mut Model, on: bool) {
+    if !on && model.logs_pane.follow {
+        let place = selected(model);
+        select(model, place);
+    }
+    model.logs_pane.follow = on;
+    if on {
+        model.logs_pane.fresh = 0;
+    }
+}
+
+/// Does what a key of the screen asks for.
+pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    let pane = &mut model.logs_pane;
+    match action {
+        Action::Follow => {
+            let on = !pane.follow;
+            follow(model, on);
+        }
+        Action::Service => pane.query.services = next_service(pane),
+        Action::Level => {
+            pane.query.least = match pane.query.least {
+                None => Some(Level::Error),
+                Some(Level::Error) => Some(Level::Warn),
+                Some(Level::Warn) => Some(Level::Info),
+                Some(Level::Info) => Some(Level::Debug),
+                Some(_) => None,
+            };
+            pane.query.entered = None;
+        }
+        Action::Query => {
+            let known = pane.query.to_logql();
+            model.prompt = Some(Prompt::new(Purpose::LogQuery, known));
+        }
+        Action::Search => {
+            let known = pane.search.as_ref().map(|search| search.text.clone());
+            model.prompt = Some(Prompt::new(Purpose::LogSearch, known.unwrap_or_default()));
+        }
+        Action::NextHit => go_to_hit(model, false),
+        Action::PreviousHit => go_to_hit(model, true),
+        Action::Wrap => pane.wrap = !pane.wrap,
+        Action::Left => pane.left = pane.left.saturating_sub(SIDE),
+        Action::Right => pane.left = (pane.left + SIDE).min(1 << 16),
+        Action::Context => show_context(model),
+        Action::Copy => {
+            let line = model.logs.get(selected(model));
+            return line
+                .map(|(_, line)| Effect::Do(Deed::Copy(line.text.clone())))
+                .into_iter()
+                .collect();
+        }
+        Action::Export => {
+            let name = format!("voteops-logs-{}.jsonl", model.live.now.as_second());
+            model.prompt = Some(Prompt::new(Purpose::ExportPath, name));
+        }
+    }
     Vec::new()
 }
 
-/// Closes what is open; `false` when nothing was.
-pub(crate) fn close(_model: &mut Model) -> bool {
+/// The service after the one that is shown; all after the last.
+fn next_service(pane: &Pane) -> Vec<String> {
+    let shown = pane.query.services.first();
+    let at = shown.and_then(|shown| pane.services.iter().position(|name| name == shown));
+    let next = at.map_or(0, |at| at + 1);
+    pane.services.get(next).cloned().into_iter().collect()
+}
+
+fn go_to_hit(model: &mut Model, back: bool) {
+    if model.logs_pane.search.is_none() {
+        model.notice = Some("nothing is searched for: press s".into());
+        return;
+    }
+    let place = selected(model);
+    let number = model.logs.get(place).map_or(0, |(number, _)| number);
+    match model.logs.next_hit(number, back) {
+        Some(hit) => {
+            follow(model, false);
+            model.logs_pane.selected = hit;
+        }
+        None => model.notice = Some("not found".into()),
+    }
+}
+
+fn show_context(model: &mut Model) {
+    let Some((_, line)) = model.logs.get(selected(model)) else {
+        return;
+    };
+    let Some(instance) = line.instance() else {
+        model.notice = Some("the line does not say who wrote it".into());
+        return;
+    };
+    let query = LogQuery {
+        instances: vec![instance.to_owned()],
+        ..LogQuery::default()
+    };
+    let at_ns = line.at_ns;
+    follow(model, false);
+    let before = std::mem::replace(&mut model.logs_pane.query, query);
+    let before = model
+        .logs_pane
+        .context
+        .take()
+        .map_or(before, |(_, first)| first);
+    model.logs_pane.context = Some((at_ns, before));
+    model.filters.remove(&Screen::Logs);
+}
+
+/// Shows or hides the fields of the selected line.
+pub(crate) fn open(model: &mut Model) -> Vec<Effect> {
+    let place = selected(model);
+    let number = model.logs.get(place).map(|(number, _)| number);
+    follow(model, false);
+    let pane = &mut model.logs_pane;
+    pane.expanded = if pane.expanded == number {
+        None
+    } else {
+        number
+    };
+    Vec::new()
+}
+
+/// Closes the fields, the context, the search, the query, one after the other.
+pub(crate) fn close(model: &mut Model) -> bool {
+    let pane = &mut model.logs_pane;
+    if pane.expanded.take().is_some() {
+        return true;
+    }
+    if let Some((_, before)) = pane.context.take() {
+        pane.query = before;
+        pane.follow = true;
+        return true;
+    }
+    if pane.search.take().is_some() {
+        return true;
+    }
+    if pane.query != LogQuery::default() {
+        pane.query = LogQuery::default();
+        return true;
+    }
     false
 }
 
@@ -49,12 +383,49 @@ pub(crate) fn close(_model: &mut Model) -> bool {
 /// # Errors
 /// One line that says why the line cannot be taken.
 pub(crate) fn entered(
-    _model: &mut Model,
-    _purpose: Purpose,
-    _line: &str,
+    model: &mut Model,
+    purpose: Purpose,
+    line: &str,
 ) -> Result<Vec<Effect>, String> {
+    match purpose {
+        Purpose::LogQuery => {
+            if model.setup.log_source.is_none() {
+                return Err("there are no logs here: no Loki is configured".into());
+            }
+            let pane = &mut model.logs_pane;
+            pane.context = None;
+            pane.query = LogQuery {
+                entered: Some(line.to_owned()).filter(|line| !line.is_empty()),
+                ..LogQuery::default()
+            };
+        }
+        Purpose::LogSearch => {
+            model.logs_pane.search = Filter::parse(line)?;
+            model.prompt = None;
+            sync(model);
+            if model.logs_pane.search.is_some() {
+                go_to_hit(model, true);
+            }
+        }
+        _ => return export(model, line),
+    }
     Ok(Vec::new())
 }
 
-/// Draws the screen.
-pub(crate) fn draw(_model: &Model, _frame: &mut Frame, _area: Rect) {}
+/// The kept lines as JSON lines, to a file.
+fn export(model: &Model, path: &str) -> Result<Vec<Effect>, String> {
+    if path.is_empty() {
+        return Err("write the file's name".into());
+    }
+    let mut text = String::new();
+    for (_, line) in (0..model.logs.len()).filter_map(|at| model.logs.get(at)) {
+        let at = jiff::Timestamp::from_nanosecond(i128::from(line.at_ns)).unwrap_or_default();
+        let line = serde_json::json!({"at": at, "labels": *line.labels, "line": line.text});
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{line}");
+    }
+    Ok(vec![Effect::Do(Deed::Write(PathBuf::from(path), text))])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! The task that asks for log lines, and follows them.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use voteops_observability::BackendError;
+use voteops_observability::logs::{self, Feed, LogLine, LogSource};
+
+use crate::message::Message;
+use crate::model::logs::{FIRST_LINES, LogNews, LogQuestion};
+use crate::poll::{backoff, refusal};
+use crate::wanted::Wanted;
+
+/// Answers the question about log lines that the screen asks, and follows it, until it changes.
+pub(crate) async fn follow(
+    source: LogSource,
+    refresh: Duration,
+    messages: Sender<Message>,
+    mut wanted: watch::Receiver<Wanted>,
+) {
+    loop {
+        if wanted
+            .wait_for(|wanted| wanted.logs.is_some())
+            .await
+            .is_err()
+        {
+            return;
+        }
+        let Some(question) = wanted.borrow_and_update().logs.clone() else {
+            continue;
+        };
+        let mut changed = wanted.clone();
+        let current = Some(question.clone());
+        tokio::select! {
+            ended = answer(&source, refresh, &messages, question) => if ended.is_err() { return },
+            gone = changed.wait_for(|wanted| wanted.logs != current) => if gone.is_err() { return },
+        }
+    }
+}
+
+/// The console does not listen any more.
+struct Ended;
+
+/// Answers one question; ends only when the console does.
+async fn answer(
+    source: &LogSource,
+    refresh: Duration,
+    messages: &Sender<Message>,
+    question: LogQuestion,
+) -> Result<(), Ended> {
+    let send = async |news: LogNews| {
+        let message = Message::Logs(question.clone(), news);
+        messages.send(message).await.map_err(|_| Ended)
+    };
+    let mut feed: Option<Feed> = None;
+    let mut failures = 0;
+    loop {
+        let answer = match &mut feed {
+            None => begin(source, &question).await.map(|(begun, lines)| {
+                feed = Some(begun);
+                LogNews::Begin(lines)
+            }),
+            Some(feed) => feed.next(logs::now_ns()).await.map(LogNews::More),
+        };
+        let wait = match answer {
+            Ok(news) => {
+                failures = 0;
+                send(news).await?;
+                refresh
+            }
+            Err(error) => {
+                failures += 1;
+                let wait = backoff(failures, refresh);
+                let next_try = Timestamp::now().checked_add(wait).ok();
+                // A query that is refused would be refused again: it waits for another one.
+                let refused = matches!(error, BackendError::Refused { .. });
+                let next_try = next_try.filter(|_| !refused);
+                send(LogNews::Failed(refusal(&error), next_try)).await?;
+                if refused {
+                    std::future::pending::<()>().await;
+                }
+                wait
+            }
+        };
+        if question.end.is_some() && feed.is_some() {
+            std::future::pending::<()>().await;
+        }
+        sleep(wait).await;
+    }
+}
+
+/// The lines of the window, and the feed that goes on from there.
+async fn begin(
+    source: &LogSource,
+    question: &LogQuestion,
+) -> Result<(Feed, Vec<LogLine>), BackendError> {
+    let to_ns = question.end.map_or_else(logs::now_ns, |end| {
+        i64::try_from(end.as_nanosecond()).unwrap_or(i64::MAX)
+    });
+    let span_ns = i64::try_from(question.span.as_nanos()).unwrap_or(i64::MAX);
+    let from_ns = to_ns.saturating_sub(span_ns);
+    let query = &question.query;
+    let lines = source.newest(query, from_ns, to_ns, FIRST_LINES).await?;
+    // Of a cut beginning nothing more is asked: what follows goes on from its first line.
+    let begin_ns = lines.first().map_or(to_ns, |line| line.at_ns);
+    let begin_ns = begin_ns.max(to_ns.saturating_sub(OVERLAP_NS)).min(to_ns);
+    let mut feed = Feed::new(source.clone(), query.clone(), begin_ns);
+    feed.know(&lines);
+    Ok((feed, lines))
+}
+
+/// Lines that are written while the first question is answered may come before its end.
+const OVERLAP_NS: i64 = 5_000_000_000;

@@ -1,0 +1,280 @@
+use std::sync::Arc;
+
+use crossterm::event::Event;
+use ratatui::style::{Color, Modifier};
+
+use super::*;
+use crate::message::{Message, Refusal};
+use crate::model::prompt::Purpose;
+use crate::tests::fixtures::{at, buffer, live, press, refusal, text};
+use crate::update::update;
+use crate::wanted::wanted;
+
+const SIZES: [(u16, u16); 3] = [(40, 15), (80, 24), (120, 40)];
+
+fn line(second: i64, instance: &str, level: &str, text: &str) -> LogLine {
+    let service = instance.trim_end_matches(|c: char| c == '-' || c.is_ascii_digit());
+    let labels = [
+        ("service", service),
+        ("instance", instance),
+        ("level", level),
+    ];
+    let labels = labels.map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let at_ns = i64::try_from(at(second).as_nanosecond()).unwrap();
+    LogLine::new(at_ns, Arc::new(labels.into()), text.into())
+}
+
+fn some() -> Vec<LogLine> {
+    let mut lines: Vec<_> = (0..40)
+        .map(|n| {
+            let text =
+                format!("{{\"message\":\"batch committed\",\"votes\":{n},\"duration_ms\":1.5}}");
+            line(n * 10 - 590, "worker-1", "INFO", &text)
+        })
+        .collect();
+    lines.push(line(
+        -150,
+        "vote-app-2",
+        "WARN",
+        "{\"message\":\"vote rejected: unknown choice \\u0007\\u202e漢字\"}",
+    ));
+    lines.push(line(
+        -120,
+        "vote-app-1",
+        "ERROR",
+        "{\"message\":\"redis: connection refused (os error 111)\",\"status\":503}",
+    ));
+    lines.push(line(
+        -20,
+        "redis",
+        "",
+        "71:M 24 Nov 2026 14:13:00.123 * Background saving terminated with success",
+    ));
+    lines
+}
+
+fn on_logs(source: Option<&'static str>) -> Model {
+    let mut model = live();
+    model.setup.log_source = source;
+    press(&mut model, "6");
+    model
+}
+
+fn tell(model: &mut Model, news: LogNews) {
+    let question = wanted(model).logs.unwrap();
+    update(model, Message::Logs(question, news));
+}
+
+fn told(source: &'static str) -> Model {
+    let mut model = on_logs(Some(source));
+    tell(&mut model, LogNews::Begin(some()));
+    model
+}
+
+fn enter(model: &mut Model) {
+    update(model, Message::Input(Event::Key(KeyCode::Enter.into())));
+}
+
+fn escape(model: &mut Model) {
+    update(model, Message::Input(Event::Key(KeyCode::Esc.into())));
+}
+
+fn snapshot(name: &str, model: &Model) {
+    for size in SIZES {
+        let name = format!("{name}_{}x{}", size.0, size.1);
+        insta::assert_snapshot!(name, text(model, size));
+    }
+}
+
+#[test]
+fn lines_are_followed() {
+    let mut model = told("loki");
+    snapshot("logs_live", &model);
+    tell(
+        &mut model,
+        LogNews::More(vec![line(0, "worker-2", "INFO", "the very newest")]),
+    );
+    assert!(text(&model, (80, 24)).contains("the very newest"));
+    let frame = buffer(&model, (80, 24));
+    let row = (0..24)
+        .find(|y| {
+            text(&model, (80, 24))
+                .lines()
+                .nth(usize::from(*y))
+                .unwrap()
+                .contains("E error")
+        })
+        .unwrap();
+    assert_eq!(frame[(11, row)].fg, Color::Red);
+}
+
+#[test]
+fn scrolling_up_stops_and_counts_what_is_new() {
+    let mut model = told("loki");
+    press(&mut model, "kkk");
+    let fresh = (0..123)
+        .map(|n| line(n, "worker-2", "INFO", "fresh"))
+        .collect();
+    tell(&mut model, LogNews::More(fresh));
+    let frame = text(&model, (80, 24));
+    assert!(frame.contains("stopped, 123 new lines"), "{frame}");
+    assert!(
+        frame.contains("› 14:10:00"),
+        "the selection stays:\n{frame}"
+    );
+    snapshot("logs_stopped", &model);
+    press(&mut model, "G");
+    assert!(text(&model, (80, 24)).contains("● following"));
+}
+
+#[test]
+fn toggles_ask_another_question_and_old_answers_are_past() {
+    let mut model = told("loki");
+    let before = wanted(&model).logs.unwrap();
+    press(&mut model, "e");
+    let question = wanted(&model).logs.unwrap();
+    assert_eq!(question.query.least, Some(Level::Error));
+    update(
+        &mut model,
+        Message::Logs(before, LogNews::Begin(Vec::new())),
+    );
+    assert!(
+        text(&model, (80, 24)).contains("connection refused"),
+        "the lines stay meanwhile"
+    );
+    assert!(text(&model, (80, 24)).contains("◌ asking"));
+    press(&mut model, "v");
+    assert_eq!(wanted(&model).logs.unwrap().query.services, ["redis"]);
+    press(&mut model, "vvv");
+    assert!(wanted(&model).logs.unwrap().query.services.is_empty());
+}
+
+#[test]
+fn a_refused_query_is_told_in_lokis_words_and_the_lines_stay() {
+    let mut model = told("loki");
+    press(&mut model, ":logs {service=\"worker\" |= \"x\"");
+    enter(&mut model);
+    let question = wanted(&model).logs.unwrap();
+    assert_eq!(
+        question.query.entered.as_deref(),
+        Some("{service=\"worker\" |= \"x\"")
+    );
+    let refusal = Refusal {
+        full: "parse error at line 0, col 16: syntax error: unexpected |=, expecting } or ,".into(),
+        ..refusal()
+    };
+    tell(&mut model, LogNews::Failed(refusal, None));
+    snapshot("logs_error", &model);
+}
+
+#[test]
+fn fields_are_shown_below_their_line() {
+    let mut model = told("log files");
+    press(&mut model, "k");
+    enter(&mut model);
+    snapshot("logs_fields", &model);
+    escape(&mut model);
+    assert!(!text(&model, (80, 24)).contains("label instance"));
+}
+
+#[test]
+fn what_is_searched_for_stands_out_and_is_walked() {
+    let mut model = told("loki");
+    press(&mut model, "scommitted");
+    let frame = buffer(&model, (80, 24));
+    let reversed = |frame: &ratatui::buffer::Buffer| {
+        frame
+            .content
+            .iter()
+            .filter(|cell| cell.modifier.contains(Modifier::REVERSED))
+            .count()
+    };
+    assert!(reversed(&frame) >= 9, "marked while it is typed");
+    enter(&mut model);
+    let told = text(&model, (80, 24));
+    assert!(told.contains("\"committed\" 40/40"), "{told}");
+    press(&mut model, "N");
+    assert!(text(&model, (80, 24)).contains("39/40"));
+    press(&mut model, "nn");
+    assert!(text(&model, (80, 24)).contains("1/40"), "around the end");
+    snapshot("logs_search", &model);
+}
+
+#[test]
+fn filters_hide_and_context_shows_what_is_around() {
+    let mut model = told("loki");
+    press(&mut model, "/refused");
+    enter(&mut model);
+    let frame = text(&model, (80, 24));
+    assert!(
+        frame.contains("1 of 43 lines") && !frame.contains("committed"),
+        "{frame}"
+    );
+    press(&mut model, "c");
+    let question = wanted(&model).logs.unwrap();
+    assert_eq!(question.query.instances, ["vote-app-1"]);
+    assert_eq!(question.end, Some(at(-60)));
+    tell(&mut model, LogNews::Begin(some()));
+    let frame = text(&model, (80, 24));
+    assert!(frame.contains("› 14:11:20 E error"), "{frame}");
+    assert!(frame.contains("Esc goes back"));
+    escape(&mut model);
+    assert!(wanted(&model).logs.unwrap().query.instances.is_empty());
+}
+
+#[test]
+fn empty_and_without_a_source_are_told_apart() {
+    let mut empty = on_logs(Some("loki"));
+    tell(&mut empty, LogNews::Begin(Vec::new()));
+    insta::assert_snapshot!("logs_empty_80x24", text(&empty, (80, 24)));
+    insta::assert_snapshot!("logs_none_80x24", text(&on_logs(None), (80, 24)));
+    assert!(wanted(&on_logs(None)).logs.is_none());
+}
+
+#[test]
+fn lines_are_copied_and_written() {
+    let mut model = told("loki");
+    press(&mut model, "kk");
+    let copied = press(&mut model, "y");
+    assert!(
+        matches!(&copied[0], Effect::Do(Deed::Copy(text)) if text.contains("refused") || text.contains("rejected"))
+    );
+    press(&mut model, "X");
+    assert_eq!(model.prompt.as_ref().unwrap().purpose, Purpose::ExportPath);
+    let effects = update(
+        &mut model,
+        Message::Input(Event::Key(KeyCode::Enter.into())),
+    );
+    let Effect::Do(Deed::Write(path, written)) = &effects[0] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(path.to_str(), Some("voteops-logs-1790000000.jsonl"));
+    assert_eq!(written.lines().count(), 43);
+    for line in written.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+}
+
+#[test]
+fn wide_lines_wrap_or_move_sideways() {
+    let mut model = on_logs(Some("loki"));
+    let long = format!("begin {} end", "0123456789 ".repeat(30));
+    tell(
+        &mut model,
+        LogNews::Begin(vec![line(-9, "worker-1", "INFO", &long)]),
+    );
+    assert!(!text(&model, (80, 24)).contains("end"));
+    press(&mut model, "w");
+    assert!(text(&model, (80, 24)).contains("end"));
+    press(&mut model, "w");
+    for _ in 0..20 {
+        update(
+            &mut model,
+            Message::Input(Event::Key(KeyCode::Right.into())),
+        );
+    }
+    assert!(text(&model, (80, 24)).contains("end"));
+    let huge = line(-8, "worker-1", "INFO", &"x".repeat(1 << 20));
+    tell(&mut model, LogNews::More(vec![huge]));
+    text(&model, (80, 24));
+}

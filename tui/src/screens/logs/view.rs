@@ -1,0 +1,411 @@
+//! Lines with their time, level and instance; what was searched for is marked in them.
+
+use jiff::Timestamp;
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+use voteops_observability::logs::{Level, LogLine};
+use voteops_observability::units;
+
+use super::{Pane, question, selected};
+use crate::model::{Model, Screen, seconds_between};
+use crate::theme::{Theme, Tone};
+use crate::view::marks::Mark;
+use crate::view::text::{clock, cut, left, span, width, wrap};
+use crate::view::{charted, list};
+
+/// Rows above the lines.
+pub(super) const HEADING: usize = 2;
+/// From so many rows on the volume is drawn above the lines.
+const VOLUME_ROWS: u16 = 16;
+/// Columns of an instance's name on a wide and on a narrow terminal.
+const INSTANCE: (usize, usize) = (14, 8);
+/// Bytes of a line that are looked at to draw it.
+const LOOK: usize = 4096;
+const BARS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+
+/// Draws the screen.
+pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
+    let columns = usize::from(area.width);
+    let Some(source) = model.setup.log_source else {
+        let told = "No logs: no Loki is configured, and the stack is not one of this machine. \
+            Name one with --loki URL.";
+        frame.render_widget(Paragraph::new(plain(model, told, columns)), area);
+        return;
+    };
+    let mut heading = vec![about(model, source, columns), state(model, columns)];
+    if area.height >= VOLUME_ROWS {
+        heading.push(volume(model, columns));
+    }
+    let above = u16::try_from(heading.len()).unwrap_or(0);
+    let [top, below] =
+        Layout::vertical([Constraint::Length(above), Constraint::Fill(1)]).areas(area);
+    frame.render_widget(Paragraph::new(heading), top);
+    let rows = usize::from(below.height);
+    let lines = if model.logs.len() == 0 {
+        nothing(model, columns)
+    } else {
+        seen(model, columns, rows)
+    };
+    frame.render_widget(Paragraph::new(lines), below);
+}
+
+fn plain(model: &Model, text: &str, columns: usize) -> Vec<Line<'static>> {
+    let style = model.setup.theme.style(Tone::Plain);
+    let lines = wrap(text, columns).into_iter();
+    lines.map(|line| Line::from(span(line, style))).collect()
+}
+
+/// The source and the query.
+fn about(model: &Model, source: &str, columns: usize) -> Line<'static> {
+    let theme = model.setup.theme;
+    let pane = &model.logs_pane;
+    let query = if source == "loki" {
+        pane.query.to_logql()
+    } else {
+        toggles(pane)
+    };
+    let context = if pane.context.is_some() {
+        "context of a line in "
+    } else {
+        ""
+    };
+    let filter = model.filters.get(&Screen::Logs);
+    let filter = filter.map_or_else(String::new, |filter| format!("  /{}", filter.text));
+    let told = format!(
+        "  {source}  {context}{query}{filter}  {}",
+        charted::window(model)
+    );
+    Line::from(vec![
+        span("Logs", theme.heading()),
+        span(
+            cut(&told, columns.saturating_sub(4)),
+            theme.style(Tone::Dim),
+        ),
+    ])
+}
+
+fn toggles(pane: &Pane) -> String {
+    let names = [&pane.query.services, &pane.query.instances];
+    let names: Vec<_> = names.into_iter().flatten().map(String::as_str).collect();
+    let services = if names.is_empty() {
+        "all services".into()
+    } else {
+        names.join(", ")
+    };
+    let entered = pane.query.entered.clone();
+    let least = pane
+        .query
+        .least
+        .map_or_else(String::new, |level| format!(", {} and worse", level.word()));
+    entered.unwrap_or_else(|| format!("{services}{least}"))
+}
+
+/// Whether it follows, what is new, what is found, what is wrong.
+fn state(model: &Model, columns: usize) -> Line<'static> {
+    let theme = model.setup.theme;
+    let pane = &model.logs_pane;
+    let logs = &model.logs;
+    let now = model.live.now;
+    let asked = Some(question(model)) == pane.question;
+    let mut told = Vec::new();
+    let mark = match &logs.failure {
+        Some((refusal, next_try)) => {
+            let retry = next_try.map_or_else(String::new, |at| {
+                let left_s = seconds_between(now, at).max(0.0).ceil();
+                format!("retry in {}: ", units::age(left_s))
+            });
+            let age = logs.answered.map_or_else(String::new, |at| {
+                format!("stale {}, ", units::age(seconds_between(at, now)))
+            });
+            Mark::new("✗", format!("{age}{retry}{}", refusal.full), Tone::Critical)
+        }
+        None if !logs.loaded || !asked => Mark::new("◌", "asking", Tone::Dim),
+        None if pane.context.is_some() => Mark::new("●", "context, Esc goes back", Tone::Ok),
+        None if model.window.end.is_some() => Mark::new("●", "of the past", Tone::Plain),
+        None if pane.follow => Mark::new("●", "following", Tone::Ok),
+        None => {
+            let fresh = match pane.fresh {
+                0 => "nothing new".into(),
+                1 => "1 new line".into(),
+                count => format!("{count} new lines"),
+            };
+            Mark::new("▲", format!("stopped, {fresh}, G follows"), Tone::Warning)
+        }
+    };
+    told.push(mark.span(theme));
+    let dim = theme.style(Tone::Dim);
+    if let Some(search) = logs.search() {
+        let number = logs.get(selected(model)).map_or(0, |(number, _)| number);
+        let (before, all) = logs.hits(number);
+        let at = (before + 1).min(all);
+        told.push(span(
+            format!("  {:?} {at}/{all}", search.text),
+            theme.style(Tone::Plain),
+        ));
+    }
+    let kept = logs.len();
+    let all = logs.all().count();
+    let lines = if kept < all {
+        format!("{kept} of {all}")
+    } else {
+        all.to_string()
+    };
+    let dropped = match logs.dropped {
+        0 => String::new(),
+        count => format!(", {count} older ones dropped"),
+    };
+    told.push(span(format!("  {lines} lines{dropped}"), dim));
+    let mut used = 0;
+    for part in &mut told {
+        let room = columns.saturating_sub(used);
+        *part = span(cut(&part.content, room), part.style);
+        used += width(&part.content);
+    }
+    Line::from(told)
+}
+
+/// How many lines there were along the window, coloured by their worst, and how many of each
+/// level: of the lines that are here.
+fn volume(model: &Model, columns: usize) -> Line<'static> {
+    let theme = model.setup.theme;
+    let counts =
+        Level::ALL.map(|level| model.logs.all().filter(|line| line.level == level).count());
+    let legend: Vec<_> = Level::ALL
+        .iter()
+        .zip(counts)
+        .filter(|(_, count)| *count > 0)
+        .map(|(level, count)| format!("{} {count}", level.word()))
+        .collect();
+    let legend = legend.join("  ");
+    let room = columns.saturating_sub(width(&legend) + 2);
+    let cells = cells(model, room);
+    let most = cells.iter().map(|(count, _)| *count).max().unwrap_or(0);
+    let mut spans: Vec<Span<'static>> = cells
+        .iter()
+        .map(|(count, worst)| {
+            let step = if most == 0 {
+                0
+            } else {
+                (count * 8).div_ceil(most)
+            };
+            let bar = BARS.get(step).copied().unwrap_or("█");
+            Span::styled(bar, theme.style(tone(*worst)))
+        })
+        .collect();
+    spans.push(span(format!("  {legend}"), theme.style(Tone::Dim)));
+    Line::from(spans)
+}
+
+/// Lines and their worst level in each column of the window.
+fn cells(model: &Model, columns: usize) -> Vec<(usize, Level)> {
+    let asked = question(model);
+    let to = asked.end.unwrap_or(model.live.now);
+    let to_ns = i64::try_from(to.as_nanosecond()).unwrap_or(i64::MAX);
+    let span_ns = i64::try_from(asked.span.as_nanos()).unwrap_or(i64::MAX);
+    let cell_ns = (span_ns / i64::try_from(columns.max(1)).unwrap_or(1)).max(1);
+    let from_ns = to_ns.saturating_sub(span_ns);
+    let mut cells = vec![(0, Level::Unknown); columns];
+    for line in model.logs.all() {
+        let at = line.at_ns.saturating_sub(from_ns).div_euclid(cell_ns);
+        let at = usize::try_from(at).ok().filter(|_| line.at_ns <= to_ns);
+        if let Some(cell) = at.and_then(|at| cells.get_mut(at.min(columns.saturating_sub(1)))) {
+            cell.0 += 1;
+            cell.1 = cell.1.min(line.level);
+        }
+    }
+    cells
+}
+
+fn nothing(model: &Model, columns: usize) -> Vec<Line<'static>> {
+    if !model.logs.loaded {
+        return Vec::new();
+    }
+    let told = if model.logs.all().next().is_some() {
+        "No line is kept by the filter; Esc removes it."
+    } else {
+        "No lines in this time. - shows more time, e more levels, v other services."
+    };
+    plain(model, told, columns)
+}
+
+/// The lines around the selected one, as many as fit.
+fn seen(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
+    let at = selected(model);
+    // The selection stays a little above the end, so that what follows it is seen too.
+    let below = if model.logs_pane.follow { 0 } else { rows / 3 };
+    let last = (at + below).min(model.logs.len().saturating_sub(1));
+    let mut blocks: Vec<Vec<Line<'static>>> = Vec::new();
+    let mut used = 0;
+    for place in (0..=last).rev() {
+        let block = block(
+            model,
+            place,
+            columns,
+            place == at && !model.logs_pane.follow,
+        );
+        used += block.len();
+        blocks.push(block);
+        if used >= rows && place <= at {
+            break;
+        }
+    }
+    let mut lines: Vec<_> = blocks.into_iter().rev().flatten().collect();
+    let mut next = last + 1;
+    while lines.len() < rows && next < model.logs.len() {
+        lines.extend(block(model, next, columns, false));
+        next += 1;
+    }
+    // What does not fit goes from the end while the selection begins in sight.
+    if used > rows {
+        let surplus = lines.len() - rows;
+        lines.drain(..surplus);
+    }
+    lines.truncate(rows);
+    lines
+}
+
+/// One line of the log, its wrapped rest, and its fields.
+fn block(model: &Model, place: usize, columns: usize, is_selected: bool) -> Vec<Line<'static>> {
+    let Some((number, line)) = model.logs.get(place) else {
+        return Vec::new();
+    };
+    let theme = model.setup.theme;
+    let pane = &model.logs_pane;
+    let head = head(model, line, columns);
+    let used: usize = head.iter().map(|span| width(&span.content)).sum::<usize>() + 2;
+    let room = columns.saturating_sub(used).max(1);
+    let message = line.message();
+    let text = beginning(&message, LOOK + pane.left * 4);
+    let style = theme.style(Tone::Plain);
+    let texts = if pane.wrap {
+        wrap(text, room)
+    } else {
+        vec![cut(&skip(text, pane.left), room)]
+    };
+    let mut lines = Vec::new();
+    for (index, text) in texts.into_iter().enumerate() {
+        let mut spans = if index == 0 {
+            head.clone()
+        } else {
+            vec![Span::raw(" ".repeat(used - 2))]
+        };
+        spans.extend(marked(model, &text, style));
+        lines.push(list::row(spans, is_selected && index == 0));
+    }
+    if pane.expanded == Some(number) {
+        lines.extend(fields(model, line, columns));
+    }
+    lines
+}
+
+/// Time, level and instance.
+fn head(model: &Model, line: &LogLine, columns: usize) -> Vec<Span<'static>> {
+    let theme = model.setup.theme;
+    let at = Timestamp::from_nanosecond(i128::from(line.at_ns)).unwrap_or_default();
+    let wide = columns >= 80;
+    let instance = if wide { INSTANCE.0 } else { INSTANCE.1 };
+    let (glyph, word) = level_mark(line.level);
+    let level = if wide {
+        format!("{glyph} {word:<5}")
+    } else {
+        glyph.to_owned()
+    };
+    vec![
+        span(clock(at, &model.setup.zone), theme.style(Tone::Dim)),
+        span(format!(" {level}"), theme.style(tone(line.level))),
+        span(
+            format!(" {} ", left(line.instance().unwrap_or("?"), instance)),
+            theme.style(Tone::Dim),
+        ),
+    ]
+}
+
+fn level_mark(level: Level) -> (&'static str, &'static str) {
+    match level {
+        Level::Error => ("E", "error"),
+        Level::Warn => ("W", "warn"),
+        Level::Info => ("I", "info"),
+        Level::Debug => ("D", "debug"),
+        Level::Trace => ("T", "trace"),
+        Level::Unknown => ("·", ""),
+    }
+}
+
+fn tone(level: Level) -> Tone {
+    match level {
+        Level::Error => Tone::Critical,
+        Level::Warn => Tone::Warning,
+        Level::Info => Tone::Plain,
+        Level::Debug | Level::Trace | Level::Unknown => Tone::Dim,
+    }
+}
+
+/// The text in pieces: what is searched for stands out.
+fn marked(model: &Model, text: &str, style: Style) -> Vec<Span<'static>> {
+    let Some(search) = model.logs.search() else {
+        return vec![span(text, style)];
+    };
+    let mut spans = Vec::new();
+    let mut at = 0;
+    for found in search.found(text) {
+        spans.push(span(&text[at..found.start], style));
+        spans.push(span(&text[found.clone()], style.patch(Theme::reversed())));
+        at = found.end;
+    }
+    spans.push(span(&text[at..], style));
+    spans
+}
+
+/// Every field and label of a line.
+fn fields(model: &Model, line: &LogLine, columns: usize) -> Vec<Line<'static>> {
+    let theme = model.setup.theme;
+    let mut all = line.fields();
+    if all.is_empty() {
+        all.push(("line".into(), beginning(&line.text, LOOK).to_owned()));
+    }
+    all.extend(
+        line.labels
+            .iter()
+            .map(|(key, value)| (format!("label {key}"), value.clone())),
+    );
+    let keys = all
+        .iter()
+        .map(|(key, _)| width(key))
+        .max()
+        .unwrap_or(0)
+        .min(columns / 3);
+    let room = columns.saturating_sub(keys + 6).max(1);
+    let mut lines = Vec::new();
+    for (key, value) in &all {
+        let mut key = left(key, keys);
+        for text in wrap(beginning(value, LOOK), room) {
+            let mut spans = vec![span(format!("    {key}  "), theme.style(Tone::Dim))];
+            spans.extend(marked(model, &text, theme.style(Tone::Plain)));
+            lines.push(Line::from(spans));
+            key = " ".repeat(keys);
+        }
+    }
+    lines
+}
+
+/// At most so many bytes of a text, whole characters.
+fn beginning(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
+}
+
+fn skip(text: &str, columns: usize) -> String {
+    let mut skipped = 0;
+    text.chars()
+        .skip_while(|c| {
+            let before = skipped;
+            skipped += width(c.encode_utf8(&mut [0; 4]));
+            before < columns
+        })
+        .collect()
+}
