@@ -62,6 +62,10 @@ pub struct SourceArgs {
     #[arg(long, value_name = "URL", env = "VOTEOPS_ALERTMANAGER", value_parser = http_url,
         requires = "prometheus")]
     pub alertmanager: Option<Url>,
+    /// Loki to ask for logs; with --prometheus only
+    #[arg(long, value_name = "URL", env = "VOTEOPS_LOKI", value_parser = http_url,
+        requires = "prometheus")]
+    pub loki: Option<Url>,
 }
 
 /// `voteops up`.

@@ -48,7 +48,7 @@ fn size() -> (u16, u16) {
 /// A program that a signal ended says so as shells do: 128 + the signal's number.
 pub(crate) fn exit_code(outcome: Outcome) -> ExitCode {
     match outcome {
-        Outcome::Quit | Outcome::Context(_) => ExitCode::SUCCESS,
+        Outcome::Quit => ExitCode::SUCCESS,
         Outcome::Signal(number) => ExitCode::from(u8::try_from(128 + number).unwrap_or(1)),
     }
 }

@@ -6,6 +6,7 @@ use url::Url;
 use voteops_local::StackFile;
 use voteops_local::component::Kind;
 use voteops_observability::alertmanager::Alertmanager;
+use voteops_observability::logs::{LogFile, LogFiles, LogSource, Loki};
 use voteops_observability::prometheus::Prometheus;
 use voteops_observability::signals::{self, Component};
 use voteops_observability::slo::{self, Slo};
@@ -22,6 +23,8 @@ pub(crate) struct Found {
     pub(crate) title: String,
     pub(crate) time_scale: f64,
     pub(crate) expected: Vec<(Component, usize)>,
+    /// Where log lines come from.
+    pub(crate) logs: Option<LogSource>,
     /// The objectives of the service.
     pub(crate) slos: Vec<Slo>,
     /// The stack itself, when it is one of this machine.
@@ -37,6 +40,7 @@ pub(crate) fn find(args: &SourceArgs) -> Result<Found, Failure> {
             title,
             time_scale: 1.0,
             expected: Vec::new(),
+            logs: args.loki.as_ref().map(loki).transpose()?,
             slos: slo::shipped(1.0)?,
             stack: None,
         });
@@ -66,9 +70,35 @@ pub(crate) fn of_stack(stack: &StackFile) -> Result<Found, Failure> {
             (Component::VoteApp, count(Kind::VoteApp)),
             (Component::Worker, count(Kind::Worker)),
         ],
+        logs: Some(logs_of(stack)?),
         slos: slo::shipped(stack.time_scale)?,
         stack: Some(stack.clone()),
     })
+}
+
+fn loki(base: &Url) -> Result<LogSource, Failure> {
+    let loki = Loki::new(base).map_err(|error| Failure::from(error).with_code(USAGE))?;
+    Ok(LogSource::Loki(loki))
+}
+
+/// The stack's Loki, or its components' own log files.
+fn logs_of(stack: &StackFile) -> Result<LogSource, Failure> {
+    if let Some(base) = stack.url(Kind::Loki) {
+        return loki(&base);
+    }
+    let files = stack.components.iter().filter_map(|component| {
+        Some(LogFile {
+            // worker-1 is an instance of the service worker.
+            service: component
+                .name
+                .trim_end_matches(|c: char| c.is_ascii_digit())
+                .trim_end_matches('-')
+                .to_owned(),
+            instance: component.name.clone(),
+            path: component.log.as_ref()?.into(),
+        })
+    });
+    Ok(LogSource::Files(LogFiles::new(files.collect())))
 }
 
 fn sources(
@@ -94,6 +124,7 @@ impl Found {
             refresh,
             time_scale: self.time_scale,
             expected: self.expected,
+            logs: self.logs,
             slos: self.slos,
             experiments: self
                 .stack

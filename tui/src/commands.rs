@@ -17,8 +17,6 @@ pub(crate) enum Order {
     Live,
     /// Chart an expression.
     Query(String),
-    /// Go to another context.
-    Context(String),
     /// Look like this.
     Theme(String),
     /// Take the mouse, or leave it to the terminal.
@@ -44,7 +42,7 @@ const fn command(name: &'static str, takes: &'static str, about: &'static str) -
 }
 
 /// Every command.
-pub(crate) const COMMANDS: [Command; 17] = [
+pub(crate) const COMMANDS: [Command; 16] = [
     command("overview", "", "the pipeline and all signals"),
     command("app", "", "the vote app's charts"),
     command("redis", "", "Redis's charts"),
@@ -60,7 +58,6 @@ pub(crate) const COMMANDS: [Command; 17] = [
     command("query", "EXPR", "chart any PromQL expression"),
     command("range", "DURATION", "show so much time, 15m or 1h30m"),
     command("live", "", "follow the clock again"),
-    command("context", "NAME", "look at another context"),
     command(
         "theme",
         "NAME",
@@ -110,7 +107,6 @@ pub(crate) fn parse(line: &str) -> Result<Order, String> {
         "query" => needed(Order::Query),
         "range" => range(rest),
         "live" => Ok(Order::Live),
-        "context" => needed(Order::Context),
         "theme" => needed(Order::Theme),
         "mouse" => match rest {
             "on" => Ok(Order::Mouse(true)),
@@ -153,7 +149,7 @@ fn range(text: &str) -> Result<Order, String> {
 }
 
 /// What the line may go on with: whole lines, best first.
-pub(crate) fn complete(line: &str, contexts: &[String]) -> Vec<String> {
+pub(crate) fn complete(line: &str) -> Vec<String> {
     let Some((name, rest)) = line.split_once(' ') else {
         let names = COMMANDS
             .iter()
@@ -169,7 +165,6 @@ pub(crate) fn complete(line: &str, contexts: &[String]) -> Vec<String> {
         "theme" => THEMES.to_vec(),
         "mouse" => vec!["on", "off"],
         "range" => vec!["5m", "15m", "1h", "6h", "1d"],
-        "context" => contexts.iter().map(String::as_str).collect(),
         _ => Vec::new(),
     };
     let begun = words.iter().filter(|word| word.starts_with(rest));
@@ -218,12 +213,10 @@ mod tests {
 
     #[test]
     fn tab_completes_names_and_words() {
-        assert_eq!(complete("ra", &[]), ["range "]);
-        assert_eq!(complete("al", &[]), ["alerts"]);
-        assert_eq!(complete("theme h", &[]), ["theme high-contrast"]);
-        let contexts = ["prod".to_owned(), "test".to_owned()];
-        assert_eq!(complete("context p", &contexts), ["context prod"]);
-        assert!(complete("query up", &[]).is_empty());
+        assert_eq!(complete("ra"), ["range "]);
+        assert_eq!(complete("al"), ["alerts"]);
+        assert_eq!(complete("theme h"), ["theme high-contrast"]);
+        assert!(complete("query up").is_empty());
     }
 
     #[test]

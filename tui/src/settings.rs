@@ -26,10 +26,6 @@ pub struct Settings {
     pub events: Option<UnboundedReceiver<Event>>,
     /// Whether the console takes the mouse; without it the terminal selects text.
     pub mouse: bool,
-    /// The contexts that `:context` goes to; see [`Outcome::Context`].
-    pub contexts: Vec<String>,
-    /// Whether nothing may be changed from here: no silences.
-    pub read_only: bool,
     /// Where log lines come from.
     pub logs: Option<LogSource>,
     /// The service level objectives to read.
@@ -56,8 +52,6 @@ impl Settings {
             expected: Vec::new(),
             events: None,
             mouse: true,
-            contexts: Vec::new(),
-            read_only: false,
             logs: None,
             slos: Vec::new(),
             experiments: None,
@@ -126,10 +120,8 @@ pub enum Stage {
 }
 
 /// How the console ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The user wants to look at this context.
-    Context(String),
     /// The user quit.
     Quit,
     /// The process was sent this signal (its number: 15 is SIGTERM).

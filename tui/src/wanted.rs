@@ -44,13 +44,12 @@ pub(crate) fn wanted(model: &Model) -> Wanted {
         ..Wanted::default()
     };
     match model.screen {
-        Screen::Overview => {}
+        Screen::Overview | Screen::Chaos => {}
         Screen::VoteApp | Screen::Redis | Screen::Worker => {
             screens::component::want(model, &mut wanted);
         }
         Screen::Alerts => screens::alerts::want(model, &mut wanted),
         Screen::Logs => screens::logs::want(model, &mut wanted),
-        Screen::Chaos => screens::chaos::want(model, &mut wanted),
         Screen::Targets => screens::targets::want(model, &mut wanted),
         Screen::Explore => screens::explore::want(model, &mut wanted),
     }

@@ -110,11 +110,13 @@ impl LogLine {
         instance.or_else(|| self.service())
     }
 
-    /// What it says: the message of a JSON line, else the whole line.
+    /// What it says: the message of a JSON or logfmt line, else the whole line.
     #[must_use]
     pub fn message(&self) -> Cow<'_, str> {
         let Some(fields) = object(&self.text) else {
-            return Cow::Borrowed(&self.text);
+            let pairs = logfmt(&self.text);
+            let told = pairs.into_iter().find(|(key, _)| key == "msg");
+            return told.map_or(Cow::Borrowed(&self.text), |(_, value)| Cow::Owned(value));
         };
         let keys = ["message", "msg", "event", "error"];
         let mut told = keys.iter().filter_map(|key| fields.get(*key)?.as_str());
@@ -124,11 +126,11 @@ impl LogLine {
         }
     }
 
-    /// The fields of a JSON line but for its message, nested ones by their path; empty for other
-    /// lines.
+    /// The fields of a JSON line, nested ones by their path, or of a logfmt line; empty for
+    /// others.
     #[must_use]
     pub fn fields(&self) -> Vec<(String, String)> {
-        let mut flat = Vec::new();
+        let mut flat = logfmt(&self.text);
         if let Some(fields) = object(&self.text) {
             for (key, value) in &fields {
                 flatten(key, value, 0, &mut flat);
@@ -163,6 +165,45 @@ fn flatten(path: &str, value: &Value, depth: usize, flat: &mut Vec<(String, Stri
     }
 }
 
+/// The pairs of a logfmt line (`key=value key="two words"`), as Prometheus and its kin write;
+/// empty for a line that is anything else.
+fn logfmt(text: &str) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let Some((key, after)) = rest.split_once('=') else {
+            return Vec::new();
+        };
+        let named = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
+        if key.is_empty() || !key.chars().all(named) {
+            return Vec::new();
+        }
+        let (value, end) = if let Some(quoted) = after.strip_prefix('"') {
+            unquote(quoted)
+        } else {
+            let end = after.find(' ').unwrap_or(after.len());
+            (after[..end].to_owned(), &after[end..])
+        };
+        pairs.push((key.to_owned(), value));
+        rest = end.trim_start();
+    }
+    pairs
+}
+
+/// The text up to the closing quote, and what follows it.
+fn unquote(quoted: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut chars = quoted.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return (value, &quoted[at + 1..]),
+            '\\' => value.extend(chars.next().map(|(_, c)| c)),
+            c => value.push(c),
+        }
+    }
+    (value, "")
+}
+
 /// The level that a line tells: a JSON field, or `level=warn` among its words.
 fn level_of(text: &str) -> Level {
     if let Some(fields) = object(text) {
@@ -194,8 +235,11 @@ mod tests {
         let fields = json.fields();
         assert!(fields.contains(&("status".into(), "503".into())));
         assert!(fields.contains(&("a.b".into(), "[1,2]".into())));
-        let plain = line("ts=2026-11-22T09:43:16Z level=error msg=x");
-        assert_eq!(plain.level, Level::Error);
+        let logfmt = line(r#"ts=2026-11-22T09:43:16Z level=error msg="it \"broke\" again" n=3"#);
+        assert_eq!(logfmt.level, Level::Error);
+        assert_eq!(logfmt.message(), "it \"broke\" again");
+        assert_eq!(logfmt.fields().len(), 4);
+        let plain = line("71:M 24 Nov 2026 * a=b saved");
         assert_eq!(plain.message(), plain.text);
         assert!(plain.fields().is_empty());
     }

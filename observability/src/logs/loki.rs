@@ -43,13 +43,10 @@ struct Stream {
     values: Vec<Entry>,
 }
 
-/// `["nanoseconds", "line"]`, and structured metadata in a third place.
+/// `["nanoseconds", "line"]`, and in a third place what a line has of its own (structured
+/// metadata).
 #[derive(Deserialize)]
-struct Entry(
-    String,
-    String,
-    #[serde(default)] Option<serde::de::IgnoredAny>,
-);
+struct Entry(String, String, #[serde(default)] Option<Labels>);
 
 impl Loki {
     /// A client for the server at `base`, for instance `http://127.0.0.1:3100`.
@@ -155,6 +152,10 @@ impl Loki {
     }
 }
 
+fn owned((key, value): (&String, &String)) -> (String, String) {
+    (key.clone(), value.clone())
+}
+
 /// The lines of an answer, oldest first.
 fn lines(data: Data) -> Result<Vec<LogLine>, String> {
     let Data::Streams(streams) = data else {
@@ -166,11 +167,15 @@ fn lines(data: Data) -> Result<Vec<LogLine>, String> {
     let mut lines = Vec::new();
     for Stream { stream, values } in streams {
         let labels = Arc::new(stream);
-        for Entry(at_ns, text, _) in values {
+        for Entry(at_ns, text, own) in values {
             let at_ns = at_ns
                 .parse()
                 .map_err(|_| format!("{at_ns:?} is no time in nanoseconds"))?;
-            lines.push(LogLine::new(at_ns, Arc::clone(&labels), text));
+            let labels = match own.filter(|own| !own.is_empty()) {
+                Some(own) => Arc::new(labels.iter().map(owned).chain(own).collect()),
+                None => Arc::clone(&labels),
+            };
+            lines.push(LogLine::new(at_ns, labels, text));
         }
     }
     lines.sort_by_key(|line: &LogLine| line.at_ns);

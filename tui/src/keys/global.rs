@@ -7,11 +7,21 @@ use super::{Action, Binding, Travel, bind, char, ctrl, key};
 use crate::model::Screen;
 use crate::model::window::Shift;
 
-/// The screens that have something to travel through.
+/// Every screen: the help travels too.
 const LISTS: &[Screen] = &[
+    Screen::Overview,
     Screen::VoteApp,
     Screen::Redis,
     Screen::Worker,
+    Screen::Alerts,
+    Screen::Logs,
+    Screen::Chaos,
+    Screen::Targets,
+    Screen::Explore,
+];
+
+/// The screens whose lists can be filtered.
+const FILTERED: &[Screen] = &[
     Screen::Alerts,
     Screen::Logs,
     Screen::Chaos,
@@ -52,7 +62,7 @@ pub(crate) const KEYS: &[Binding] = &[
     bind(&[char(']'), char('.')], Action::Shift(Shift::CursorLater), Anywhere, "", ""),
     bind(&[char('0')], Action::Shift(Shift::Live), Anywhere, "live", ""),
     bind(&[char(':')], Action::Command, Anywhere, "command line", "command"),
-    bind(&[char('/')], Action::Filter, On(LISTS), "filter (regex; ! inverts)", "filter"),
+    bind(&[char('/')], Action::Filter, On(FILTERED), "filter (regex; ! inverts)", "filter"),
     bind(&[char('m')], Action::Mouse, Anywhere, "mouse on, off (to select text)", ""),
     bind(&[char(' ')], Action::Freeze, Anywhere, "freeze the frame", "freeze"),
     bind(&[key(KeyCode::Esc)], Action::Back, Anywhere, "back", ""),

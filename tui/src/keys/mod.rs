@@ -7,7 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::model::Screen;
 use crate::model::window::Shift;
-use crate::screens::{alerts, chaos, component, explore, logs, targets};
+use crate::screens::{alerts, component, logs};
 
 /// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,12 +52,6 @@ pub(crate) enum Action {
     Alerts(alerts::Action),
     /// Something of the logs screen.
     Logs(logs::Action),
-    /// Something of the chaos screen.
-    Chaos(chaos::Action),
-    /// Something of the targets screen.
-    Targets(targets::Action),
-    /// Something of the query screen.
-    Explore(explore::Action),
 }
 
 /// A step in a list or a text.
@@ -162,14 +156,11 @@ pub(crate) const fn bind(
 }
 
 /// Every table, in the order of the help: screens first, then what works everywhere.
-const TABLES: [&[Binding]; 8] = [
+const TABLES: [&[Binding]; 5] = [
     global::SCREENS,
     component::KEYS,
     alerts::KEYS,
     logs::KEYS,
-    chaos::KEYS,
-    targets::KEYS,
-    explore::KEYS,
     global::KEYS,
 ];
 
@@ -203,6 +194,7 @@ pub(crate) fn name(key: Key) -> String {
         KeyCode::Up => "↑".into(),
         KeyCode::Down => "↓".into(),
         KeyCode::PageUp => "PgUp".into(),
+        KeyCode::BackTab => "Shift-Tab".into(),
         KeyCode::PageDown => "PgDn".into(),
         other => other.to_string(),
     };
@@ -241,7 +233,8 @@ mod tests {
         let j = KeyEvent::from(KeyCode::Char('j'));
         let down = Action::Travel(Travel::Down);
         assert_eq!(action(j, Screen::Alerts, false), Some(down));
-        assert_eq!(action(j, Screen::Overview, false), None);
+        let i = KeyEvent::from(KeyCode::Char('i'));
+        assert_eq!(action(i, Screen::Overview, false), None);
         let y = KeyEvent::from(KeyCode::Char('y'));
         assert_eq!(action(y, Screen::Alerts, false), None);
         assert_eq!(action(y, Screen::Alerts, true), Some(Action::Yes));

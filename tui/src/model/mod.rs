@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use voteops_observability::alertmanager::HeldAlert;
+use voteops_observability::alertmanager::{Alertmanager, HeldAlert};
 use voteops_observability::logs::LogSource;
 use voteops_observability::prometheus::Target;
 use voteops_observability::signals::{Component, Signal, Threshold};
@@ -141,12 +141,8 @@ pub(crate) struct Setup {
     pub(crate) time_scale: f64,
     /// Whether the console begins with the mouse.
     pub(crate) mouse: bool,
-    /// The contexts that there are.
-    pub(crate) contexts: Vec<String>,
     /// Where log lines come from, by name; `None` when there is nothing.
     pub(crate) log_source: Option<&'static str>,
-    /// Whether nothing may be changed from here: no silences.
-    pub(crate) read_only: bool,
 }
 
 impl Setup {
@@ -172,9 +168,7 @@ impl Setup {
             slos: settings.slos.clone(),
             time_scale: scale,
             mouse: settings.mouse,
-            contexts: settings.contexts.clone(),
             log_source: settings.logs.as_ref().map(LogSource::name),
-            read_only: settings.read_only,
         }
     }
 
@@ -202,7 +196,7 @@ fn backends(sources: &Sources) -> Vec<Backend> {
 
 fn addresses(sources: &Sources) -> Vec<String> {
     let alertmanager = sources.alertmanager.as_ref();
-    let others = alertmanager.map(|alertmanager| alertmanager.base());
+    let others = alertmanager.map(Alertmanager::base);
     std::iter::once(sources.prometheus.base())
         .chain(others)
         .map(voteops_observability::backend::bare)
@@ -298,6 +292,8 @@ pub(crate) struct Model {
     pub(crate) screen: Screen,
     /// Whether the help lies over it.
     pub(crate) help: bool,
+    /// First row of the help that is shown.
+    pub(crate) help_scroll: usize,
     /// Whether the question whether to leave is open.
     pub(crate) asking: bool,
     /// The line that is being typed.
@@ -343,6 +339,7 @@ impl Model {
             frozen: None,
             screen: Screen::Overview,
             help: false,
+            help_scroll: 0,
             asking: false,
             prompt: None,
             entered: Vec::new(),

@@ -8,8 +8,6 @@ pub(crate) mod explore;
 pub(crate) mod logs;
 pub(crate) mod targets;
 
-use crossterm::event::KeyEvent;
-
 use crate::keys::Travel;
 use crate::message::Effect;
 use crate::model::prompt::Purpose;
@@ -34,8 +32,7 @@ pub(crate) fn open(model: &mut Model) -> Vec<Effect> {
         Screen::Alerts => alerts::open(model),
         Screen::VoteApp | Screen::Redis | Screen::Worker => component::open(model),
         Screen::Logs => logs::open(model),
-        Screen::Chaos => chaos::open(model),
-        Screen::Overview | Screen::Targets | Screen::Explore => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -45,17 +42,7 @@ pub(crate) fn close(model: &mut Model) -> bool {
         Screen::Alerts => alerts::close(model),
         Screen::VoteApp | Screen::Redis | Screen::Worker => component::close(model),
         Screen::Logs => logs::close(model),
-        Screen::Chaos => chaos::close(model),
-        Screen::Overview | Screen::Targets | Screen::Explore => false,
-    }
-}
-
-/// Gives a key to a form that lies over the screen; `None` when there is none.
-pub(crate) fn form_key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
-    match model.screen {
-        Screen::Alerts => alerts::form_key(model, key),
-        Screen::Chaos => chaos::form_key(model, key),
-        _ => None,
+        _ => false,
     }
 }
 

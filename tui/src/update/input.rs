@@ -49,13 +49,6 @@ fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     if model.prompt.is_some() && !model.asking {
         return on_typed(model, key);
     }
-    if !model.asking
-        && !model.help
-        && let Some(mut effects) = screens::form_key(model, key)
-    {
-        effects.push(Effect::RedrawNow);
-        return effects;
-    }
     match keys::action(key, model.screen, model.asking) {
         Some(action) => act(model, action),
         None => Vec::new(),
@@ -65,41 +58,42 @@ fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
 /// Does what an action asks for, and draws.
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     model.notice = None;
-    let mut effects = match action {
+    let mut effects = Vec::new();
+    match action {
         Action::Yes => return vec![Effect::Quit(Outcome::Quit)],
         Action::Quit | Action::Interrupt => return quit(model),
         Action::Suspend => return vec![Effect::Suspend],
-        Action::No => nothing(model.asking = false),
-        Action::Help => nothing(model.help = !model.help),
-        Action::Freeze => nothing(freeze(model)),
-        Action::Show(screen) => nothing(show(model, screen)),
-        Action::Next => nothing(show(model, model.screen.next())),
-        Action::Previous => nothing(show(model, model.screen.previous())),
-        Action::Back => nothing(back(model)),
-        Action::Open => screens::open(model),
-        Action::Travel(step) => nothing(screens::travel(model, step)),
-        Action::Shift(shift) => nothing(model.window.shift(shift, model.shown().now)),
-        Action::Command => nothing(ask(model, Purpose::Command, String::new())),
+        Action::No => model.asking = false,
+        Action::Help => {
+            model.help_scroll = 0;
+            model.help = !model.help;
+        }
+        Action::Freeze => freeze(model),
+        Action::Show(screen) => show(model, screen),
+        Action::Next => show(model, model.screen.next()),
+        Action::Previous => show(model, model.screen.previous()),
+        Action::Back => back(model),
+        Action::Travel(step) if model.help => {
+            let last = view::help_last(model);
+            let page = usize::from(model.size.1) / 2;
+            model.help_scroll = step.from(model.help_scroll, page, last);
+        }
+        Action::Travel(step) => screens::travel(model, step),
+        Action::Shift(shift) => model.window.shift(shift, model.shown().now),
+        Action::Command => ask(model, Purpose::Command, String::new()),
         Action::Filter => {
             let known = model.filters.get(&model.screen);
             let text = known.map(|filter| filter.text.clone());
-            nothing(ask(model, Purpose::Filter, text.unwrap_or_default()))
+            ask(model, Purpose::Filter, text.unwrap_or_default());
         }
-        Action::Mouse => mouse(model, !model.mouse),
-        Action::Component(action) => screens::component::act(model, action),
-        Action::Alerts(action) => screens::alerts::act(model, action),
-        Action::Logs(action) => screens::logs::act(model, action),
-        Action::Chaos(action) => screens::chaos::act(model, action),
-        Action::Targets(action) => screens::targets::act(model, action),
-        Action::Explore(action) => screens::explore::act(model, action),
-    };
+        Action::Open => effects = screens::open(model),
+        Action::Mouse => effects = mouse(model, !model.mouse),
+        Action::Component(action) => effects = screens::component::act(model, action),
+        Action::Alerts(action) => effects = screens::alerts::act(model, action),
+        Action::Logs(action) => effects = screens::logs::act(model, action),
+    }
     effects.push(Effect::RedrawNow);
     effects
-}
-
-/// What changes the model only has no effect besides the next frame.
-fn nothing((): ()) -> Vec<Effect> {
-    Vec::new()
 }
 
 fn quit(model: &mut Model) -> Vec<Effect> {
@@ -144,18 +138,14 @@ fn back(model: &mut Model) {
 /// Freezing pins the window too, so that charts hold still with the rest.
 fn freeze(model: &mut Model) {
     let before = model.alerts().to_vec();
-    model.frozen = match model.frozen.take() {
-        Some(frozen) => {
-            if model.window.end == Some(frozen.now) {
-                model.window.end = None;
-            }
-            None
+    if let Some(frozen) = model.frozen.take() {
+        if model.window.end == Some(frozen.now) {
+            model.window.end = None;
         }
-        None => {
-            model.window.end = model.window.end.or(Some(model.live.now));
-            Some(Box::new(model.live.clone()))
-        }
-    };
+    } else {
+        model.window.end = model.window.end.or(Some(model.live.now));
+        model.frozen = Some(Box::new(model.live.clone()));
+    }
     let after = model.alerts().to_vec();
     alerts::reselect(&mut model.alerts_pane, &before, &after);
 }
@@ -165,31 +155,31 @@ fn on_typed(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     let Some(mut prompt) = model.prompt.take() else {
         return Vec::new();
     };
-    let effects = match prompt.on_key(key, &model.entered) {
-        Typed::Edited => nothing(model.prompt = Some(prompt)),
-        Typed::Left => Vec::new(),
+    let mut effects = Vec::new();
+    match prompt.on_key(key, &model.entered) {
+        Typed::Edited => model.prompt = Some(prompt),
+        Typed::Left => {}
         Typed::Complete => {
-            complete(model, &mut prompt);
-            nothing(model.prompt = Some(prompt))
+            complete(&mut prompt);
+            model.prompt = Some(prompt);
         }
         Typed::Entered(line) => match enter(model, prompt.purpose, &line) {
-            Ok(effects) => effects,
+            Ok(asked) => effects = asked,
             Err(error) => {
                 prompt.error = Some(error);
-                nothing(model.prompt = Some(prompt))
+                model.prompt = Some(prompt);
             }
         },
-    };
-    let mut effects = effects;
+    }
     effects.push(Effect::RedrawNow);
     effects
 }
 
-fn complete(model: &Model, prompt: &mut Prompt) {
+fn complete(prompt: &mut Prompt) {
     if prompt.purpose != Purpose::Command {
         return;
     }
-    let found = commands::complete(prompt.text(), &model.setup.contexts);
+    let found = commands::complete(prompt.text());
     match found.as_slice() {
         [] => prompt.error = Some("nothing to complete with".into()),
         [one] => prompt.set(one.clone()),
@@ -228,33 +218,26 @@ fn enter(model: &mut Model, purpose: Purpose, line: &str) -> Result<Vec<Effect>,
 
 fn obey(model: &mut Model, order: Order) -> Result<Vec<Effect>, String> {
     match order {
-        Order::Show(screen) => Ok(nothing(show(model, screen))),
+        Order::Show(screen) => show(model, screen),
         Order::Logs(query) => {
             let effects = screens::entered(model, Purpose::LogQuery, &query)?;
             show(model, Screen::Logs);
-            Ok(effects)
+            return Ok(effects);
         }
-        Order::Live => Ok(nothing(model.window.shift(Shift::Live, model.live.now))),
-        Order::Range(span) => Ok(nothing(model.window.span = span)),
+        Order::Live => model.window.shift(Shift::Live, model.live.now),
+        Order::Range(span) => model.window.span = span,
         Order::Query(expr) => {
             screens::explore::show(model, expr);
-            Ok(nothing(show(model, Screen::Explore)))
+            show(model, Screen::Explore);
         }
-        Order::Context(name) if model.setup.contexts.contains(&name) => {
-            Ok(vec![Effect::Quit(Outcome::Context(name))])
-        }
-        Order::Context(name) => Err(match model.setup.contexts.as_slice() {
-            [] => "there are no contexts: voteops config init writes a file to begin with".into(),
-            known => format!("no context {name:?}; there are {}", known.join(", ")),
-        }),
         Order::Theme(name) => {
             let theme = Theme::named(&name);
             model.setup.theme =
                 theme.ok_or_else(|| format!("no theme {name:?}; Tab lists them"))?;
-            Ok(Vec::new())
         }
-        Order::Mouse(on) => Ok(mouse(model, on)),
-        Order::Help => Ok(nothing(model.help = true)),
-        Order::Quit => Ok(quit(model)),
+        Order::Mouse(on) => return Ok(mouse(model, on)),
+        Order::Help => model.help = true,
+        Order::Quit => return Ok(quit(model)),
     }
+    Ok(Vec::new())
 }

@@ -26,6 +26,7 @@ pub(crate) fn chart<'a>(model: &Model, title: String) -> Chart<'a> {
         threshold: None,
         range: range(model),
         gap_s: GAP_STEPS * model.window.step().as_secs_f64(),
+        hold_s: GAP_STEPS * model.window.step().as_secs_f64() + model.setup.stale_after_s,
         cursor: model.window.cursor,
         moments: moments(model),
         note: None,
@@ -39,10 +40,10 @@ pub(crate) fn range(model: &Model) -> Range {
 }
 
 /// The curves of a query's series, called by `name`.
-pub(crate) fn curves<'a>(
-    charted: &'a Charted,
+pub(crate) fn curves(
+    charted: &Charted,
     name: impl Fn(&Labels) -> String,
-) -> impl Iterator<Item = Curve<'a>> {
+) -> impl Iterator<Item = Curve<'_>> {
     charted.series.iter().map(move |series| Curve {
         name: name(&series.labels),
         samples: &series.samples,

@@ -2,27 +2,93 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph};
 
+use crate::commands::COMMANDS;
 use crate::keys::{self, Binding};
 use crate::model::Model;
 use crate::theme::Tone;
-use crate::view::text::{left, line_width, span, width, wrap};
+use crate::view::text::{cut, left, line_width, span, width, wrap};
 
-/// Draws the keys that work on this screen over it.
+/// Columns between two columns of keys.
+const GAP: usize = 3;
+/// Rows and columns that the frame takes.
+const FRAME_ROWS: usize = 2;
+const FRAME_COLUMNS: usize = 4;
+
+/// Draws the keys that work on this screen, and the commands, over it: in as many columns as
+/// fit, and the part that it was scrolled to.
 pub(crate) fn draw(model: &Model, frame: &mut Frame) {
+    let rows = usize::from(frame.area().height).saturating_sub(FRAME_ROWS);
+    let rows = rows.max(1);
+    let lines = lines(model, frame.area().width.into(), rows);
+    let all = lines.len();
+    let scroll = model.help_scroll.min(all.saturating_sub(rows));
+    let title = if all > rows {
+        format!(" Keys, j k scroll, {}/{all} ", scroll + rows)
+    } else {
+        " Keys and commands ".into()
+    };
+    let shown = lines.into_iter().skip(scroll).take(rows);
+    popup(frame, title, shown.collect());
+}
+
+/// The last row that the help can begin with.
+pub(crate) fn last_scroll(model: &Model) -> usize {
+    let rows = usize::from(model.size.1).saturating_sub(FRAME_ROWS).max(1);
+    let all = lines(model, model.size.0.into(), rows).len();
+    all.saturating_sub(rows)
+}
+
+/// Keys and commands side by side where they fit, else below each other.
+fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
     let theme = model.setup.theme;
-    let entries = entries(model);
-    let key_columns = entries.iter().map(|(keys, _)| width(keys)).max();
-    let key_columns = key_columns.unwrap_or_default();
-    let lines = entries.iter().map(|(keys, about)| {
-        Line::from(vec![
-            span(left(keys, key_columns), theme.heading()),
-            span(format!("  {about}"), theme.style(Tone::Plain)),
-        ])
+    let commands = COMMANDS.iter().map(|command| {
+        let call = format!(":{} {}", command.name, command.takes);
+        (call.trim_end().to_owned(), command.about)
     });
-    popup(frame, " Keys ", lines.collect());
+    let keys = entries(model);
+    let groups: [Vec<(String, &str)>; 2] = [keys, commands.collect()];
+    let room = columns.saturating_sub(FRAME_COLUMNS);
+    let mut cells: Vec<Vec<Line<'static>>> = Vec::new();
+    for group in &groups {
+        let names = group.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
+        let names = names.min(room / 2);
+        // As long as the screen, so that columns stand side by side.
+        for part in group.chunks(rows) {
+            let lines = part.iter().map(|(name, about)| {
+                let about = cut(about, room.saturating_sub(names + 2));
+                Line::from(vec![
+                    span(left(name, names), theme.heading()),
+                    span(format!("  {about}"), theme.style(Tone::Plain)),
+                ])
+            });
+            cells.push(lines.collect());
+        }
+    }
+    side_by_side(cells, room)
+}
+
+fn side_by_side(columns: Vec<Vec<Line<'static>>>, room: usize) -> Vec<Line<'static>> {
+    let mut bands: Vec<(usize, Vec<Line<'static>>)> = Vec::new();
+    for column in columns {
+        let wide = column.iter().map(|line| line_width(&line.spans)).max();
+        let wide = wide.unwrap_or(0);
+        match bands.last_mut() {
+            Some((used, lines)) if *used + GAP + wide <= room => {
+                lines.resize(lines.len().max(column.len()), Line::default());
+                for (line, more) in lines.iter_mut().zip(column) {
+                    let gap = *used + GAP - line_width(&line.spans);
+                    line.spans.push(Span::raw(" ".repeat(gap)));
+                    line.spans.extend(more.spans);
+                }
+                *used += GAP + wide;
+            }
+            _ => bands.push((wide, column)),
+        }
+    }
+    bands.into_iter().flat_map(|(_, lines)| lines).collect()
 }
 
 /// Keys and words; bindings without words of their own join the one before.
@@ -54,7 +120,7 @@ pub(crate) fn draw_question(model: &Model, frame: &mut Frame, question: &str) {
     let answers = answers.collect::<Vec<_>>().join("   ");
     lines.push(Line::default());
     lines.push(Line::from(span(answers, theme.heading())));
-    popup(frame, " Quit ", lines);
+    popup(frame, " Quit ".into(), lines);
 }
 
 fn answer(binding: &Binding) -> String {
@@ -62,9 +128,9 @@ fn answer(binding: &Binding) -> String {
 }
 
 /// A box in the middle, as large as its lines.
-fn popup(frame: &mut Frame, title: &'static str, lines: Vec<Line<'static>>) {
+fn popup(frame: &mut Frame, title: String, lines: Vec<Line<'static>>) {
     let columns = lines.iter().map(|line| line_width(&line.spans)).max();
-    let columns = columns.unwrap_or_default().max(width(title)) + 4;
+    let columns = columns.unwrap_or_default().max(width(&title)) + 4;
     let rows = lines.len() + 2;
     let area = centred(frame.area(), columns, rows);
     let block = Block::bordered()

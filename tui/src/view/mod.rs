@@ -90,6 +90,11 @@ pub(crate) fn body(model: &Model) -> Rect {
     body
 }
 
+/// The last row that the help can begin with.
+pub(crate) fn help_last(model: &Model) -> usize {
+    help::last_scroll(model)
+}
+
 /// What a click at (column, row) means.
 pub(crate) fn hit(model: &Model, (column, row): (u16, u16)) -> Option<Action> {
     if model.help || model.asking || model.prompt.is_some() {

@@ -19,7 +19,7 @@ const KEY: usize = 13;
 pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
     let data = model.shown();
     let theme = model.setup.theme;
-    let Some(alert) = model.alerts().get(model.alerts_pane.selected) else {
+    let Some(alert) = super::selected(model) else {
         return Vec::new();
     };
     let mut page = Page {

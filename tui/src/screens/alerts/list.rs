@@ -9,11 +9,12 @@ use voteops_observability::snapshot::AlertStatus;
 use voteops_observability::units;
 
 use super::detail;
-use crate::model::{Feed, Model};
+use crate::model::{Feed, Model, Screen};
 use crate::theme::{Theme, Tone};
+use crate::view::chart::{self, Chart};
 use crate::view::marks::{self, MARK_COLUMNS, dimmed};
-use crate::view::summary;
 use crate::view::text::{left, right, span, wrap};
+use crate::view::{charted, list, summary};
 
 /// Columns of a name before others are shown.
 const NAME: usize = 26;
@@ -22,20 +23,17 @@ const MAX_NAME: usize = 60;
 const POINTER: usize = 2;
 /// Details are shown below the list when so many rows are left.
 const MIN_DETAIL: usize = 6;
+/// Rows from which on the chart stands above the details, and its rows at most.
+const MIN_HUB: u16 = 18;
+const MAX_CHART: u16 = 16;
 /// Rows above the list: the counts and the columns' names.
 pub(crate) const HEADING: usize = 2;
 
 /// Draws the alerts screen.
 pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let (columns, rows) = (usize::from(area.width), usize::from(area.height));
-    if model.alerts_pane.expanded && !model.alerts().is_empty() {
-        let lines = detail::lines(model, columns);
-        let scroll = model
-            .alerts_pane
-            .scroll
-            .min(lines.len().saturating_sub(rows));
-        let shown: Vec<_> = lines.into_iter().skip(scroll).take(rows).collect();
-        frame.render_widget(Paragraph::new(shown), area);
+    if let Some(alert) = super::selected(model).filter(|_| model.alerts_pane.expanded) {
+        draw_hub(model, alert, frame, area);
         return;
     }
     let list_rows = list_rows(model, rows);
@@ -50,10 +48,54 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     }
 }
 
+/// Rows of the chart above the details; none where there is no room for both, or nothing to draw.
+pub(super) fn chart_rows(model: &Model, height: u16) -> u16 {
+    let subject = super::selected(model).and_then(super::subject);
+    if height >= MIN_HUB && subject.is_some() {
+        (height / 2).min(MAX_CHART)
+    } else {
+        0
+    }
+}
+
+/// The alert's subject against its threshold, and everything about it.
+fn draw_hub(model: &Model, alert: &AlertStatus, frame: &mut Frame, area: Rect) {
+    let data = model.shown();
+    let chart_height = chart_rows(model, area.height);
+    let [above, below] =
+        Layout::vertical([Constraint::Length(chart_height), Constraint::Fill(1)]).areas(area);
+    if let Some(subject) = super::subject(alert).filter(|_| chart_height > 0) {
+        let answer = model.charts.get(&subject);
+        let curves = answer.map(|answer| {
+            charted::curves(answer, |labels| {
+                let own = labels.get("instance").or_else(|| labels.values().next());
+                own.cloned().unwrap_or_default()
+            })
+        });
+        let chart = Chart {
+            mark: Some(marks::of_alert(data, alert)),
+            unit: marks::unit_of(data, alert),
+            curves: curves.into_iter().flatten().collect(),
+            threshold: alert.threshold,
+            note: charted::note(model, &[&subject]),
+            ..charted::chart(model, format!("{}  {}", alert.name, charted::window(model)))
+        };
+        chart::draw(&chart, model.setup.theme, frame, above);
+    }
+    let (columns, rows) = (usize::from(below.width), usize::from(below.height));
+    let lines = detail::lines(model, columns);
+    let scroll = model
+        .alerts_pane
+        .scroll
+        .min(lines.len().saturating_sub(rows));
+    let shown: Vec<_> = lines.into_iter().skip(scroll).take(rows).collect();
+    frame.render_widget(Paragraph::new(shown), below);
+}
+
 /// Rows of the list: all rules when the details fit below them, else the whole height.
 fn list_rows(model: &Model, rows: usize) -> usize {
     let room = rows.saturating_sub(HEADING);
-    let wanted = model.alerts().len();
+    let wanted = super::kept(model).len();
     if wanted == 0 || wanted + MIN_DETAIL > room {
         room
     } else {
@@ -68,6 +110,11 @@ fn list_lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> 
     for mark in summary::counts(model) {
         counts.push(Span::raw("  "));
         counts.push(mark.span(theme));
+    }
+    if let Some(filter) = model.filters.get(&Screen::Alerts) {
+        let (kept, all) = (super::kept(model).len(), model.alerts().len());
+        let told = list::count(kept, all, "rules", Some(&filter.text));
+        counts.push(span(format!("  {told}"), theme.style(Tone::Dim)));
     }
     let mut lines = vec![Line::from(counts)];
     if model.alerts().is_empty() {
@@ -84,7 +131,8 @@ fn list_lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> 
     lines.push(table.heading(theme));
     let selected = model.alerts_pane.selected;
     let first = (selected + 1).saturating_sub(rows);
-    let shown = model.alerts().iter().enumerate().skip(first).take(rows);
+    let kept = super::kept(model);
+    let shown = kept.iter().enumerate().skip(first).take(rows);
     lines.extend(shown.map(|(index, alert)| table.row(model, alert, index == selected)));
     lines
 }

@@ -3,13 +3,15 @@
 pub(crate) mod detail;
 pub(crate) mod list;
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::KeyCode;
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use voteops_observability::promql;
 use voteops_observability::snapshot::AlertStatus;
 
-use crate::keys::{self, Binding, Place, Travel, bind, key};
+use crate::keys::{self, Binding, Place, Travel, bind, char, key};
 use crate::message::Effect;
+use crate::model::charts::ALERTS_QUERY;
 use crate::model::events::same_rule;
 use crate::model::{Model, Screen};
 use crate::view;
@@ -17,12 +19,35 @@ use crate::wanted::Wanted;
 
 /// What only the alerts screen does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {}
+pub(crate) enum Action {
+    /// The logs of the selected alert's component.
+    Logs,
+}
+
+/// Does what a key of the screen asks for.
+pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Logs => {
+            let Some(alert) = selected(model) else {
+                return Vec::new();
+            };
+            match services(model, alert) {
+                Some(services) => {
+                    super::logs::show(model, services);
+                    model.screen = Screen::Logs;
+                }
+                None => model.notice = Some("the alert names no component".into()),
+            }
+        }
+    }
+    Vec::new()
+}
 
 /// The screen's own keys.
 #[rustfmt::skip]
 pub(crate) const KEYS: &[Binding] = &[
-    bind(&[key(KeyCode::Enter)], keys::Action::Open, Place::On(&[Screen::Alerts]), "all details", "open"),
+    bind(&[key(KeyCode::Enter)], keys::Action::Open, Place::On(&[Screen::Alerts]), "chart and all details", "open"),
+    bind(&[char('L')], keys::Action::Alerts(Action::Logs), Place::On(&[Screen::Alerts]), "logs of its component", "logs"),
 ];
 
 /// What is selected.
@@ -38,13 +63,54 @@ pub(crate) struct Pane {
     pub(crate) scroll: usize,
 }
 
-/// Does what a key of the screen asks for.
-pub(crate) fn act(_model: &mut Model, action: Action) -> Vec<Effect> {
-    match action {}
+/// What the screen needs to know: when alerts were pending and firing, and what the selected one
+/// looks at.
+pub(crate) fn want(model: &Model, wanted: &mut Wanted) {
+    wanted.chart(ALERTS_QUERY);
+    if model.alerts_pane.expanded
+        && let Some(subject) = selected(model).and_then(subject)
+    {
+        wanted.chart(&subject);
+    }
 }
 
-/// What the screen needs to know.
-pub(crate) fn want(_model: &Model, _wanted: &mut Wanted) {}
+/// The rules that the filter keeps, in the order of the screen.
+pub(crate) fn kept(model: &Model) -> Vec<&AlertStatus> {
+    let filter = model.filters.get(&Screen::Alerts);
+    let all = model.alerts().iter();
+    all.filter(|alert| {
+        filter.is_none_or(|filter| {
+            let labels = alert.labels.iter().chain(&alert.annotations);
+            let labels: Vec<_> = labels
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect();
+            filter.keeps(&format!("{} {}", alert.name, labels.join(" ")))
+        })
+    })
+    .collect()
+}
+
+/// The selected rule.
+pub(crate) fn selected(model: &Model) -> Option<&AlertStatus> {
+    kept(model).get(model.alerts_pane.selected).copied()
+}
+
+/// What the rule compares with its threshold, as PromQL.
+pub(crate) fn subject(alert: &AlertStatus) -> Option<String> {
+    let condition = promql::condition(&alert.expr).ok()??;
+    Some(condition.subject)
+}
+
+/// The services whose logs belong to an alert: its signal's component, else what its labels name.
+fn services(model: &Model, alert: &AlertStatus) -> Option<Vec<String>> {
+    let mut readings = model.shown().readings.iter();
+    let reading = readings.find(|reading| reading.alert.as_ref() == Some(&alert.name));
+    let signal = reading.map(|reading| reading.component.title().to_lowercase().replace(' ', "-"));
+    let labelled = ["service", "component", "job"];
+    let label = labelled.iter().find_map(|key| alert.labels.get(*key));
+    let name = signal.or_else(|| label.map(|label| label.replace('_', "-")))?;
+    Some(vec![name])
+}
 
 /// Moves the selection, or the details when they take the whole screen.
 pub(crate) fn travel(model: &mut Model, step: Travel) {
@@ -52,10 +118,11 @@ pub(crate) fn travel(model: &mut Model, step: Travel) {
     let rows = usize::from(body.height);
     if model.alerts_pane.expanded {
         let lines = detail::lines(model, body.width.into()).len();
+        let rows = rows.saturating_sub(list::chart_rows(model, body.height).into());
         let last = lines.saturating_sub(rows);
         model.alerts_pane.scroll = step.from(model.alerts_pane.scroll, rows, last);
     } else {
-        let last = model.alerts().len().saturating_sub(1);
+        let last = kept(model).len().saturating_sub(1);
         let page_rows = rows.saturating_sub(list::HEADING);
         let pane = &mut model.alerts_pane;
         pane.selected = step.from(pane.selected, page_rows, last);
@@ -65,7 +132,7 @@ pub(crate) fn travel(model: &mut Model, step: Travel) {
 
 /// Opens the details of the selected rule.
 pub(crate) fn open(model: &mut Model) -> Vec<Effect> {
-    model.alerts_pane.expanded = !model.alerts().is_empty();
+    model.alerts_pane.expanded = !kept(model).is_empty();
     model.alerts_pane.scroll = 0;
     Vec::new()
 }
@@ -75,11 +142,6 @@ pub(crate) fn close(model: &mut Model) -> bool {
     let was = std::mem::take(&mut model.alerts_pane.expanded);
     model.alerts_pane.scroll = 0;
     was
-}
-
-/// Gives a key to a form; there is none.
-pub(crate) fn form_key(_model: &mut Model, _key: KeyEvent) -> Option<Vec<Effect>> {
-    None
 }
 
 /// Keeps the rule that the user chose, or reads, selected when the order changes.
@@ -96,3 +158,6 @@ pub(crate) fn reselect(pane: &mut Pane, before: &[AlertStatus], after: &[AlertSt
 pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     list::draw(model, frame, area);
 }
+
+#[cfg(test)]
+mod tests;

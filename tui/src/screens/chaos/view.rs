@@ -112,17 +112,14 @@ fn list_lines(
     let first = list::first(selected, room);
     let seen = shown.iter().enumerate().skip(first).take(room);
     lines.extend(seen.map(|(index, experiment)| {
-        let mut text = String::new();
-        if columns >= WIDE {
+        let times = if columns >= WIDE {
             let began = clock(experiment.began, &model.setup.zone);
-            let took = took(experiment);
-            text = format!(" {} {}", left(&began, TIME), right(&took, TIME));
-        }
-        text += &format!(
-            " {} {}",
-            left(&experiment.fault, FAULT),
-            experiment.targets.join(", ")
-        );
+            format!(" {} {}", left(&began, TIME), right(&took(experiment), TIME))
+        } else {
+            String::new()
+        };
+        let fault = left(&experiment.fault, FAULT);
+        let text = format!("{times} {fault} {}", experiment.targets.join(", "));
         let text = cut(&text, columns.saturating_sub(STAGE + 2));
         let spans = vec![
             mark(data, experiment).cell(theme, STAGE),

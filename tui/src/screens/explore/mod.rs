@@ -6,8 +6,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 use voteops_observability::prometheus::{Labels, Series};
 
-use crate::keys::{Binding, Travel};
-use crate::message::Effect;
+use crate::keys::Travel;
 use crate::model::charts::ALERTS_QUERY;
 use crate::model::{Model, Screen};
 use crate::theme::Tone;
@@ -22,13 +21,6 @@ const LIST_SHARE: u16 = 3;
 const MAX_CURVES: usize = 9;
 /// Columns of a value.
 const VALUE: usize = 12;
-
-/// What only the query screen does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {}
-
-/// The screen's own keys: there are none beside those of every list.
-pub(crate) const KEYS: &[Binding] = &[];
 
 /// What is shown.
 #[derive(Debug, Clone, Default)]
@@ -45,11 +37,6 @@ pub(crate) fn show(model: &mut Model, expr: String) {
     };
 }
 
-/// Does what a key of the screen asks for.
-pub(crate) fn act(_model: &mut Model, action: Action) -> Vec<Effect> {
-    match action {}
-}
-
 /// What the screen needs to know.
 pub(crate) fn want(model: &Model, wanted: &mut Wanted) {
     if let Some(expr) = &model.explore_pane.expr {
@@ -61,9 +48,9 @@ pub(crate) fn want(model: &Model, wanted: &mut Wanted) {
 /// Moves the selection.
 pub(crate) fn travel(model: &mut Model, step: Travel) {
     let last = series(model).len().saturating_sub(1);
-    let page = usize::from(body(model).height / LIST_SHARE);
+    let page_rows = usize::from(body(model).height / LIST_SHARE);
     let pane = &mut model.explore_pane;
-    pane.selected = step.from(pane.selected, page, last);
+    pane.selected = step.from(pane.selected, page_rows, last);
 }
 
 /// The series that the filter keeps.

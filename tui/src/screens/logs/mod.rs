@@ -141,6 +141,17 @@ fn question(model: &Model) -> LogQuestion {
     }
 }
 
+/// Shows the lines of some services.
+pub(crate) fn show(model: &mut Model, services: Vec<String>) {
+    let pane = &mut model.logs_pane;
+    pane.context = None;
+    pane.follow = true;
+    pane.query = LogQuery {
+        services,
+        ..LogQuery::default()
+    };
+}
+
 /// Takes what is told of a question; what was asked before is past.
 pub(crate) fn take_in(model: &mut Model, asked: &LogQuestion, news: LogNews) {
     if *asked != question(model) {

@@ -4,30 +4,17 @@ mod view;
 
 use voteops_observability::prometheus::{Target, TargetHealth};
 
-use crate::keys::{Binding, Travel};
-use crate::message::Effect;
+use crate::keys::Travel;
 use crate::model::{Model, Screen};
 use crate::view::body;
 use crate::wanted::Wanted;
 
 pub(crate) use view::draw;
 
-/// What only the targets screen does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {}
-
-/// The screen's own keys: there are none beside those of every list.
-pub(crate) const KEYS: &[Binding] = &[];
-
 /// What is selected.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pane {
     selected: usize,
-}
-
-/// Does what a key of the screen asks for.
-pub(crate) fn act(_model: &mut Model, action: Action) -> Vec<Effect> {
-    match action {}
 }
 
 /// What the screen needs to know.
@@ -38,9 +25,9 @@ pub(crate) fn want(_model: &Model, wanted: &mut Wanted) {
 /// Moves the selection.
 pub(crate) fn travel(model: &mut Model, step: Travel) {
     let last = targets(model).len().saturating_sub(1);
-    let page = usize::from(body(model).height / 2);
+    let page_rows = usize::from(body(model).height / 2);
     let pane = &mut model.targets_pane;
-    pane.selected = step.from(pane.selected, page, last);
+    pane.selected = step.from(pane.selected, page_rows, last);
 }
 
 /// The targets that the filter keeps, those that are down first.

@@ -67,6 +67,8 @@ pub(crate) struct Chart<'a> {
     pub(crate) range: Range,
     /// Samples farther apart than this, in seconds, have a gap between them.
     pub(crate) gap_s: f64,
+    /// So long the last value stands, in seconds, for the legend.
+    pub(crate) hold_s: f64,
     /// The instant whose values the legend tells; without it the last ones.
     pub(crate) cursor: Option<Timestamp>,
     /// Alerts and experiments on the time axis.
@@ -82,8 +84,13 @@ impl Chart<'_> {
     pub(crate) fn told_value(&self, curve: &Curve) -> Option<f64> {
         let at = self.cursor.unwrap_or(self.range.to);
         let at_s = at.as_duration().as_secs_f64();
+        let hold_s = if self.cursor.is_some() {
+            self.gap_s
+        } else {
+            self.hold_s
+        };
         let before = curve.samples.iter().rev().find(|s| s.at_s <= at_s)?;
-        Some(before.value).filter(|value| at_s - before.at_s <= self.gap_s && !value.is_nan())
+        Some(before.value).filter(|value| at_s - before.at_s <= hold_s && !value.is_nan())
     }
 }
 

@@ -39,6 +39,7 @@ fn chart<'a>(curves: &'a [(&str, Vec<Sample>)]) -> Chart<'a> {
             to: at(100),
         },
         gap_s: 2.0,
+        hold_s: 2.0,
         cursor: None,
         moments: Vec::new(),
         note: None,
@@ -55,18 +56,18 @@ fn drawn(chart: &Chart, size: (u16, u16)) -> Buffer {
     terminal.backend().buffer().clone()
 }
 
-fn limit(value: f64) -> Option<Threshold> {
-    Some(Threshold {
+fn limit(value: f64) -> Threshold {
+    Threshold {
         comparison: Comparison::Above,
         value,
-    })
+    }
 }
 
 #[test]
 fn a_curve_has_axes_a_threshold_and_its_last_value() {
     let curves = [("", samples((0..=100).map(|s| (s, f64::from(s) * 12.0))))];
     let chart = Chart {
-        threshold: limit(1000.0),
+        threshold: Some(limit(1000.0)),
         ..chart(&curves)
     };
     insta::assert_snapshot!("chart", as_text(&drawn(&chart, (60, 12))));
@@ -76,7 +77,7 @@ fn a_curve_has_axes_a_threshold_and_its_last_value() {
 fn what_is_beyond_the_threshold_warns_and_the_rest_does_not() {
     let curves = [("", samples((0..=100).map(|s| (s, f64::from(s) * 12.0))))];
     let chart = Chart {
-        threshold: limit(600.0),
+        threshold: Some(limit(600.0)),
         ..chart(&curves)
     };
     let buffer = drawn(&chart, (60, 12));
@@ -169,7 +170,7 @@ proptest! {
         let curves = [("x", samples(values))];
         let mut chart = chart(&curves);
         chart.range.to = at(span_s);
-        chart.threshold = limit_at.and_then(limit);
+        chart.threshold = limit_at.map(limit);
         chart.cursor = cursor.map(at);
         drawn(&chart, size);
     }
