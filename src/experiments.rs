@@ -72,7 +72,7 @@ fn experiments(records: &[Record], entries: &[Entry]) -> Vec<Experiment> {
         take_in(known.or_insert_with(|| from_audit(entry)), entry);
     }
     let mut all: Vec<_> = all.into_values().collect();
-    all.sort_by(|a, b| b.began.cmp(&a.began));
+    all.sort_by_key(|experiment| std::cmp::Reverse(experiment.began));
     all.truncate(MOST);
     all
 }
@@ -130,13 +130,12 @@ fn take_in(experiment: &mut Experiment, entry: &Entry) {
     experiment.timeline.push((entry.at, told));
     let over = !matches!(experiment.stage, Stage::Running | Stage::LeftBehind);
     match entry.event {
-        Event::Injected => {}
         Event::UndoFailed => experiment.stage = Stage::Failed,
         Event::Undone | Event::TargetGone if over => {
             experiment.stage = Stage::Undone;
             experiment.ends = Some(entry.at);
         }
-        Event::Undone | Event::TargetGone => {}
+        Event::Injected | Event::Undone | Event::TargetGone => {}
     }
 }
 

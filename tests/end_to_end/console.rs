@@ -136,6 +136,31 @@ fn the_console_shows_life_survives_prometheus_and_gives_the_terminal_back() {
     terminal.press("1");
     terminal.wait_for("vote-app 2/2");
 
+    // Every view shows what it is for.
+    for (key, words) in [
+        ("2", ["Latency p95", "Traffic"]),
+        ("3", ["Memory used", "alert if > 80.0%"]),
+        ("4", ["Queue length", "alert if > 1000"]),
+        ("6", ["taking votes", "following"]),
+        ("7", ["No experiment was run", "voteops chaos stall-worker"]),
+        ("8", ["Scrape targets", "● up"]),
+        (":query up\r", ["6 series", "instance="]),
+    ] {
+        terminal.press(key);
+        for word in words {
+            terminal.wait_for(word);
+        }
+    }
+    // A refused query is told in the server's words.
+    terminal.press(":query rate(\r");
+    terminal.wait_for("unclosed left parenthesis");
+    // The line that is typed completes, and says what is wrong with it.
+    terminal.press(":nope\r");
+    terminal.wait_for("no command");
+    terminal.press("\x1b");
+    terminal.press("1");
+    terminal.wait_for("vote-app 2/2");
+
     // One that dies is told as away, started again, and live again by itself. Its first deaths
     // may be over too soon to be seen.
     wait_until("the console has seen it away", || {

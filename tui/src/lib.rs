@@ -10,7 +10,10 @@
 //! - `model/`: what is known (`Data`: readings, histories, alerts, freshness of each answer,
 //!   events) and what is looked at (screen, selection, frozen frame).
 //! - `keys.rs`: the key map. Help, footer and `update` read the same table.
-//! - `view/`: one file per region, a pure function from model to frame.
+//! - `screens/`: one folder per screen: what is selected, its keys, what it needs, how it is drawn.
+//! - `wanted.rs`: what the screen that is shown needs to know; `poll.rs` and `poll_logs.rs` follow it.
+//! - `commands.rs`: the command line. `deeds.rs`: what the console does besides showing.
+//! - `view/`: one file per region, and the charts; a pure function from model to frame.
 //! - `event_loop.rs`: waits for input, messages and the next frame, never for I/O.
 //! - `terminal.rs`: takes the terminal and gives it back, whatever happens.
 //! - `theme.rs`: what a state looks like; colour is never the only mark.
