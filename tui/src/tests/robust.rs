@@ -1,19 +1,24 @@
 //! Arbitrary text and numbers at any size: no panic, nothing that could steer a terminal.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use voteops_observability::prometheus::{AlertState, Sample};
+use voteops_observability::logs::LogLine;
+use voteops_observability::prometheus::{AlertState, Labels, Sample, Series, Target, TargetHealth};
 use voteops_observability::promql::Comparison;
 use voteops_observability::signals::Threshold;
 use voteops_observability::snapshot::AlertStatus;
 
 use crate::message::{Facts, Message, Refusal};
+use crate::model::charts::Charted;
+use crate::model::logs::LogNews;
 use crate::model::{Feed, Model, Screen};
-use crate::settings::{Event, Severity};
+use crate::settings::{Event, Experiment, Severity, Stage};
 use crate::tests::fixtures::{answered, at, buffer, connecting, press, text};
 use crate::update::update;
+use crate::wanted::wanted;
 
 fn wild_text() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -98,6 +103,111 @@ fn wild_alert() -> impl Strategy<Value = AlertStatus> {
     })
 }
 
+fn wild_labels() -> impl Strategy<Value = Labels> {
+    let name = prop_oneof![
+        wild_text(),
+        Just("instance".to_owned()),
+        Just("service".to_owned()),
+        Just("alertstate".to_owned()),
+    ];
+    prop::collection::btree_map(name, wild_text(), 0..4)
+}
+
+fn wild_line() -> impl Strategy<Value = LogLine> {
+    let json = (wild_text(), wild_text()).prop_map(|(key, value)| {
+        serde_json::json!({"message": value, "level": key, key: {"a": [1, null]}}).to_string()
+    });
+    let text = prop_oneof![wild_text(), json];
+    (any::<i64>(), wild_labels(), text)
+        .prop_map(|(at_ns, labels, text)| LogLine::new(at_ns, Arc::new(labels), text))
+}
+
+fn wild_target() -> impl Strategy<Value = Target> {
+    (wild_labels(), wild_text(), wild_text(), wild_number()).prop_map(
+        |(labels, scrape_url, last_error, last_scrape_duration_s)| Target {
+            labels,
+            scrape_url: scrape_url.clone(),
+            health: TargetHealth::Down,
+            last_error,
+            last_scrape: None,
+            last_scrape_duration_s,
+            scrape_interval: scrape_url,
+        },
+    )
+}
+
+fn wild_experiment() -> impl Strategy<Value = Experiment> {
+    let stage = prop_oneof![
+        Just(Stage::Running),
+        Just(Stage::LeftBehind),
+        Just(Stage::Undone)
+    ];
+    (wild_text(), wild_text(), wild_time(), stage).prop_map(|(fault, by, began, stage)| {
+        Experiment {
+            id: fault.clone(),
+            targets: vec![by.clone(), fault.clone()],
+            fault,
+            ends: Some(began),
+            began,
+            stage,
+            timeline: vec![(began, by.clone())],
+            by,
+        }
+    })
+}
+
+/// What the other screens show, and whatever is typed there.
+type Rest = (
+    Vec<LogLine>,
+    Vec<Target>,
+    Vec<Experiment>,
+    Vec<(Labels, Vec<Sample>)>,
+    String,
+);
+
+fn wild_rest() -> impl Strategy<Value = Rest> {
+    let sample = (wild_number(), wild_number()).prop_map(|(at_s, value)| Sample { at_s, value });
+    let series = (wild_labels(), prop::collection::vec(sample, 0..20));
+    (
+        prop::collection::vec(wild_line(), 0..20),
+        prop::collection::vec(wild_target(), 0..8),
+        prop::collection::vec(wild_experiment(), 0..8),
+        prop::collection::vec(series, 0..12),
+        "[a-zA-Z0-9 +=,.:/?!\\[\\]\\-]{0,12}",
+    )
+}
+
+/// Goes to a screen, answers what it asks, and types.
+fn shown(model: &mut Model, screen: Screen, rest: &Rest) {
+    let (lines, _, _, series, keys) = rest;
+    model.screen = screen;
+    if screen == Screen::Explore {
+        crate::screens::explore::show(model, keys.clone());
+    }
+    let wanted = wanted(model);
+    for expr in wanted.charts {
+        let series = series.iter().map(|(labels, samples)| Series {
+            labels: labels.clone(),
+            samples: samples.clone(),
+        });
+        let charted = Charted {
+            series: series.collect(),
+            found: 9,
+            at: Some(model.live.now),
+            warnings: vec![keys.clone()],
+            ..Charted::default()
+        };
+        update(model, Message::Charted(expr, Box::new(Ok(charted))));
+    }
+    if let Some(question) = wanted.logs {
+        update(
+            model,
+            Message::Logs(question, LogNews::Begin(lines.clone())),
+        );
+    }
+    press(model, keys);
+}
+
 fn wild_model() -> impl Strategy<Value = Model> {
     let signals = prop::collection::vec(prop::option::of(wild_number()), 0..16);
     let past = prop::collection::vec((wild_number(), wild_number()), 0..20);
@@ -148,7 +258,7 @@ fn steers(c: char) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn nothing_from_outside_breaks_a_frame(
@@ -157,9 +267,14 @@ proptest! {
         height in 1_u16..=60,
         expanded in any::<bool>(),
         scroll in any::<usize>(),
+        rest in wild_rest(),
     ) {
+        model.size = (width, height);
+        model.setup.log_source = Some("loki");
+        update(&mut model, answered(Feed::Targets, 0, Ok(Facts::Targets(rest.1.clone()))));
+        update(&mut model, Message::Experiments(rest.2.clone()));
         for screen in Screen::ALL {
-            model.screen = screen;
+            shown(&mut model, screen, &rest);
             model.alerts_pane.expanded = expanded;
             model.alerts_pane.scroll = scroll;
             let frame = buffer(&model, (width, height));

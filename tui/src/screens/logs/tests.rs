@@ -2,8 +2,10 @@ use std::sync::Arc;
 
 use crossterm::event::Event;
 use ratatui::style::{Color, Modifier};
+use voteops_observability::logs::Level;
 
 use super::*;
+use crate::deeds::Deed;
 use crate::message::{Message, Refusal};
 use crate::model::prompt::Purpose;
 use crate::tests::fixtures::{at, buffer, live, press, refusal, text};

@@ -9,7 +9,7 @@ use ratatui::widgets::Paragraph;
 use voteops_observability::logs::{Level, LogLine};
 use voteops_observability::units;
 
-use super::{Pane, question, selected};
+use super::{Pane, question, selected, volume};
 use crate::model::{Model, Screen, seconds_between};
 use crate::theme::{Theme, Tone};
 use crate::view::marks::Mark;
@@ -24,7 +24,6 @@ const VOLUME_ROWS: u16 = 16;
 const INSTANCE: (usize, usize) = (14, 8);
 /// Bytes of a line that are looked at to draw it.
 const LOOK: usize = 4096;
-const BARS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
 /// Draws the screen.
 pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
@@ -37,7 +36,7 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     };
     let mut heading = vec![about(model, source, columns), state(model, columns)];
     if area.height >= VOLUME_ROWS {
-        heading.push(volume(model, columns));
+        heading.push(volume::line(model, columns));
     }
     let above = u16::try_from(heading.len()).unwrap_or(0);
     let [top, below] =
@@ -167,58 +166,6 @@ fn state(model: &Model, columns: usize) -> Line<'static> {
     Line::from(told)
 }
 
-/// How many lines there were along the window, coloured by their worst, and how many of each
-/// level: of the lines that are here.
-fn volume(model: &Model, columns: usize) -> Line<'static> {
-    let theme = model.setup.theme;
-    let counts =
-        Level::ALL.map(|level| model.logs.all().filter(|line| line.level == level).count());
-    let legend: Vec<_> = Level::ALL
-        .iter()
-        .zip(counts)
-        .filter(|(_, count)| *count > 0)
-        .map(|(level, count)| format!("{} {count}", level.word()))
-        .collect();
-    let legend = legend.join("  ");
-    let room = columns.saturating_sub(width(&legend) + 2);
-    let cells = cells(model, room);
-    let most = cells.iter().map(|(count, _)| *count).max().unwrap_or(0);
-    let mut spans: Vec<Span<'static>> = cells
-        .iter()
-        .map(|(count, worst)| {
-            let step = if most == 0 {
-                0
-            } else {
-                (count * 8).div_ceil(most)
-            };
-            let bar = BARS.get(step).copied().unwrap_or("█");
-            Span::styled(bar, theme.style(tone(*worst)))
-        })
-        .collect();
-    spans.push(span(format!("  {legend}"), theme.style(Tone::Dim)));
-    Line::from(spans)
-}
-
-/// Lines and their worst level in each column of the window.
-fn cells(model: &Model, columns: usize) -> Vec<(usize, Level)> {
-    let asked = question(model);
-    let to = asked.end.unwrap_or(model.live.now);
-    let to_ns = i64::try_from(to.as_nanosecond()).unwrap_or(i64::MAX);
-    let span_ns = i64::try_from(asked.span.as_nanos()).unwrap_or(i64::MAX);
-    let cell_ns = (span_ns / i64::try_from(columns.max(1)).unwrap_or(1)).max(1);
-    let from_ns = to_ns.saturating_sub(span_ns);
-    let mut cells = vec![(0, Level::Unknown); columns];
-    for line in model.logs.all() {
-        let at = line.at_ns.saturating_sub(from_ns).div_euclid(cell_ns);
-        let at = usize::try_from(at).ok().filter(|_| line.at_ns <= to_ns);
-        if let Some(cell) = at.and_then(|at| cells.get_mut(at.min(columns.saturating_sub(1)))) {
-            cell.0 += 1;
-            cell.1 = cell.1.min(line.level);
-        }
-    }
-    cells
-}
-
 fn nothing(model: &Model, columns: usize) -> Vec<Line<'static>> {
     if !model.logs.loaded {
         return Vec::new();
@@ -334,7 +281,8 @@ fn level_mark(level: Level) -> (&'static str, &'static str) {
     }
 }
 
-fn tone(level: Level) -> Tone {
+/// How a level looks.
+pub(super) fn tone(level: Level) -> Tone {
     match level {
         Level::Error => Tone::Critical,
         Level::Warn => Tone::Warning,

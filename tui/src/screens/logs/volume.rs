@@ -1,0 +1,64 @@
+//! How many lines there were, and how bad the worst of them, along the window.
+
+use ratatui::text::{Line, Span};
+use voteops_observability::logs::Level;
+
+use super::question;
+use super::view::tone;
+use crate::model::Model;
+use crate::theme::Tone;
+use crate::view::text::{span, width};
+
+const BARS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+
+/// How many lines there were along the window, coloured by their worst, and how many of each
+/// level: of the lines that are here.
+pub(super) fn line(model: &Model, columns: usize) -> Line<'static> {
+    let theme = model.setup.theme;
+    let counts =
+        Level::ALL.map(|level| model.logs.all().filter(|line| line.level == level).count());
+    let legend: Vec<_> = Level::ALL
+        .iter()
+        .zip(counts)
+        .filter(|(_, count)| *count > 0)
+        .map(|(level, count)| format!("{} {count}", level.word()))
+        .collect();
+    let legend = legend.join("  ");
+    let room = columns.saturating_sub(width(&legend) + 2);
+    let cells = cells(model, room);
+    let most = cells.iter().map(|(count, _)| *count).max().unwrap_or(0);
+    let mut spans: Vec<Span<'static>> = cells
+        .iter()
+        .map(|(count, worst)| {
+            let step = if most == 0 {
+                0
+            } else {
+                (count * 8).div_ceil(most)
+            };
+            let bar = BARS.get(step).copied().unwrap_or("█");
+            Span::styled(bar, theme.style(tone(*worst)))
+        })
+        .collect();
+    spans.push(span(format!("  {legend}"), theme.style(Tone::Dim)));
+    Line::from(spans)
+}
+
+/// Lines and their worst level in each column of the window.
+fn cells(model: &Model, columns: usize) -> Vec<(usize, Level)> {
+    let asked = question(model);
+    let to = asked.end.unwrap_or(model.live.now);
+    let to_ns = i64::try_from(to.as_nanosecond()).unwrap_or(i64::MAX);
+    let span_ns = i64::try_from(asked.span.as_nanos()).unwrap_or(i64::MAX);
+    let cell_ns = (span_ns / i64::try_from(columns.max(1)).unwrap_or(1)).max(1);
+    let from_ns = to_ns.saturating_sub(span_ns);
+    let mut cells = vec![(0, Level::Unknown); columns];
+    for line in model.logs.all() {
+        let at = line.at_ns.saturating_sub(from_ns).div_euclid(cell_ns);
+        let at = usize::try_from(at).ok().filter(|_| line.at_ns <= to_ns);
+        if let Some(cell) = at.and_then(|at| cells.get_mut(at.min(columns.saturating_sub(1)))) {
+            cell.0 += 1;
+            cell.1 = cell.1.min(line.level);
+        }
+    }
+    cells
+}
