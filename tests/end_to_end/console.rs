@@ -131,8 +131,13 @@ fn the_console_shows_life_survives_prometheus_and_gives_the_terminal_back() {
     terminal.press("5");
     terminal.wait_for("CriticalVoteQueueBacklog");
     terminal.press("?");
-    terminal.wait_for("freeze");
+    terminal.wait_for("vote app");
+    terminal.press("G");
+    terminal.wait_for("freeze the frame");
     terminal.press("\x1b");
+    wait_until("the help is closed", || {
+        !terminal.text().contains("freeze the frame")
+    });
     terminal.press("1");
     terminal.wait_for("vote-app 2/2");
 
@@ -141,7 +146,7 @@ fn the_console_shows_life_survives_prometheus_and_gives_the_terminal_back() {
         ("2", ["Latency p95", "Traffic"]),
         ("3", ["Memory used", "alert if > 80.0%"]),
         ("4", ["Queue length", "alert if > 1000"]),
-        ("6", ["taking votes", "following"]),
+        ("6", ["votes are accepted", "following"]),
         ("7", ["No experiment was run", "voteops chaos stall-worker"]),
         ("8", ["Scrape targets", "● up"]),
         (":query up\r", ["6 series", "instance="]),
@@ -157,7 +162,11 @@ fn the_console_shows_life_survives_prometheus_and_gives_the_terminal_back() {
     // The line that is typed completes, and says what is wrong with it.
     terminal.press(":nope\r");
     terminal.wait_for("no command");
+    // Escape right before a key would read as Alt and that key.
     terminal.press("\x1b");
+    wait_until("the command line is closed", || {
+        !terminal.text().contains(":nope")
+    });
     terminal.press("1");
     terminal.wait_for("vote-app 2/2");
 

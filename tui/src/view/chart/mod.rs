@@ -19,7 +19,7 @@ use voteops_observability::units::Unit;
 use crate::model::window::Range;
 use crate::theme::{Theme, Tone};
 use crate::view::marks::{self, Mark};
-use crate::view::text::{clock, cut, span, width};
+use crate::view::text::{clock, cut, span, width, wrap};
 use plot::Plot;
 use scale::Scale;
 
@@ -133,13 +133,19 @@ pub(crate) fn draw(chart: &Chart, theme: Theme, frame: &mut Frame, area: Rect) {
     plot.draw(chart, theme, frame.buffer_mut());
     time_axis(chart, theme, frame, &plot, row(area.height - 1));
     if let Some(note) = &chart.note {
-        let text = cut(note, field.width.into());
-        let tone = Tone::Warning;
-        let at = Rect::new(field.x, field.y, field.width, 1);
-        frame.render_widget(
-            Paragraph::new(Line::from(span(text, theme.style(tone)))),
-            at,
-        );
+        let lines = wrap(note, field.width.into());
+        // A note leaves most of the curves in sight.
+        let most = usize::from(field.height / 3).max(1);
+        let cut_off = lines.len() > most;
+        let mut lines: Vec<_> = lines.into_iter().take(most).collect();
+        if let Some(last) = lines.last_mut().filter(|_| cut_off) {
+            *last = cut(&format!("{last} …"), field.width.into());
+        }
+        for (y, line) in (field.y..).zip(lines) {
+            let told = Line::from(span(line, theme.style(Tone::Warning)));
+            let at = Rect::new(field.x, y, field.width, 1);
+            frame.render_widget(Paragraph::new(told), at);
+        }
     } else if plot.is_empty() {
         let at = Rect::new(field.x, field.y + field.height / 2, field.width, 1);
         let told = cut("no samples in this time", field.width.into());
