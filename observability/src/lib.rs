@@ -7,6 +7,7 @@
 
 pub mod alertmanager;
 pub mod backend;
+pub mod combined;
 pub mod config;
 pub mod logs;
 pub mod prediction;

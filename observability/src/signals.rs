@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::combined::Part;
 use crate::prometheus::{Rule, Series};
 use crate::promql::{self, Comparison};
 use crate::units::Unit;
@@ -121,6 +122,18 @@ impl Signal {
         }
         Ok(self)
     }
+}
+
+/// The signals as parts of one query, named by their identities.
+#[must_use]
+pub fn parts(signals: &[Signal]) -> Vec<Part> {
+    signals
+        .iter()
+        .map(|signal| Part {
+            name: signal.id.clone(),
+            expr: signal.expr.clone(),
+        })
+        .collect()
 }
 
 /// The value that a signal should not cross.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::BackendError;
+use crate::combined::{self, Part};
 use crate::prometheus::{Prometheus, Series};
 use crate::promql;
 use crate::units;
@@ -16,8 +17,6 @@ use crate::units;
 const SHIPPED: &str = include_str!("slos.toml");
 /// The windows that burn rates are told over: the long ones of the page alerts, and a short one.
 const BURN_WINDOWS: [&str; 3] = ["5m", "1h", "6h"];
-/// The label that says which part of a combined answer a series is.
-const PART: &str = "voteops_slo";
 
 /// An objective.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -152,14 +151,14 @@ impl Slo {
 /// # Errors
 /// Any [`BackendError`].
 pub async fn read(prometheus: &Prometheus, slos: &[Slo]) -> Result<Vec<SloReading>, BackendError> {
-    let parts: Vec<String> = slos
+    let parts: Vec<Part> = slos
         .iter()
         .flat_map(|slo| slo.windows().filter_map(|window| part(slo, window)))
         .collect();
-    if parts.is_empty() {
+    let Some(expr) = combined::combine(&parts) else {
         return Ok(Vec::new());
-    }
-    let series = prometheus.query(&parts.join(" or "), None).await?.data;
+    };
+    let series = prometheus.query(&expr, None).await?.data;
     let readings = slos
         .iter()
         .map(|slo| slo.reading(|window| ratio(&series, &name(slo, window))));
@@ -168,12 +167,11 @@ pub async fn read(prometheus: &Prometheus, slos: &[Slo]) -> Result<Vec<SloReadin
 
 /// One part of the combined query. An expression that is not PromQL is left out: its windows
 /// are not known.
-fn part(slo: &Slo, window: &str) -> Option<String> {
-    let expr = slo.expr(window).ok()?;
-    let name = name(slo, window);
-    Some(format!(
-        "label_replace({expr}, \"{PART}\", \"{name}\", \"\", \"\")"
-    ))
+fn part(slo: &Slo, window: &str) -> Option<Part> {
+    Some(Part {
+        name: name(slo, window),
+        expr: slo.expr(window).ok()?,
+    })
 }
 
 fn name(slo: &Slo, window: &str) -> String {
@@ -181,10 +179,7 @@ fn name(slo: &Slo, window: &str) -> String {
 }
 
 fn ratio(series: &[Series], name: &str) -> Option<f64> {
-    let found = series
-        .iter()
-        .find(|series| series.labels.get(PART).is_some_and(|part| part == name));
-    let value = found?.samples.last()?.value;
+    let value = combined::part(series, name)?.samples.last()?.value;
     Some(value).filter(|value| value.is_finite())
 }
 
@@ -207,7 +202,6 @@ mod tests {
                 for window in slo.windows() {
                     let expr = slo.expr(window).unwrap();
                     promql_parser::parser::parse(&expr).unwrap();
-                    promql_parser::parser::parse(&part(&slo, window).unwrap()).unwrap();
                 }
             }
         }

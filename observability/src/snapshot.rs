@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
 use jiff::Timestamp;
 use serde::Serialize;
 use url::Url;
 
 use crate::alertmanager::Alertmanager;
 use crate::backend::BackendError;
+use crate::combined;
 use crate::prometheus::{AlertState, Labels, Prometheus, RuleGroup, RuleKind};
 use crate::promql;
 use crate::signals::{self, Component, Signal, SignalState, Threshold};
@@ -134,30 +134,24 @@ pub struct Snapshot {
     pub backends: Vec<BackendStatus>,
 }
 
-/// The values of signals, or the first failure; the answers' warnings beside them.
+/// The values of signals in their order, and the answer's warnings. A signal whose expression the
+/// server refuses has no value, and a warning says so.
 ///
 /// # Errors
-/// The first [`BackendError`].
+/// Any [`BackendError`]; [`BackendError::Refused`] only when every signal is refused.
 pub async fn read_signals(
     prometheus: &Prometheus,
     signals: &[Signal],
 ) -> Result<(Vec<Option<f64>>, Vec<String>), BackendError> {
-    let answers = join_all(
-        signals
-            .iter()
-            .map(|signal| prometheus.query(&signal.expr, None)),
-    )
-    .await;
-    let mut values = Vec::with_capacity(signals.len());
-    let mut warnings = Vec::new();
-    for answer in answers {
-        let answer = answer?;
-        values.push(signals::single_value(&answer.data));
-        warnings.extend(answer.warnings);
-    }
-    warnings.sort();
-    warnings.dedup();
-    Ok((values, warnings))
+    let parts = signals::parts(signals);
+    let ask = async |expr: String| prometheus.query(&expr, None).await;
+    let combined = combined::ask(&parts, ask).await?;
+    let values = combined
+        .series
+        .iter()
+        .map(|series| signals::single_value(series.as_slice()))
+        .collect();
+    Ok((values, combined.warnings))
 }
 
 /// The alert rules of `groups`, most urgent first, then by name.

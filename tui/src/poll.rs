@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use futures::future::try_join_all;
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc::Sender;
@@ -11,7 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use voteops_observability::BackendError;
 use voteops_observability::alertmanager::Alertmanager;
-use voteops_observability::prometheus::{Prometheus, Sample};
+use voteops_observability::combined;
+use voteops_observability::prometheus::{Prometheus, Sample, Series};
 use voteops_observability::signals::{self, Signal};
 use voteops_observability::slo::{self, Slo};
 use voteops_observability::snapshot::{self, Sources, alert_statuses};
@@ -342,7 +342,7 @@ async fn fill(
     }
 }
 
-/// One range query for each signal.
+/// One range query for all signals.
 async fn read_past(
     prometheus: &Prometheus,
     signals: &[Signal],
@@ -351,14 +351,11 @@ async fn read_past(
     until: Timestamp,
 ) -> Result<Vec<Vec<Sample>>, BackendError> {
     let until_s = until.as_duration().as_secs_f64();
-    let queries = signals.iter().map(|signal| async move {
-        let answer = prometheus
-            .query_range(&signal.expr, until_s - span.as_secs_f64(), until_s, step)
-            .await?;
-        let first = answer.data.into_iter().next();
-        Ok(first.map(|series| series.samples).unwrap_or_default())
-    });
-    try_join_all(queries).await
+    let from_s = until_s - span.as_secs_f64();
+    let ask = async |expr: String| prometheus.query_range(&expr, from_s, until_s, step).await;
+    let combined = combined::ask(&signals::parts(signals), ask).await?;
+    let samples = |series: Option<Series>| series.map(|series| series.samples).unwrap_or_default();
+    Ok(combined.series.into_iter().map(samples).collect())
 }
 
 async fn ask_signals(prometheus: Prometheus, signals: Vec<Signal>) -> Result<Facts, BackendError> {

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use regex::Regex;
+use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use wiremock::matchers::{method, path};
-use wiremock::{Mock, MockServer, ResponseTemplate};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::message::Message;
 use crate::model::Model;
@@ -71,26 +73,48 @@ impl Fed {
     }
 }
 
-fn json(body: &str) -> ResponseTemplate {
+fn raw(body: &str) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_raw(body.to_owned(), "application/json")
 }
 
+/// Answers a query with a series for each of its parts.
+fn vector(request: &Request, value: &str) -> ResponseTemplate {
+    let query = url::form_urlencoded::parse(&request.body)
+        .find(|(key, _)| key == "query")
+        .map(|(_, query)| query.into_owned())
+        .unwrap_or_default();
+    let parts = Regex::new(r#""voteops_part", "([^"]*)""#).unwrap();
+    let series: Vec<_> = parts
+        .captures_iter(&query)
+        .map(|part| json!({"metric": {"voteops_part": part[1]}, "value": [1_790_000_000, value]}))
+        .collect();
+    let result = if series.is_empty() {
+        json!([{"metric": {}, "value": [1_790_000_000, value]}])
+    } else {
+        json!(series)
+    };
+    ResponseTemplate::new(200).set_body_json(
+        json!({"status": "success", "data": {"resultType": "vector", "result": result}}),
+    )
+}
+
 /// A Prometheus whose every signal is `value` and which has one rule.
-async fn well(server: &MockServer, value: &str) {
-    let vector = format!(
-        r#"{{"status":"success","data":{{"resultType":"vector","result":[{{"metric":{{}},"value":[1790000000,"{value}"]}}]}}}}"#
-    );
+async fn well(server: &MockServer, value: &'static str) {
+    Mock::given(method("POST"))
+        .and(path("/api/v1/query"))
+        .respond_with(move |request: &Request| vector(request, value))
+        .mount(server)
+        .await;
     let matrix = r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#;
     let rules = r#"{"status":"success","data":{"groups":[{"name":"g","interval":15,"rules":[
         {"type":"alerting","name":"OnlyRule","query":"up > 1000","duration":300,"state":"inactive"}]}]}}"#;
     for (endpoint, verb, body) in [
-        ("/api/v1/query", "POST", vector.as_str()),
         ("/api/v1/query_range", "POST", matrix),
         ("/api/v1/rules", "GET", rules),
     ] {
         Mock::given(method(verb))
             .and(path(endpoint))
-            .respond_with(json(body))
+            .respond_with(raw(body))
             .mount(server)
             .await;
     }
@@ -156,7 +180,7 @@ async fn a_server_that_hangs_is_called_silent() {
     well(&server, "7").await;
     let mut fed = watch(&server.uri(), None);
     fed.shows(&["queue 7", "● prometheus"]).await;
-    answers(&server, json("{}").set_delay(DEADLINE)).await;
+    answers(&server, raw("{}").set_delay(DEADLINE)).await;
     // Nothing arrives while it hangs, so the clock moves as the loop's tick would move it. The
     // questions that were answered before the reset may still be under way.
     while let Ok(message) = tokio::time::timeout(REFRESH * 10, fed.messages.recv()).await {
@@ -189,7 +213,7 @@ async fn a_warning_of_the_api_is_shown() {
     let server = MockServer::builder().start().await;
     let warned = r#"{"status":"success","data":{"resultType":"vector","result":[]},"warnings":["partial answer: a block is gone"]}"#;
     Mock::given(path("/api/v1/query"))
-        .respond_with(json(warned))
+        .respond_with(raw(warned))
         .with_priority(1)
         .mount(&server)
         .await;
@@ -213,7 +237,7 @@ async fn a_single_frame_is_bounded_and_complete() {
         frame.contains("queue 7") && frame.contains("OnlyRule"),
         "{frame}"
     );
-    answers(&server, json("{}").set_delay(DEADLINE)).await;
+    answers(&server, raw("{}").set_delay(DEADLINE)).await;
     let frame = crate::once(settings(), 80, 24).await;
     assert!(frame.contains("✗ prometheus timeout"), "{frame}");
 }
