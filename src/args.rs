@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use url::Url;
+use voteops_console::Look;
 
 use crate::Failure;
 use crate::failure::USAGE;
@@ -139,9 +140,27 @@ pub struct TuiArgs {
     /// Print one frame as text and exit
     #[arg(long)]
     pub once: bool,
+    /// What the console looks like
+    #[command(flatten)]
+    pub look: LookArgs,
     /// Panic after this time, to see that the terminal is given back
     #[arg(long, value_name = "DURATION", value_parser = duration, hide = true)]
     pub panic_after: Option<Duration>,
+}
+
+/// What the console looks like.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LookArgs {
+    /// Colours [default: what suits the terminal; none with NO_COLOR]
+    #[arg(long, value_name = "THEME", env = "VOTEOPS_THEME",
+        value_parser = clap::builder::PossibleValuesParser::new(Look::THEMES))]
+    pub theme: Option<String>,
+    /// Draw nothing but ASCII, as on terminals that show nothing else
+    #[arg(long)]
+    pub ascii: bool,
+    /// Leave the mouse to the terminal, to select text
+    #[arg(long)]
+    pub no_mouse: bool,
 }
 
 /// What `voteops chaos` does.

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use voteops_console::Outcome;
+use voteops_console::{Look, Outcome};
 
 use crate::args::TuiArgs;
 use crate::runtime;
@@ -20,6 +20,11 @@ pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
     let found = sources::find(&args.sources)?;
     let mut settings = found.settings(args.refresh);
     settings.panic_after = args.panic_after;
+    settings.mouse = !args.look.no_mouse;
+    settings.look = Look {
+        theme: args.look.theme.clone(),
+        ascii: args.look.ascii,
+    };
     let runtime = runtime::single_thread()?;
     if args.once || !std::io::stdout().is_terminal() {
         let (width, height) = size();

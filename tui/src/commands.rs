@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::Screen;
+use crate::theme;
 
 /// What a command asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,9 +73,6 @@ pub(crate) const COMMANDS: [Command; 16] = [
     command("quit", "", "leave"),
     command("q", "", "leave"),
 ];
-
-/// Names of themes, for completion.
-const THEMES: [&str; 5] = ["dark", "light", "high-contrast", "colour-blind", "none"];
 
 /// Reads a command. A name may be shortened as long as it is clear.
 ///
@@ -162,7 +160,7 @@ pub(crate) fn complete(line: &str) -> Vec<String> {
             .collect();
     };
     let words: Vec<&str> = match name {
-        "theme" => THEMES.to_vec(),
+        "theme" => theme::NAMES.to_vec(),
         "mouse" => vec!["on", "off"],
         "range" => vec!["5m", "15m", "1h", "6h", "1d"],
         _ => Vec::new(),

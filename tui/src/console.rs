@@ -41,7 +41,8 @@ const ONCE_LIMIT: Duration = Duration::from_secs(5);
 /// [`Error::Terminal`] when there is no usable terminal, [`Error::Panicked`] when another part
 /// of the program panicked meanwhile.
 pub async fn run(mut settings: Settings) -> Result<Outcome, Error> {
-    let setup = Setup::new(&settings, Theme::from_env(), TimeZone::system());
+    let theme = Theme::choose(&settings.look, |name| std::env::var(name).ok());
+    let setup = Setup::new(&settings, theme, TimeZone::system());
     let (messages, received) = mpsc::channel(WAITING);
     let mut tasks = JoinSet::new();
     watch_signals(&mut tasks, &messages)?;
@@ -95,7 +96,8 @@ pub async fn run(mut settings: Settings) -> Result<Outcome, Error> {
 /// One frame of `width` by `height` as text, after every backend was asked once. Backends that
 /// do not answer within a few seconds are shown as such.
 pub async fn once(mut settings: Settings, width: u16, height: u16) -> String {
-    let setup = Setup::new(&settings, Theme::new(false), TimeZone::system());
+    let theme = Theme::new(false).with_ascii(settings.look.ascii);
+    let setup = Setup::new(&settings, theme, TimeZone::system());
     let answers = poll::ask_once(&settings.sources, &setup, ONCE_LIMIT).await;
     let mut model = Model::new(setup, Timestamp::now(), (width, height));
     for answer in answers {

@@ -40,7 +40,7 @@ mod view;
 mod wanted;
 
 pub use console::{once, run};
-pub use settings::{Error, Event, Experiment, Outcome, Settings, Severity, Stage};
+pub use settings::{Error, Event, Experiment, Look, Outcome, Settings, Severity, Stage};
 
 #[cfg(test)]
 mod tests;

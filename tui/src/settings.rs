@@ -24,6 +24,8 @@ pub struct Settings {
     pub expected: Vec<(Component, usize)>,
     /// News from whoever runs the stack, shown among the events.
     pub events: Option<UnboundedReceiver<Event>>,
+    /// What it looks like.
+    pub look: Look,
     /// Whether the console takes the mouse; without it the terminal selects text.
     pub mouse: bool,
     /// Where log lines come from.
@@ -51,6 +53,7 @@ impl Settings {
             time_scale: 1.0,
             expected: Vec::new(),
             events: None,
+            look: Look::default(),
             mouse: true,
             logs: None,
             slos: Vec::new(),
@@ -59,6 +62,20 @@ impl Settings {
             panic_after: None,
         }
     }
+}
+
+/// What the console looks like, where that is not left to the terminal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Look {
+    /// One of [`Look::THEMES`]; the default suits the terminal.
+    pub theme: Option<String>,
+    /// Whether nothing but ASCII is drawn; it is anyway where the terminal shows nothing else.
+    pub ascii: bool,
+}
+
+impl Look {
+    /// The names of the themes; `none` is without colours.
+    pub const THEMES: [&str; 5] = crate::theme::NAMES;
 }
 
 /// Something that happened.

@@ -276,7 +276,13 @@ pub(crate) fn error() -> Model {
 pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for key in keys.chars() {
-        let input = Input::Key(KeyEvent::from(KeyCode::Char(key)));
+        let code = match key {
+            '\r' => KeyCode::Enter,
+            '\x1b' => KeyCode::Esc,
+            '\t' => KeyCode::Tab,
+            key => KeyCode::Char(key),
+        };
+        let input = Input::Key(KeyEvent::from(code));
         effects = update(model, Message::Input(input));
     }
     effects

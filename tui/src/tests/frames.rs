@@ -12,9 +12,10 @@ use crate::tests::fixtures::{
 use crate::update::update;
 use crate::{model::Feed, theme::Theme};
 
-const SIZES: [(u16, u16); 3] = [(40, 15), (80, 24), (120, 36)];
+const SIZES: [(u16, u16); 3] = [(40, 15), (80, 24), (120, 40)];
 
-fn snapshot(name: &str, model: &Model, sizes: &[(u16, u16)]) {
+/// Compares the frames of each size with those that were accepted.
+pub(super) fn snapshot(name: &str, model: &Model, sizes: &[(u16, u16)]) {
     for size in sizes {
         let name = format!("{name}_{}x{}", size.0, size.1);
         insta::assert_snapshot!(name, text(model, *size));

@@ -5,4 +5,5 @@ mod faults;
 pub(crate) mod fixtures;
 mod frames;
 mod keys;
+mod looks;
 mod robust;

@@ -11,7 +11,6 @@ use crate::model::window::Shift;
 use crate::model::{Model, Screen};
 use crate::screens::{self, alerts};
 use crate::settings::Outcome;
-use crate::theme::Theme;
 use crate::view;
 
 /// Commands that are remembered.
@@ -231,7 +230,7 @@ fn obey(model: &mut Model, order: Order) -> Result<Vec<Effect>, String> {
             show(model, Screen::Explore);
         }
         Order::Theme(name) => {
-            let theme = Theme::named(&name);
+            let theme = model.setup.theme.named(&name);
             model.setup.theme =
                 theme.ok_or_else(|| format!("no theme {name:?}; Tab lists them"))?;
         }

@@ -31,6 +31,11 @@ const MIN_ROWS: u16 = 15;
 
 /// Draws the model.
 pub(crate) fn view(model: &Model, frame: &mut Frame) {
+    draw(model, frame);
+    model.setup.theme.finish(frame.buffer_mut());
+}
+
+fn draw(model: &Model, frame: &mut Frame) {
     let area = frame.area();
     if area.width < MIN_COLUMNS || area.height < MIN_ROWS {
         too_small(frame, area);
