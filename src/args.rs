@@ -151,7 +151,7 @@ pub struct TuiArgs {
 /// What the console looks like.
 #[derive(Debug, Clone, Default, Args)]
 pub struct LookArgs {
-    /// Colours [default: what suits the terminal; none with NO_COLOR]
+    /// Colours [default: what suits the terminal; none with `NO_COLOR`]
     #[arg(long, value_name = "THEME", env = "VOTEOPS_THEME",
         value_parser = clap::builder::PossibleValuesParser::new(Look::THEMES))]
     pub theme: Option<String>,
