@@ -22,11 +22,56 @@ pub struct Part {
     pub expr: String,
 }
 
-/// The parts as one expression; `None` when there are none.
-#[must_use]
-pub fn combine(parts: &[Part]) -> Option<String> {
-    let labelled: Vec<String> = parts.iter().map(label).collect();
-    (!labelled.is_empty()).then(|| labelled.join(" or "))
+/// Parts that are asked for at once, made ready for being asked again and again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    parts: Vec<Part>,
+    expr: Option<String>,
+}
+
+impl Question {
+    /// The parts as one expression.
+    #[must_use]
+    pub fn new(parts: Vec<Part>) -> Self {
+        let labelled: Vec<String> = parts.iter().map(label).collect();
+        let expr = (!labelled.is_empty()).then(|| labelled.join(" or "));
+        Self { parts, expr }
+    }
+
+    /// The one expression; `None` without parts.
+    #[must_use]
+    pub fn expr(&self) -> Option<&str> {
+        self.expr.as_deref()
+    }
+
+    /// Asks for all parts at once by `query`. When the server refuses that, each part is asked
+    /// alone, so that one that is refused does not hide the others.
+    ///
+    /// # Errors
+    /// Any [`BackendError`]; [`BackendError::Refused`] only when every part is refused.
+    pub async fn ask<Q, A>(&self, query: Q) -> Result<Combined, BackendError>
+    where
+        Q: Fn(String) -> A,
+        A: Future<Output = Result<Answer<Vec<Series>>, BackendError>>,
+    {
+        let Some(expr) = &self.expr else {
+            return Ok(Combined::default());
+        };
+        match query(expr.clone()).await {
+            Ok(answer) => {
+                let series = self.parts.iter();
+                let series = series.map(|asked| part(&answer.data, &asked.name).cloned());
+                Ok(Combined {
+                    series: series.collect(),
+                    warnings: sorted(answer.warnings),
+                })
+            }
+            Err(BackendError::Refused { .. }) if self.parts.len() > 1 => {
+                each(&self.parts, query).await
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 fn label(part: &Part) -> String {
@@ -61,32 +106,6 @@ pub struct Combined {
     pub series: Vec<Option<Series>>,
     /// What the server warned of, and which parts it refused in which words.
     pub warnings: Vec<String>,
-}
-
-/// Asks for all parts at once by `query`. When the server refuses that, each part is asked alone,
-/// so that one that is refused does not hide the others.
-///
-/// # Errors
-/// Any [`BackendError`]; [`BackendError::Refused`] only when every part is refused.
-pub async fn ask<Q, A>(parts: &[Part], query: Q) -> Result<Combined, BackendError>
-where
-    Q: Fn(String) -> A,
-    A: Future<Output = Result<Answer<Vec<Series>>, BackendError>>,
-{
-    let Some(expr) = combine(parts) else {
-        return Ok(Combined::default());
-    };
-    match query(expr).await {
-        Ok(answer) => Ok(Combined {
-            series: parts
-                .iter()
-                .map(|asked| part(&answer.data, &asked.name).cloned())
-                .collect(),
-            warnings: sorted(answer.warnings),
-        }),
-        Err(BackendError::Refused { .. }) if parts.len() > 1 => each(parts, query).await,
-        Err(error) => Err(error),
-    }
 }
 
 async fn each<Q, A>(parts: &[Part], query: Q) -> Result<Combined, BackendError>
@@ -175,20 +194,22 @@ mod tests {
 
     #[test]
     fn vectors_and_numbers_become_one_expression() {
-        let expr = combine(&[named("a", "up"), named("b", "1 + 1")]).unwrap();
+        let question = Question::new(vec![named("a", "up"), named("b", "1 + 1")]);
+        let expr = question.expr().unwrap();
         assert_eq!(
             expr,
             "label_replace(up, \"voteops_part\", \"a\", \"\", \"\") or \
              label_replace(vector(1 + 1), \"voteops_part\", \"b\", \"\", \"\")"
         );
-        assert_eq!(combine(&[]), None);
+        assert_eq!(Question::new(Vec::new()).expr(), None);
     }
 
     proptest! {
         #[test]
         fn any_name_stays_one_string_of_the_expression(name in "\\PC{0,12}") {
-            let expr = combine(&[named(&name, "up"), named("b", "down")]).unwrap();
-            let parser::Expr::Binary(or) = parser::parse(&expr).unwrap() else {
+            let question = Question::new(vec![named(&name, "up"), named("b", "down")]);
+            let expr = question.expr().unwrap();
+            let parser::Expr::Binary(or) = parser::parse(expr).unwrap() else {
                 panic!("{expr}");
             };
             let parser::Expr::Call(call) = or.lhs.as_ref() else { panic!("{expr}") };
@@ -202,8 +223,9 @@ mod tests {
     #[tokio::test]
     async fn one_query_answers_all() {
         let asked = RefCell::new(0);
-        let parts = [named("a", "up"), named("b", "down"), named("c", "none")];
-        let combined = ask(&parts, |_| {
+        let parts = vec![named("a", "up"), named("b", "down"), named("c", "none")];
+        let question = Question::new(parts);
+        let combined = question.ask(|_| {
             *asked.borrow_mut() += 1;
             async { Ok(answer(vec![series(Some("b"), 2.0), series(Some("a"), 1.0)])) }
         });
@@ -227,13 +249,17 @@ mod tests {
                 Ok(answer(vec![series(None, 1.0)]))
             }
         };
-        let combined = ask(&parts, query).await.unwrap();
+        let combined = Question::new(parts.to_vec()).ask(query).await.unwrap();
         assert!(combined.series[0].is_some() && combined.series[1].is_none());
         assert_eq!(combined.warnings, ["b: bad_data: unclosed"]);
-        let all = ask(&parts[1..], query).await.unwrap_err();
+        let all = Question::new(parts[1..].to_vec())
+            .ask(query)
+            .await
+            .unwrap_err();
         assert_eq!(all, refused("unclosed"));
-        let both = [named("b", "wrong("), named("c", "wrong(")];
-        assert_eq!(ask(&both, query).await.unwrap_err(), refused("unclosed"));
+        let both = vec![named("b", "wrong("), named("c", "wrong(")];
+        let both = Question::new(both).ask(query).await;
+        assert_eq!(both.unwrap_err(), refused("unclosed"));
     }
 
     #[tokio::test]
@@ -243,8 +269,8 @@ mod tests {
             url: "http://p/".into(),
             timeout_s: 10,
         };
-        let parts = [named("a", "up"), named("b", "down")];
-        let error = ask(&parts, |_| {
+        let question = Question::new(vec![named("a", "up"), named("b", "down")]);
+        let error = question.ask(|_| {
             *asked.borrow_mut() += 1;
             let away = away.clone();
             async { Err(away) }

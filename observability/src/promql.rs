@@ -1,5 +1,7 @@
 //! What voteops reads out of PromQL expressions, and the one change that it makes to them.
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use promql_parser::parser::{self, BinaryExpr, Expr, Offset};
@@ -72,6 +74,11 @@ impl Comparison {
     }
 }
 
+type Found = Result<Option<Condition>, String>;
+
+/// Conditions that are remembered; more expressions than a server has rules.
+const MOST_KNOWN: usize = 4096;
+
 /// The comparison that decides whether an alert's condition holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
@@ -91,7 +98,18 @@ pub struct Condition {
 /// # Errors
 /// The parser's message when `expr` is not PromQL.
 pub fn condition(expr: &str) -> Result<Option<Condition>, String> {
-    Ok(find_condition(&parser::parse(expr)?))
+    // Rules are read again every second, and parsing would be most of the work.
+    static KNOWN: LazyLock<Mutex<HashMap<String, Found>>> = LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = known.get(expr) {
+        return found.clone();
+    }
+    let found = parser::parse(expr).map(|expr| find_condition(&expr));
+    if known.len() >= MOST_KNOWN {
+        known.clear();
+    }
+    known.insert(expr.to_owned(), found.clone());
+    found
 }
 
 fn find_condition(expr: &Expr) -> Option<Condition> {

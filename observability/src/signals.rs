@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::combined::Part;
+use crate::combined::{Part, Question};
 use crate::prometheus::{Rule, Series};
 use crate::promql::{self, Comparison};
 use crate::units::Unit;
@@ -124,16 +124,14 @@ impl Signal {
     }
 }
 
-/// The signals as parts of one query, named by their identities.
+/// The signals as one question, in their order and named by their identities.
 #[must_use]
-pub fn parts(signals: &[Signal]) -> Vec<Part> {
-    signals
-        .iter()
-        .map(|signal| Part {
-            name: signal.id.clone(),
-            expr: signal.expr.clone(),
-        })
-        .collect()
+pub fn question(signals: &[Signal]) -> Question {
+    let parts = signals.iter().map(|signal| Part {
+        name: signal.id.clone(),
+        expr: signal.expr.clone(),
+    });
+    Question::new(parts.collect())
 }
 
 /// The value that a signal should not cross.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::BackendError;
-use crate::combined::{self, Part};
+use crate::combined::{self, Part, Question};
 use crate::prometheus::{Prometheus, Series};
 use crate::promql;
 use crate::units;
@@ -146,19 +146,28 @@ impl Slo {
     }
 }
 
-/// How the objectives stand, by one query.
+/// The one query behind [`read`].
+#[must_use]
+pub fn question(slos: &[Slo]) -> Question {
+    let parts = slos
+        .iter()
+        .flat_map(|slo| slo.windows().filter_map(|window| part(slo, window)));
+    Question::new(parts.collect())
+}
+
+/// How the objectives stand, by their [`question`].
 ///
 /// # Errors
 /// Any [`BackendError`].
-pub async fn read(prometheus: &Prometheus, slos: &[Slo]) -> Result<Vec<SloReading>, BackendError> {
-    let parts: Vec<Part> = slos
-        .iter()
-        .flat_map(|slo| slo.windows().filter_map(|window| part(slo, window)))
-        .collect();
-    let Some(expr) = combined::combine(&parts) else {
+pub async fn read(
+    prometheus: &Prometheus,
+    slos: &[Slo],
+    question: &Question,
+) -> Result<Vec<SloReading>, BackendError> {
+    let Some(expr) = question.expr() else {
         return Ok(Vec::new());
     };
-    let series = prometheus.query(&expr, None).await?.data;
+    let series = prometheus.query(expr, None).await?.data;
     let readings = slos
         .iter()
         .map(|slo| slo.reading(|window| ratio(&series, &name(slo, window))));

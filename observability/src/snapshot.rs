@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::alertmanager::Alertmanager;
 use crate::backend::BackendError;
-use crate::combined;
+use crate::combined::Question;
 use crate::prometheus::{AlertState, Labels, Prometheus, RuleGroup, RuleKind};
 use crate::promql;
 use crate::signals::{self, Component, Signal, SignalState, Threshold};
@@ -134,18 +134,17 @@ pub struct Snapshot {
     pub backends: Vec<BackendStatus>,
 }
 
-/// The values of signals in their order, and the answer's warnings. A signal whose expression the
-/// server refuses has no value, and a warning says so.
+/// The values of signals in the order of their question, and the answer's warnings. A signal whose
+/// expression the server refuses has no value, and a warning says so.
 ///
 /// # Errors
 /// Any [`BackendError`]; [`BackendError::Refused`] only when every signal is refused.
 pub async fn read_signals(
     prometheus: &Prometheus,
-    signals: &[Signal],
+    question: &Question,
 ) -> Result<(Vec<Option<f64>>, Vec<String>), BackendError> {
-    let parts = signals::parts(signals);
     let ask = async |expr: String| prometheus.query(&expr, None).await;
-    let combined = combined::ask(&parts, ask).await?;
+    let combined = question.ask(ask).await?;
     let values = combined
         .series
         .iter()
@@ -208,9 +207,10 @@ fn alert_status(rule: &crate::prometheus::Rule, interval_s: f64) -> AlertStatus 
 impl Snapshot {
     /// Asks every source once, all at the same time.
     pub async fn take(sources: &Sources) -> Self {
+        let question = signals::question(&sources.signals);
         let (rules, values, held) = tokio::join!(
             timed(sources.prometheus.rules()),
-            timed(read_signals(&sources.prometheus, &sources.signals)),
+            timed(read_signals(&sources.prometheus, &question)),
             async {
                 match &sources.alertmanager {
                     Some(alertmanager) => Some(timed(alertmanager.alerts()).await),

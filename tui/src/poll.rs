@@ -1,5 +1,6 @@
 //! The tasks that ask the backends, so that the loop never has to.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
@@ -10,9 +11,9 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use voteops_observability::BackendError;
 use voteops_observability::alertmanager::Alertmanager;
-use voteops_observability::combined;
+use voteops_observability::combined::Question;
 use voteops_observability::prometheus::{Prometheus, Sample, Series};
-use voteops_observability::signals::{self, Signal};
+use voteops_observability::signals;
 use voteops_observability::slo::{self, Slo};
 use voteops_observability::snapshot::{self, Sources, alert_statuses};
 
@@ -43,10 +44,11 @@ pub(crate) fn start(
         alertmanager,
         signals,
     } = sources.clone();
+    let question = Arc::new(signals::question(&signals));
     let (span, step) = (setup.history, setup.fill_step());
     tasks.spawn(fill(
         prometheus.clone(),
-        signals.clone(),
+        Arc::clone(&question),
         span,
         step,
         messages.clone(),
@@ -59,9 +61,10 @@ pub(crate) fn start(
     ));
     if !setup.slos.is_empty() {
         let (slos, objectives) = (prometheus.clone(), setup.slos.clone());
+        let question = Arc::new(slo::question(&objectives));
         let every = refresh.max(slo::refresh(setup.time_scale));
         tasks.spawn(poll(Feed::Slos, every, messages.clone(), move || {
-            ask_slos(slos.clone(), objectives.clone())
+            ask_slos(slos.clone(), objectives.clone(), Arc::clone(&question))
         }));
     }
     let targets = prometheus.clone();
@@ -78,7 +81,7 @@ pub(crate) fn start(
         ask_rules(rules.clone())
     }));
     tasks.spawn(poll(Feed::Signals, refresh, messages.clone(), move || {
-        ask_signals(prometheus.clone(), signals.clone())
+        ask_signals(prometheus.clone(), Arc::clone(&question))
     }));
     if let Some(alertmanager) = alertmanager {
         tasks.spawn(poll(Feed::Held, refresh, messages.clone(), move || {
@@ -100,9 +103,10 @@ pub(crate) async fn ask_once(sources: &Sources, setup: &Setup, limit: Duration) 
             None => None,
         }
     };
+    let question = Arc::new(signals::question(&signals));
     let past = read_past(
         &prometheus,
-        &signals,
+        &question,
         setup.history,
         setup.fill_step(),
         Timestamp::now(),
@@ -111,8 +115,9 @@ pub(crate) async fn ask_once(sources: &Sources, setup: &Setup, limit: Duration) 
         if setup.slos.is_empty() {
             return None;
         }
-        let question = ask_slos(prometheus.clone(), setup.slos.clone());
-        Some(ask(Feed::Slos, limit, question).await)
+        let question = Arc::new(slo::question(&setup.slos));
+        let answer = ask_slos(prometheus.clone(), setup.slos.clone(), question);
+        Some(ask(Feed::Slos, limit, answer).await)
     };
     let (past, rules, values, held, slos) = tokio::join!(
         tokio::time::timeout(limit, past),
@@ -120,7 +125,7 @@ pub(crate) async fn ask_once(sources: &Sources, setup: &Setup, limit: Duration) 
         ask(
             Feed::Signals,
             limit,
-            ask_signals(prometheus.clone(), signals.clone())
+            ask_signals(prometheus.clone(), Arc::clone(&question))
         ),
         held,
         slos,
@@ -301,8 +306,12 @@ fn range(from_s: f64, to_s: f64) -> Option<Range> {
     })
 }
 
-async fn ask_slos(prometheus: Prometheus, slos: Vec<Slo>) -> Result<Facts, BackendError> {
-    Ok(Facts::Slos(slo::read(&prometheus, &slos).await?))
+async fn ask_slos(
+    prometheus: Prometheus,
+    slos: Vec<Slo>,
+    question: Arc<Question>,
+) -> Result<Facts, BackendError> {
+    Ok(Facts::Slos(slo::read(&prometheus, &slos, &question).await?))
 }
 
 async fn ask_targets(prometheus: Prometheus) -> Result<Facts, BackendError> {
@@ -318,7 +327,7 @@ pub(crate) fn backoff(failures: usize, refresh: Duration) -> Duration {
 /// Reads what the signals were before the start, as soon as that can be asked.
 async fn fill(
     prometheus: Prometheus,
-    signals: Vec<Signal>,
+    question: Arc<Question>,
     span: Duration,
     step: Duration,
     messages: Sender<Message>,
@@ -326,7 +335,7 @@ async fn fill(
     let until = Timestamp::now();
     let mut failures = 0;
     loop {
-        match read_past(&prometheus, &signals, span, step, until).await {
+        match read_past(&prometheus, &question, span, step, until).await {
             Ok(past) => {
                 // Nobody listens when the console is leaving.
                 let _ = messages.send(Message::Filled(past)).await;
@@ -345,7 +354,7 @@ async fn fill(
 /// One range query for all signals.
 async fn read_past(
     prometheus: &Prometheus,
-    signals: &[Signal],
+    question: &Question,
     span: Duration,
     step: Duration,
     until: Timestamp,
@@ -353,13 +362,16 @@ async fn read_past(
     let until_s = until.as_duration().as_secs_f64();
     let from_s = until_s - span.as_secs_f64();
     let ask = async |expr: String| prometheus.query_range(&expr, from_s, until_s, step).await;
-    let combined = combined::ask(&signals::parts(signals), ask).await?;
+    let combined = question.ask(ask).await?;
     let samples = |series: Option<Series>| series.map(|series| series.samples).unwrap_or_default();
     Ok(combined.series.into_iter().map(samples).collect())
 }
 
-async fn ask_signals(prometheus: Prometheus, signals: Vec<Signal>) -> Result<Facts, BackendError> {
-    let (values, warnings) = snapshot::read_signals(&prometheus, &signals).await?;
+async fn ask_signals(
+    prometheus: Prometheus,
+    question: Arc<Question>,
+) -> Result<Facts, BackendError> {
+    let (values, warnings) = snapshot::read_signals(&prometheus, &question).await?;
     Ok(Facts::Signals(values, warnings))
 }
 
