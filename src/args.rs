@@ -37,6 +37,15 @@ pub enum Command {
     /// Inject faults that are always undone, and prove alerts with them
     #[command(subcommand)]
     Chaos(ChaosCommand),
+    /// Print the completions of a shell
+    ///
+    /// For bash: `voteops completions bash > /etc/bash_completion.d/voteops`. For zsh, into a file
+    /// `_voteops` in a directory of `$fpath`. For fish: `~/.config/fish/completions/voteops.fish`.
+    Completions(CompletionsArgs),
+    /// Write the manual pages into a directory, or print the first one
+    ///
+    /// `voteops man | man -l -` shows it; `voteops man /usr/local/share/man/man1` installs them all.
+    Man(ManArgs),
     /// Parts of the stack that `up` starts
     #[command(subcommand, hide = true)]
     Internal(InternalCommand),
@@ -143,6 +152,11 @@ pub struct TuiArgs {
     /// What the console looks like
     #[command(flatten)]
     pub look: LookArgs,
+    /// The console's own log [default: console.log in the user's state directory]
+    ///
+    /// `VOTEOPS_LOG=debug` logs every request.
+    #[arg(long, value_name = "FILE", env = "VOTEOPS_LOG_FILE")]
+    pub log_file: Option<PathBuf>,
     /// Panic after this time, to see that the terminal is given back
     #[arg(long, value_name = "DURATION", value_parser = duration, hide = true)]
     pub panic_after: Option<Duration>,
@@ -161,6 +175,33 @@ pub struct LookArgs {
     /// Leave the mouse to the terminal, to select text
     #[arg(long)]
     pub no_mouse: bool,
+}
+
+/// `voteops completions`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+    /// The program that is completed
+    #[arg(long, value_enum, default_value_t)]
+    pub program: Program,
+}
+
+/// A program of this project.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Program {
+    /// Everything
+    #[default]
+    Voteops,
+    /// The console by its own name
+    VoteopsTui,
+}
+
+/// `voteops man`.
+#[derive(Debug, Clone, Args)]
+pub struct ManArgs {
+    /// Where the pages are written [default: voteops(1) on standard output]
+    pub dir: Option<PathBuf>,
 }
 
 /// What `voteops chaos` does.

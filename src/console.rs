@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use voteops_console::{Look, Outcome};
 
 use crate::args::TuiArgs;
-use crate::runtime;
-use crate::{Failure, sources};
+use crate::{Failure, log_file, runtime, sources};
 
 /// The frame that is printed when the output's size cannot be asked for.
 const FALLBACK_SIZE: (u16, u16) = (120, 36);
@@ -34,6 +33,7 @@ pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
         );
         return Ok(ExitCode::SUCCESS);
     }
+    log_file::begin(args.log_file.as_deref())?;
     let outcome = runtime.block_on(voteops_console::run(settings))?;
     Ok(exit_code(outcome))
 }

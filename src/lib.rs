@@ -8,6 +8,8 @@ mod dispatch;
 mod experiments;
 mod failure;
 mod internal;
+mod log_file;
+mod manual;
 mod runtime;
 mod sources;
 mod status;

@@ -17,8 +17,7 @@ use voteops_observability::text::clean_line;
 
 use crate::args::{StackArgs, UpArgs};
 use crate::failure::USAGE;
-use crate::runtime;
-use crate::{Failure, sources};
+use crate::{Failure, log_file, runtime, sources};
 
 /// Prints a line; a terminal that is gone must not keep the stack from being stopped.
 macro_rules! say {
@@ -164,6 +163,7 @@ async fn with_console(
     options: &Options,
 ) -> Result<ExitCode, Failure> {
     let stack = StackFile::find(Some(&options.data_dir))?;
+    log_file::begin(None)?;
     let (sender, events) = mpsc::unbounded_channel();
     let mut settings = sources::of_stack(&stack)?.settings(Duration::from_secs(1));
     settings.events = Some(events);

@@ -1,6 +1,6 @@
 //! The HTTP client that every backend client is built on, and what can go wrong with it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode, redirect};
 use serde::de::DeserializeOwned;
@@ -225,11 +225,13 @@ impl Http {
         url: &Url,
     ) -> Result<(StatusCode, Vec<u8>), BackendError> {
         let plain = bare(url);
+        let asked = Instant::now();
         let mut response = request
             .send()
             .await
             .map_err(|error| from_reqwest(&plain, &error))?;
         let status = response.status();
+        tracing::debug!(url = plain, %status, waited = ?asked.elapsed(), "asked");
         let mut body = Vec::new();
         while let Some(chunk) = response
             .chunk()

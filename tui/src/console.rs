@@ -80,6 +80,12 @@ pub async fn run(mut settings: Settings) -> Result<Outcome, Error> {
         let events = unfold(events).map(Message::News);
         tasks.spawn(forward(events, messages.clone()));
     }
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        title = settings.title,
+        backends = ?model.setup.addresses,
+        "the console begins"
+    );
     let mut console = Console {
         terminal: &mut terminal,
         input: EventStream::new(),
@@ -90,7 +96,9 @@ pub async fn run(mut settings: Settings) -> Result<Outcome, Error> {
         suspend: terminal::suspend,
         panic_at: settings.panic_after.map(|after| Instant::now() + after),
     };
-    console.run(&mut model).await
+    let outcome = console.run(&mut model).await;
+    tracing::info!(?outcome, "the console ends");
+    outcome
 }
 
 /// One frame of `width` by `height` as text, after every backend was asked once. Backends that

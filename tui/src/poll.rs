@@ -171,12 +171,21 @@ where
         let asked = Instant::now();
         let result = question().await;
         let latency = asked.elapsed();
-        let wait = if result.is_ok() {
-            failures = 0;
-            refresh.saturating_sub(latency)
-        } else {
-            failures += 1;
-            backoff(failures, refresh)
+        let wait = match &result {
+            Ok(_) => {
+                if failures > 0 {
+                    tracing::info!(?feed, failures, "answers again");
+                }
+                failures = 0;
+                refresh.saturating_sub(latency)
+            }
+            Err(error) => {
+                if failures == 0 {
+                    tracing::warn!(?feed, %error, "does not answer");
+                }
+                failures += 1;
+                backoff(failures, refresh)
+            }
         };
         let at = Timestamp::now();
         let answered = Answered {

@@ -15,11 +15,19 @@ pub fn default_dir() -> Result<PathBuf, Error> {
     Ok(base()?.data_dir().join("voteops"))
 }
 
-/// Where running stacks are registered, so that the other commands find them.
-pub(crate) fn registry_dir() -> Result<PathBuf, Error> {
+/// Where state of the user is kept that no stack owns: `voteops` in the user's state directory.
+///
+/// # Errors
+/// [`Error::DataDir`] when there is no home directory.
+pub fn state_dir() -> Result<PathBuf, Error> {
     let base = base()?;
     let state = base.state_dir().unwrap_or_else(|| base.data_dir());
-    Ok(state.join("voteops").join("stacks"))
+    Ok(state.join("voteops"))
+}
+
+/// Where running stacks are registered, so that the other commands find them.
+pub(crate) fn registry_dir() -> Result<PathBuf, Error> {
+    Ok(state_dir()?.join("stacks"))
 }
 
 fn base() -> Result<impl BaseStrategy, Error> {
