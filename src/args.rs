@@ -149,6 +149,18 @@ pub struct TuiArgs {
     /// Print one frame as text and exit
     #[arg(long)]
     pub once: bool,
+    /// Write all that the screens show of the last --range into a directory and exit
+    ///
+    /// bundle.json (schemas/bundle.schema.json), charts.json and logs.jsonl for programs, the
+    /// screens as text for people; --replay shows it again, anywhere.
+    #[arg(long, value_name = "DIR", conflicts_with = "once")]
+    pub export: Option<PathBuf>,
+    /// Show what --export wrote; nothing is asked
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["export", "prometheus", "data_dir"])]
+    pub replay: Option<PathBuf>,
+    /// How much time is shown at the start, and exported [default: 10m, divided by the time scale]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub range: Option<Duration>,
     /// What the console looks like
     #[command(flatten)]
     pub look: LookArgs,

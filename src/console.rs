@@ -1,11 +1,14 @@
 //! `voteops-tui` and `voteops tui`.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 
-use voteops_console::{Look, Outcome};
+use tokio::runtime::Runtime;
+use voteops_console::{Bundle, Look, Outcome, Settings};
 
 use crate::args::TuiArgs;
+use crate::failure::USAGE;
 use crate::{Failure, log_file, runtime, sources};
 
 /// The frame that is printed when the output's size cannot be asked for.
@@ -16,16 +19,33 @@ const FALLBACK_SIZE: (u16, u16) = (120, 36);
 /// # Errors
 /// [`Failure`] with the exit code.
 pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
+    let runtime = runtime::single_thread()?;
+    let look = Look {
+        theme: args.look.theme.clone(),
+        ascii: args.look.ascii,
+    };
+    let once = args.once || !std::io::stdout().is_terminal();
+    if let Some(dir) = &args.replay {
+        let bundle = Bundle::read(dir).map_err(|error| Failure::from(error).with_code(USAGE))?;
+        if once {
+            let (width, height) = size();
+            print!("{}", bundle.once(&look, width, height));
+            return Ok(ExitCode::SUCCESS);
+        }
+        log_file::begin(args.log_file.as_deref())?;
+        let outcome = runtime.block_on(bundle.replay(&look, !args.look.no_mouse))?;
+        return Ok(exit_code(outcome));
+    }
     let found = sources::find(&args.sources)?;
     let mut settings = found.settings(args.refresh);
     settings.panic_after = args.panic_after;
     settings.mouse = !args.look.no_mouse;
-    settings.look = Look {
-        theme: args.look.theme.clone(),
-        ascii: args.look.ascii,
-    };
-    let runtime = runtime::single_thread()?;
-    if args.once || !std::io::stdout().is_terminal() {
+    settings.look = look;
+    settings.range = args.range;
+    if let Some(dir) = &args.export {
+        return export(&runtime, settings, dir);
+    }
+    if once {
         let (width, height) = size();
         print!(
             "{}",
@@ -36,6 +56,21 @@ pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
     log_file::begin(args.log_file.as_deref())?;
     let outcome = runtime.block_on(voteops_console::run(settings))?;
     Ok(exit_code(outcome))
+}
+
+fn export(runtime: &Runtime, settings: Settings, dir: &Path) -> Result<ExitCode, Failure> {
+    let tell = |doing: &str| eprintln!("voteops: {doing}");
+    let files = runtime
+        .block_on(voteops_console::export(settings, dir, tell))
+        .map_err(|error| Failure::from(error).with_code(USAGE))?;
+    for file in files {
+        println!("{}", file.display());
+    }
+    eprintln!(
+        "voteops: look at it with `voteops-tui --replay {}`",
+        dir.display()
+    );
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The size of the terminal, or COLUMNS and LINES, or a usual one.

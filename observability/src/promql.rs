@@ -5,12 +5,12 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use promql_parser::parser::{self, BinaryExpr, Expr, Offset};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::units::scaled;
 
 /// How an alert's expression compares its subject with its threshold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Comparison {
     /// `>`
     #[serde(rename = ">")]

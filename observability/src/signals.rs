@@ -39,7 +39,7 @@ impl Component {
 }
 
 /// Something worth watching.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signal {
     /// Its identity, `component.name`.
@@ -64,7 +64,7 @@ pub struct Signal {
 }
 
 /// A curve of a signal's chart, a quantile for instance.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Curve {
     /// The name that a person reads.
@@ -135,7 +135,7 @@ pub fn question(signals: &[Signal]) -> Question {
 }
 
 /// The value that a signal should not cross.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// The comparison that means trouble.
     pub comparison: Comparison,

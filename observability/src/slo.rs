@@ -19,7 +19,7 @@ const SHIPPED: &str = include_str!("slos.toml");
 const BURN_WINDOWS: [&str; 3] = ["5m", "1h", "6h"];
 
 /// An objective.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Slo {
     /// Its identity.
@@ -42,7 +42,7 @@ fn unscaled() -> f64 {
 }
 
 /// How an objective stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SloReading {
     /// The objective's identity.
     pub id: String,

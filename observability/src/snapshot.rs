@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::alertmanager::Alertmanager;
@@ -75,7 +75,7 @@ impl Reading {
 }
 
 /// An alert rule with the most urgent of its alerts.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlertStatus {
     /// The alert's name.
     pub name: String,

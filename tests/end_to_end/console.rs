@@ -2,14 +2,15 @@
 
 use std::io::{Read, Write};
 use std::num::NonZero;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
-
+use serde_json::Value;
 use voteops_local::component::State;
 
-use crate::support::{Home, Stack, assert_nothing_runs_of, kill, told, wait_until};
+use crate::support::{Home, Stack, assert_nothing_runs_of, assert_schema, kill, told, wait_until};
 
 /// A program in a terminal of its own.
 struct Terminal {
@@ -29,6 +30,7 @@ impl Terminal {
         command.args(args);
         command.arg("--data-dir");
         command.arg(stack.home.data_dir());
+        command.env("XDG_STATE_HOME", stack.home.state_dir());
         Self::start(command, 80, 24)
     }
 
@@ -222,7 +224,7 @@ fn the_console_shows_life_survives_prometheus_and_gives_the_terminal_back() {
 }
 
 #[test]
-fn without_a_terminal_the_console_prints_one_frame() {
+fn without_a_terminal_the_console_prints_one_frame_or_exports_all() {
     let stack = Home::new().stack(&["--time-scale", "30"]);
     let output = stack.home.command("voteops-tui").output().unwrap();
     assert!(output.status.success());
@@ -232,6 +234,49 @@ fn without_a_terminal_the_console_prints_one_frame() {
         "{text}"
     );
     assert!(!text.contains('\x1b'));
+
+    let dir = stack.home.data_dir().with_file_name("incident");
+    let dir = dir.to_str().unwrap();
+    let tui = |args: &[&str]| {
+        stack
+            .home
+            .command("voteops-tui")
+            .args(args)
+            .output()
+            .unwrap()
+    };
+    let output = tui(&["--export", dir, "--range", "2m"]);
+    assert!(output.status.success(), "{}", told(&output));
+    let file = |name: &str| std::fs::read(Path::new(dir).join(name)).unwrap();
+    let bundle: Value = serde_json::from_slice(&file("bundle.json")).unwrap();
+    assert_schema("bundle.schema.json", &bundle);
+    assert_eq!(bundle["read"]["answer"].as_array().unwrap().len(), 12);
+    let charts: Value = serde_json::from_slice(&file("charts.json")).unwrap();
+    let charts = charts.as_array().unwrap();
+    assert!(charts.len() > 20, "{}", charts.len());
+    assert!(charts.iter().all(|chart| chart["refused"].is_null()));
+    assert!(!file("logs.jsonl").is_empty());
+    let again = tui(&["--export", dir]);
+    assert_eq!(again.status.code(), Some(2), "{}", told(&again));
+
+    let replayed = tui(&["--replay", dir]);
+    let text = String::from_utf8(replayed.stdout).unwrap();
+    assert!(
+        text.contains("vote-app 2/2") && text.contains("RECORDED"),
+        "{text}"
+    );
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_voteops-tui"));
+    command.args(["--replay", dir]);
+    command.env("XDG_STATE_HOME", stack.home.state_dir());
+    let mut terminal = Terminal::start(command, 80, 24);
+    terminal.wait_for("RECORDED");
+    terminal.press("6");
+    terminal.wait_for("the recording");
+    terminal.wait_for("votes are accepted");
+    terminal.press("q");
+    assert_eq!(terminal.ended(), 0);
+    let log = std::fs::read_to_string(stack.home.state_dir().join("voteops/console.log")).unwrap();
+    assert!(log.contains("the console ends"), "{log}");
 }
 
 #[test]

@@ -11,13 +11,13 @@ use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc::{self, Sender, UnboundedReceiver};
+use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::deeds::{self, Deed};
-use crate::event_loop::Console;
+use crate::event_loop::{Clock, Console};
 use crate::message::Message;
 use crate::model::{Model, Setup};
 use crate::settings::{Error, Outcome, Settings};
@@ -43,58 +43,107 @@ const ONCE_LIMIT: Duration = Duration::from_secs(5);
 pub async fn run(mut settings: Settings) -> Result<Outcome, Error> {
     let theme = Theme::choose(&settings.look, |name| std::env::var(name).ok());
     let setup = Setup::new(&settings, theme, TimeZone::system());
-    let (messages, received) = mpsc::channel(WAITING);
-    let mut tasks = JoinSet::new();
-    watch_signals(&mut tasks, &messages)?;
-    let (_taken, mut terminal) = Taken::take()?;
-    let size = terminal.size()?;
-    let mut model = Model::new(setup, Timestamp::now(), (size.width, size.height));
+    let mut model = Model::new(setup, Timestamp::now(), (0, 0));
+    model.window.span = settings.range.unwrap_or(model.window.span);
+    let mut parts = Parts::begin()?;
     let (wanted, needs) = watch::channel(Wanted::default());
+    parts.wanted = Some(wanted);
     poll::start(
-        &mut tasks,
+        &mut parts.tasks,
         &settings.sources,
         &model.setup,
         settings.refresh,
-        &messages,
+        &parts.messages,
         &needs,
     );
-    let (deeds, asked) = mpsc::unbounded_channel();
-    tasks.spawn(deeds::perform(asked, messages.clone()));
-    if model.mouse {
-        // The task that takes it has just been started.
-        let _ = deeds.send(Deed::Mouse(true));
-    }
     if let Some(source) = settings.logs.take() {
-        tasks.spawn(poll_logs::follow(
+        parts.tasks.spawn(poll_logs::follow(
             source,
             settings.refresh,
-            messages.clone(),
+            parts.messages.clone(),
             needs.clone(),
         ));
     }
     if let Some(experiments) = settings.experiments.take() {
         let experiments = unfold(experiments).map(Message::Experiments);
-        tasks.spawn(forward(experiments, messages.clone()));
+        parts
+            .tasks
+            .spawn(forward(experiments, parts.messages.clone()));
     }
     if let Some(events) = settings.events.take() {
         let events = unfold(events).map(Message::News);
-        tasks.spawn(forward(events, messages.clone()));
+        parts.tasks.spawn(forward(events, parts.messages.clone()));
+    }
+    let panic_at = settings.panic_after.map(|after| Instant::now() + after);
+    interact(model, parts, Clock::System, panic_at).await
+}
+
+/// What a console runs on besides the terminal.
+pub(crate) struct Parts {
+    /// The tasks that find things out; they end with the console.
+    pub(crate) tasks: JoinSet<()>,
+    /// Where they tell it.
+    pub(crate) messages: Sender<Message>,
+    /// Where the screens tell what they want.
+    pub(crate) wanted: Option<watch::Sender<Wanted>>,
+    received: Receiver<Message>,
+}
+
+impl Parts {
+    /// The parts of a console that ends when the process is sent a signal.
+    ///
+    /// # Errors
+    /// When signals cannot be listened to.
+    pub(crate) fn begin() -> io::Result<Self> {
+        let (messages, received) = mpsc::channel(WAITING);
+        let mut tasks = JoinSet::new();
+        watch_signals(&mut tasks, &messages)?;
+        Ok(Self {
+            tasks,
+            messages,
+            wanted: None,
+            received,
+        })
+    }
+}
+
+/// Takes the terminal and shows the model until the user quits or a signal ends it.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn interact(
+    mut model: Model,
+    mut parts: Parts,
+    clock: Clock,
+    panic_at: Option<Instant>,
+) -> Result<Outcome, Error> {
+    let (_taken, mut terminal) = Taken::take()?;
+    let size = terminal.size()?;
+    model.size = (size.width, size.height);
+    let (deeds, asked) = mpsc::unbounded_channel();
+    parts
+        .tasks
+        .spawn(deeds::perform(asked, parts.messages.clone()));
+    if model.mouse {
+        // The task that takes it has just been started.
+        let _ = deeds.send(Deed::Mouse(true));
     }
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        title = settings.title,
+        title = model.setup.title,
         backends = ?model.setup.addresses,
         "the console begins"
     );
     let mut console = Console {
         terminal: &mut terminal,
         input: EventStream::new(),
-        messages: received,
+        messages: parts.received,
         is_taken: terminal::is_taken,
-        wanted,
+        wanted: parts.wanted.unwrap_or_default(),
         deeds,
         suspend: terminal::suspend,
-        panic_at: settings.panic_after.map(|after| Instant::now() + after),
+        clock,
+        panic_at,
     };
     let outcome = console.run(&mut model).await;
     tracing::info!(?outcome, "the console ends");

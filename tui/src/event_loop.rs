@@ -28,6 +28,24 @@ const GATHER: Duration = Duration::from_millis(40);
 /// refresh, so that the frame of an answer makes that of the tick needless.
 const TICK: Duration = Duration::from_millis(1050);
 
+/// Where the console's time comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Clock {
+    /// The system.
+    System,
+    /// A recording, whose time stands still.
+    Fixed(Timestamp),
+}
+
+impl Clock {
+    fn now(self) -> Timestamp {
+        match self {
+            Self::System => Timestamp::now(),
+            Self::Fixed(at) => at,
+        }
+    }
+}
+
 /// When the next frame is due.
 struct Pace {
     drawn: Instant,
@@ -81,6 +99,8 @@ pub(crate) struct Console<'a, B: Backend, I> {
     pub(crate) deeds: UnboundedSender<Deed>,
     /// Gives the terminal back until the process is continued.
     pub(crate) suspend: fn() -> io::Result<()>,
+    /// Tells the time.
+    pub(crate) clock: Clock,
     /// When to panic, for tests of the binary.
     pub(crate) panic_at: Option<Instant>,
 }
@@ -154,7 +174,7 @@ where
         if !(self.is_taken)() {
             return Err(Error::Panicked);
         }
-        update(model, Message::Now(Timestamp::now()));
+        update(model, Message::Now(self.clock.now()));
         self.terminal
             .draw(|frame| view(model, frame))
             .map_err(|error| Error::Terminal(error.into()))?;

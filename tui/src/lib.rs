@@ -22,6 +22,7 @@
 //! marked with their age; missing is not zero and "no alerts" is not "cannot ask"; text from
 //! outside is cleaned before it is drawn.
 
+mod bundle;
 mod commands;
 mod console;
 mod deeds;
@@ -39,6 +40,7 @@ mod update;
 mod view;
 mod wanted;
 
+pub use bundle::{Bundle, BundleError, export};
 pub use console::{once, run};
 pub use settings::{Error, Event, Experiment, Look, Outcome, Settings, Severity, Stage};
 

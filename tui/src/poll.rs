@@ -137,7 +137,8 @@ pub(crate) async fn ask_once(sources: &Sources, setup: &Setup, limit: Duration) 
     answers.map(Message::Answered).chain(past).collect()
 }
 
-async fn ask(
+/// Asks one question, for at most `limit`.
+pub(crate) async fn ask(
     feed: Feed,
     limit: Duration,
     question: impl Future<Output = Result<Facts, BackendError>>,
@@ -274,7 +275,8 @@ async fn charts(
     }
 }
 
-async fn ask_chart(
+/// Asks for one chart of what is wanted.
+pub(crate) async fn ask_chart(
     prometheus: Prometheus,
     expr: String,
     wanted: Wanted,
@@ -323,7 +325,8 @@ async fn ask_slos(
     Ok(Facts::Slos(slo::read(&prometheus, &slos, &question).await?))
 }
 
-async fn ask_targets(prometheus: Prometheus) -> Result<Facts, BackendError> {
+/// Asks for the scrape targets.
+pub(crate) async fn ask_targets(prometheus: Prometheus) -> Result<Facts, BackendError> {
     Ok(Facts::Targets(prometheus.targets().await?.data))
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedReceiver;
 use voteops_observability::logs::LogSource;
 use voteops_observability::signals::Component;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub expected: Vec<(Component, usize)>,
     /// News from whoever runs the stack, shown among the events.
     pub events: Option<UnboundedReceiver<Event>>,
+    /// How much time charts and logs show at the start; `None` for what suits the time scale.
+    pub range: Option<Duration>,
     /// What it looks like.
     pub look: Look,
     /// Whether the console takes the mouse; without it the terminal selects text.
@@ -53,6 +56,7 @@ impl Settings {
             time_scale: 1.0,
             expected: Vec::new(),
             events: None,
+            range: None,
             look: Look::default(),
             mouse: true,
             logs: None,
@@ -79,7 +83,7 @@ impl Look {
 }
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// When.
     pub at: Timestamp,
@@ -90,7 +94,8 @@ pub struct Event {
 }
 
 /// How much an event matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Something is well again.
     Good,
@@ -103,7 +108,7 @@ pub enum Severity {
 }
 
 /// A fault that was injected, or load that was sent, and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Experiment {
     /// Its identity.
     pub id: String,
@@ -124,7 +129,8 @@ pub struct Experiment {
 }
 
 /// How an experiment stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Its fault is in force.
     Running,

@@ -45,7 +45,8 @@ pub struct Sample {
 }
 
 /// The samples of one combination of labels, oldest first.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "RawSeries", into = "RawSeries")]
 pub struct Series {
     /// The labels, `__name__` included where there is one.
     pub labels: Labels,
@@ -168,7 +169,7 @@ pub enum TargetHealth {
 }
 
 /// A scrape target.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
     /// Its labels after relabelling, `job` and `instance` among them.
@@ -228,17 +229,18 @@ pub(super) enum QueryData {
     String(serde::de::IgnoredAny),
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct RawSeries {
     #[serde(default)]
     metric: Labels,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     value: Option<RawSample>,
     #[serde(default)]
     values: Vec<RawSample>,
 }
 
 /// `[seconds, "value"]`.
-#[derive(Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct RawSample(f64, String);
 
 impl QueryData {
@@ -268,6 +270,35 @@ impl RawSeries {
             labels: self.metric,
         })
     }
+}
+
+impl TryFrom<RawSeries> for Series {
+    type Error = String;
+
+    fn try_from(raw: RawSeries) -> Result<Self, String> {
+        raw.into_series()
+    }
+}
+
+impl From<Series> for RawSeries {
+    fn from(series: Series) -> Self {
+        let samples = series.samples.iter();
+        let values = samples.map(|sample| RawSample(sample.at_s, told(sample.value)));
+        Self {
+            metric: series.labels,
+            value: None,
+            values: values.collect(),
+        }
+    }
+}
+
+/// A value as Prometheus writes it.
+fn told(value: f64) -> String {
+    if value.is_infinite() {
+        let sign = if value > 0.0 { '+' } else { '-' };
+        return format!("{sign}Inf");
+    }
+    value.to_string()
 }
 
 impl RawSample {

@@ -54,6 +54,11 @@ impl Charts {
     }
 
     /// Forgets the queries that nobody looks at.
+    pub(crate) fn all(&self) -> BTreeMap<String, Charted> {
+        self.0.clone()
+    }
+
+    /// Forgets what nobody looks at.
     pub(crate) fn keep(&mut self, wanted: &[String]) {
         self.0.retain(|expr, _| wanted.contains(expr));
     }

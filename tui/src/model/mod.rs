@@ -143,32 +143,64 @@ pub(crate) struct Setup {
     pub(crate) mouse: bool,
     /// Where log lines come from, by name; `None` when there is nothing.
     pub(crate) log_source: Option<&'static str>,
+    /// Whether a recording is shown, and nothing can be asked.
+    pub(crate) recorded: bool,
 }
 
 impl Setup {
     /// The setup that `settings` ask for.
     pub(crate) fn new(settings: &Settings, theme: Theme, zone: TimeZone) -> Self {
-        let scale = settings.time_scale.max(1.0);
+        let sources = &settings.sources;
+        Self {
+            quit_prompt: settings.quit_prompt.clone(),
+            expected: settings.expected.clone(),
+            backends: backends(sources),
+            addresses: addresses(sources),
+            slos: settings.slos.clone(),
+            mouse: settings.mouse,
+            log_source: settings.logs.as_ref().map(LogSource::name),
+            ..Self::plain(
+                settings.title.clone(),
+                sources.signals.clone(),
+                settings.time_scale,
+                settings.refresh,
+                theme,
+                zone,
+            )
+        }
+    }
+
+    /// A setup of signals, without any backend.
+    pub(crate) fn plain(
+        title: String,
+        signals: Vec<Signal>,
+        time_scale: f64,
+        refresh: Duration,
+        theme: Theme,
+        zone: TimeZone,
+    ) -> Self {
+        let scale = time_scale.max(1.0);
         let scaled = |span_s: f64, least_s: f64| {
             Duration::from_secs_f64((span_s / scale).clamp(least_s, span_s))
         };
         Self {
-            title: settings.title.clone(),
-            quit_prompt: settings.quit_prompt.clone(),
-            expected: settings.expected.clone(),
-            signals: settings.sources.signals.clone(),
-            backends: backends(&settings.sources),
-            addresses: addresses(&settings.sources),
+            title,
+            quit_prompt: None,
+            expected: Vec::new(),
+            signals,
+            backends: Vec::new(),
+            addresses: Vec::new(),
             history: scaled(HISTORY_S, MIN_HISTORY_S),
             trend: scaled(TREND_S, MIN_TREND_S),
-            refresh: settings.refresh,
-            stale_after_s: (STALE_REFRESHES * settings.refresh.as_secs_f64()).max(MIN_STALE_S),
+            refresh,
+            stale_after_s: (STALE_REFRESHES * refresh.as_secs_f64()).max(MIN_STALE_S),
             theme,
             zone,
-            slos: settings.slos.clone(),
+            slos: Vec::new(),
             time_scale: scale,
-            mouse: settings.mouse,
-            log_source: settings.logs.as_ref().map(LogSource::name),
+            mouse: false,
+            log_source: None,
+            recorded: false,
         }
     }
 

@@ -15,7 +15,7 @@ use ratatui::layout::{Position, Size};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::event_loop::Console;
+use crate::event_loop::{Clock, Console};
 use crate::message::{Facts, Message};
 use crate::model::{Feed, Model};
 use crate::settings::{Error, Outcome};
@@ -110,6 +110,7 @@ fn start_with(mut model: Model, is_taken: fn() -> bool) -> Running {
             wanted: watch::channel(Wanted::default()).0,
             deeds: mpsc::unbounded_channel().0,
             suspend: || Ok(()),
+            clock: Clock::System,
             panic_at: None,
         };
         console.run(&mut model).await

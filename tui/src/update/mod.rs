@@ -39,7 +39,10 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
                 Ok(charted) => model.charts.answered(expr, charted),
                 Err(refusal) => model.charts.failed(expr, refusal),
             }
-            model.charts.keep(&wanted(model).charts);
+            // A recording cannot be asked again.
+            if !model.setup.recorded {
+                model.charts.keep(&wanted(model).charts);
+            }
             vec![Effect::Redraw]
         }
         Message::Logs(question, news) => {

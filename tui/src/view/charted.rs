@@ -126,6 +126,7 @@ pub(crate) fn window(model: &Model) -> String {
         )
     });
     match (&model.frozen, model.window.end) {
+        (_, None) if model.setup.recorded => format!("last {span} of the recording{cursor}"),
         (_, None) => format!("last {span} · live{cursor}"),
         (Some(_), Some(_)) => format!("{span} until {until} · frozen{cursor}"),
         (None, Some(_)) => format!("{span} until {until} · 0 goes live{cursor}"),

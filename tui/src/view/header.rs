@@ -58,6 +58,11 @@ fn time(model: &Model) -> Span<'static> {
         let told = format!(" FROZEN since {} ", clock(frozen.now, zone));
         return span(told, Theme::reversed());
     }
+    if model.setup.recorded {
+        let told = model.live.now.to_zoned(zone.clone());
+        let told = told.strftime(" RECORDED %Y-%m-%d %H:%M:%S %Z ");
+        return span(told.to_string(), Theme::reversed());
+    }
     let zoned = model.live.now.to_zoned(zone.clone());
     let told = zoned.strftime("%H:%M:%S %Z").to_string();
     span(told, model.setup.theme.style(Tone::Plain))

@@ -1,0 +1,158 @@
+//! A bundle in the console: nothing is asked, and the clock stands still.
+
+use jiff::tz::TimeZone;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use std::time::Duration;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
+
+use super::Bundle;
+use crate::console::{self, Parts};
+use crate::event_loop::Clock;
+use crate::message::{Message, Refusal};
+use crate::model::logs::{LogNews, LogQuestion};
+use crate::model::window::Window;
+use crate::model::{Backend, Model, Setup};
+use crate::settings::{Error, Look, Outcome};
+use crate::theme::Theme;
+use crate::update::update;
+use crate::view::{as_text, view};
+use crate::wanted::Wanted;
+
+impl Bundle {
+    /// Shows the bundle in the console until the user quits or a signal ends it.
+    ///
+    /// # Errors
+    /// As [`crate::run`].
+    pub async fn replay(self, look: &Look, mouse: bool) -> Result<Outcome, Error> {
+        let theme = Theme::choose(look, |name| std::env::var(name).ok());
+        let setup = Setup {
+            mouse,
+            ..self.setup(theme)
+        };
+        let taken_at = self.known.taken_at;
+        let mut parts = Parts::begin()?;
+        let messages = parts.messages.clone();
+        let (wanted, needs) = watch::channel(Wanted::default());
+        parts.wanted = Some(wanted);
+        let mut model = Model::new(setup, taken_at, (0, 0));
+        self.tell(&mut model);
+        parts.tasks.spawn(answer(self, needs, messages));
+        console::interact(model, parts, Clock::Fixed(taken_at), None).await
+    }
+
+    /// One frame of the bundle as text.
+    #[must_use]
+    pub fn once(&self, look: &Look, width: u16, height: u16) -> String {
+        let setup = self.setup(Theme::new(false).with_ascii(look.ascii));
+        let mut model = Model::new(setup, self.known.taken_at, (width, height));
+        self.tell(&mut model);
+        let Ok(mut terminal) = Terminal::new(TestBackend::new(width, height));
+        let Ok(frame) = terminal.draw(|frame| view(&model, frame));
+        as_text(frame.buffer)
+    }
+
+    pub(super) fn setup(&self, theme: Theme) -> Setup {
+        let known = &self.known;
+        let backends = [Backend::Prometheus, Backend::Alertmanager].into_iter();
+        let is_named = |backend: &Backend| known.backends.iter().any(|b| b.name == backend.name());
+        let seconds = |s: f64| Duration::try_from_secs_f64(s).unwrap_or_default();
+        Setup {
+            backends: backends.filter(is_named).collect(),
+            addresses: known.backends.iter().map(|b| b.url.clone()).collect(),
+            expected: known
+                .expected
+                .iter()
+                .map(|expected| (expected.component, expected.instances))
+                .collect(),
+            slos: known.slos.clone(),
+            log_source: known.log_source.as_ref().map(|_| "the recording"),
+            recorded: true,
+            ..Setup::plain(
+                known.title.clone(),
+                known.signals.clone(),
+                known.time_scale,
+                seconds(known.refresh_s),
+                theme,
+                TimeZone::system(),
+            )
+        }
+    }
+
+    /// Tells a model all that was known.
+    pub(super) fn tell(&self, model: &mut Model) {
+        let span = Duration::try_from_secs_f64(self.known.span_s);
+        model.window = Window::live(span.unwrap_or(model.setup.history));
+        for message in self.known.messages() {
+            update(model, message);
+        }
+        // What changed while it was recorded is among the events, and told once.
+        model.live.events = crate::model::events::Events::default();
+        for event in self.known.events.iter().rev() {
+            model.live.events.push(event.clone());
+        }
+        for (expr, charted) in &self.charts {
+            model.charts.answered(expr.clone(), charted.clone());
+        }
+        update(model, Message::Now(self.known.taken_at));
+    }
+
+    fn select(&self, question: &LogQuestion) -> LogNews {
+        if let Some(refused) = &self.known.logs_refused {
+            return LogNews::Failed(refused.clone().into(), None);
+        }
+        if question.query.entered.is_some() {
+            let full = "a recording answers no LogQL; the services, levels and / select its lines";
+            return LogNews::Failed(recorded(full), None);
+        }
+        let end = question.end.unwrap_or(self.known.taken_at);
+        let to_ns = i64::try_from(end.as_nanosecond()).unwrap_or(i64::MAX);
+        let span_ns = i64::try_from(question.span.as_nanos()).unwrap_or(i64::MAX);
+        let from_ns = to_ns.saturating_sub(span_ns);
+        let lines = self.logs.iter();
+        let kept = lines
+            .filter(|line| (from_ns..=to_ns).contains(&line.at_ns) && question.query.keeps(line));
+        LogNews::Begin(kept.cloned().collect())
+    }
+}
+
+fn recorded(full: &str) -> Refusal {
+    Refusal {
+        short: "recorded".into(),
+        full: full.into(),
+    }
+}
+
+/// Answers what the screens ask from the bundle, and says so where it cannot.
+pub(super) async fn answer(
+    bundle: Bundle,
+    mut needs: watch::Receiver<Wanted>,
+    messages: Sender<Message>,
+) {
+    let mut asked = None;
+    loop {
+        let wanted = needs.borrow_and_update().clone();
+        let mut news = Vec::new();
+        for expr in wanted.charts {
+            if !bundle.charts.contains_key(&expr) {
+                let full = "a recording holds only what the screens showed";
+                news.push(Message::Charted(expr, Box::new(Err(recorded(full)))));
+            }
+        }
+        if asked != wanted.logs {
+            if let Some(question) = &wanted.logs {
+                news.push(Message::Logs(question.clone(), bundle.select(question)));
+            }
+            asked = wanted.logs;
+        }
+        for message in news {
+            if messages.send(message).await.is_err() {
+                return;
+            }
+        }
+        if needs.changed().await.is_err() {
+            return;
+        }
+    }
+}
