@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::access::Access;
 use crate::backend::{BackendError, Http};
 use crate::prometheus::Labels;
 
@@ -81,8 +82,16 @@ impl Alertmanager {
     /// # Errors
     /// [`BackendError::BadUrl`].
     pub fn new(base: &Url) -> Result<Self, BackendError> {
+        Self::with_access(base, &Access::default())
+    }
+
+    /// A client that has access to the server at `base`.
+    ///
+    /// # Errors
+    /// [`BackendError::BadUrl`], [`BackendError::NoAccess`].
+    pub fn with_access(base: &Url, access: &Access) -> Result<Self, BackendError> {
         Ok(Self {
-            http: Http::new(base)?,
+            http: Http::with_access(base, access)?,
         })
     }
 

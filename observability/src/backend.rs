@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::{Method, StatusCode, redirect};
+use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use url::Url;
+
+use crate::access::{Access, AccessError, Credentials};
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -64,6 +66,14 @@ pub enum BackendError {
         /// The API's message.
         message: String,
     },
+    /// There is no way in: a secret cannot be read, or a certificate cannot be used.
+    #[error("{url} cannot be asked: {reason}")]
+    NoAccess {
+        /// The address.
+        url: String,
+        /// Why; it never holds a secret.
+        reason: String,
+    },
     /// The address itself cannot be used.
     #[error("{url} is not a usable address: {reason}")]
     BadUrl {
@@ -84,6 +94,7 @@ impl BackendError {
             Self::Status { status, .. } => format!("HTTP {status}"),
             Self::Garbage { .. } => "not its API".into(),
             Self::Refused { kind, .. } => kind.clone(),
+            Self::NoAccess { .. } => "no access".into(),
             Self::BadUrl { .. } => "bad URL".into(),
         }
     }
@@ -94,14 +105,24 @@ impl BackendError {
 pub struct Http {
     client: reqwest::Client,
     base: Url,
+    credentials: Credentials,
 }
 
 impl Http {
     /// A client for the API below `base`, for instance `http://127.0.0.1:9090`.
     ///
     /// # Errors
-    /// [`BackendError::BadUrl`] when `base` cannot carry a path or no client can be built.
+    /// As [`Http::with_access`].
     pub fn new(base: &Url) -> Result<Self, BackendError> {
+        Self::with_access(base, &Access::default())
+    }
+
+    /// A client for the API below `base` that has access to it.
+    ///
+    /// # Errors
+    /// [`BackendError::BadUrl`] when `base` cannot carry a path or no client can be built,
+    /// [`BackendError::NoAccess`] when a certificate cannot be used.
+    pub fn with_access(base: &Url, access: &Access) -> Result<Self, BackendError> {
         let bad = |reason: String| BackendError::BadUrl {
             url: base.to_string(),
             reason,
@@ -111,18 +132,25 @@ impl Http {
         }
         // Another part of the process may have installed it already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
-            .redirect(redirect::Policy::limited(3))
-            .user_agent(concat!("voteops/", env!("CARGO_PKG_VERSION")))
+            .redirect(access.redirects())
+            .user_agent(concat!("voteops/", env!("CARGO_PKG_VERSION")));
+        let client = access
+            .build(builder)
+            .map_err(|error| no_access(&bare(base), &error))?
             .build()
             .map_err(|error| bad(root_cause(&error)))?;
         let mut base = base.clone();
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        Ok(Self { client, base })
+        Ok(Self {
+            client,
+            base,
+            credentials: Credentials::new(access.login.clone()),
+        })
     }
 
     /// The address that the API's paths are relative to.
@@ -226,10 +254,7 @@ impl Http {
     ) -> Result<(StatusCode, Vec<u8>), BackendError> {
         let plain = bare(url);
         let asked = Instant::now();
-        let mut response = request
-            .send()
-            .await
-            .map_err(|error| from_reqwest(&plain, &error))?;
+        let mut response = self.log_in_and_send(request, &plain).await?;
         let status = response.status();
         tracing::debug!(url = plain, %status, waited = ?asked.elapsed(), "asked");
         let mut body = Vec::new();
@@ -248,6 +273,44 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         Ok((status, body))
+    }
+}
+
+impl Http {
+    /// Sends a request with the credentials. A secret that is not accepted is read anew, and tried
+    /// once more when it is another one.
+    async fn log_in_and_send(
+        &self,
+        request: reqwest::RequestBuilder,
+        url: &str,
+    ) -> Result<reqwest::Response, BackendError> {
+        let lacking = |error| no_access(url, &error);
+        let failed = |error| from_reqwest(url, &error);
+        let again = request.try_clone();
+        let login = self.credentials.header().await.map_err(lacking)?;
+        let Some((name, value)) = login else {
+            return request.send().await.map_err(failed);
+        };
+        let response = request.header(name, value).send().await.map_err(failed)?;
+        let refused =
+            [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&response.status());
+        let Some(again) = again.filter(|_| refused) else {
+            return Ok(response);
+        };
+        if !self.credentials.renew().await.map_err(lacking)? {
+            return Ok(response);
+        }
+        let Some((name, value)) = self.credentials.header().await.map_err(lacking)? else {
+            return Ok(response);
+        };
+        again.header(name, value).send().await.map_err(failed)
+    }
+}
+
+fn no_access(url: &str, error: &AccessError) -> BackendError {
+    BackendError::NoAccess {
+        url: url.into(),
+        reason: error.to_string(),
     }
 }
 

@@ -5,6 +5,7 @@
 //! Nothing here draws, injects or starts anything. The console, `voteops status` and the chaos
 //! tool all read the same [`snapshot::Snapshot`], so that they cannot disagree.
 
+pub mod access;
 pub mod alertmanager;
 pub mod backend;
 pub mod combined;

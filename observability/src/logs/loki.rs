@@ -9,6 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{LogLine, LogQuery, MAX_LINES};
+use crate::access::Access;
 use crate::backend::{BackendError, Http};
 use crate::prometheus::Labels;
 use crate::text::clean_line;
@@ -54,8 +55,16 @@ impl Loki {
     /// # Errors
     /// [`BackendError::BadUrl`].
     pub fn new(base: &Url) -> Result<Self, BackendError> {
+        Self::with_access(base, &Access::default())
+    }
+
+    /// A client that has access to the server at `base`.
+    ///
+    /// # Errors
+    /// [`BackendError::BadUrl`], [`BackendError::NoAccess`].
+    pub fn with_access(base: &Url, access: &Access) -> Result<Self, BackendError> {
         Ok(Self {
-            http: Http::new(base)?,
+            http: Http::with_access(base, access)?,
         })
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use crate::access::Access;
 use crate::backend::{BackendError, Http};
 use types::Envelope;
 pub use types::{
@@ -30,8 +31,16 @@ impl Prometheus {
     /// # Errors
     /// [`BackendError::BadUrl`].
     pub fn new(base: &Url) -> Result<Self, BackendError> {
+        Self::with_access(base, &Access::default())
+    }
+
+    /// A client that has access to the server at `base`.
+    ///
+    /// # Errors
+    /// [`BackendError::BadUrl`], [`BackendError::NoAccess`].
+    pub fn with_access(base: &Url, access: &Access) -> Result<Self, BackendError> {
         Ok(Self {
-            http: Http::new(base)?,
+            http: Http::with_access(base, access)?,
         })
     }
 
