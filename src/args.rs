@@ -37,6 +37,9 @@ pub enum Command {
     /// Inject faults that are always undone, and prove alerts with them
     #[command(subcommand)]
     Chaos(ChaosCommand),
+    /// Contexts: the services that are looked at, and how their backends are spoken to
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print the completions of a shell
     ///
     /// For bash: `voteops completions bash > /etc/bash_completion.d/voteops`. For zsh, into a file
@@ -65,6 +68,13 @@ pub struct SourceArgs {
     /// The stack, when no server is named
     #[command(flatten)]
     pub stack: StackArgs,
+    /// The configuration
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The context of the configuration to look at
+    /// [default: the stack that runs; without one, the configuration's default]
+    #[arg(long, value_name = "NAME", env = "VOTEOPS_CONTEXT", conflicts_with_all = ["prometheus", "data_dir"])]
+    pub context: Option<String>,
     /// Prometheus to ask [default: that of the stack that runs]
     #[arg(long, value_name = "URL", env = "VOTEOPS_PROMETHEUS", value_parser = http_url)]
     pub prometheus: Option<Url>,
@@ -143,9 +153,9 @@ pub struct TuiArgs {
     /// Which servers are asked
     #[command(flatten)]
     pub sources: SourceArgs,
-    /// Time between two readings
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = refresh)]
-    pub refresh: Duration,
+    /// Time between two readings [default: 1s]
+    #[arg(long, value_name = "DURATION", value_parser = refresh)]
+    pub refresh: Option<Duration>,
     /// Print one frame as text and exit
     #[arg(long)]
     pub once: bool,
@@ -187,6 +197,36 @@ pub struct LookArgs {
     /// Leave the mouse to the terminal, to select text
     #[arg(long)]
     pub no_mouse: bool,
+}
+
+/// What `voteops config` does.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Write an example
+    Init(ConfigArgs),
+    /// Print what is in force as JSON (schemas/config.schema.json), without secrets
+    Show(ConfigArgs),
+    /// Tell all that is wrong
+    Check(CheckArgs),
+}
+
+/// `voteops config check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// The file
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Ask every backend too
+    #[arg(long)]
+    pub ask: bool,
+}
+
+/// Which configuration is meant.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConfigArgs {
+    /// The configuration [default: voteops/config.toml in the user's configuration directory]
+    #[arg(long, value_name = "FILE", env = "VOTEOPS_CONFIG")]
+    pub config: Option<PathBuf>,
 }
 
 /// `voteops completions`.
@@ -384,7 +424,8 @@ fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write 30s, 5m or 1h30m"))
 }
 
-fn refresh(text: &str) -> Result<Duration, String> {
+/// A time between two readings.
+pub(crate) fn refresh(text: &str) -> Result<Duration, String> {
     let given = duration(text)?;
     if (Duration::from_millis(200)..=Duration::from_hours(1)).contains(&given) {
         Ok(given)

@@ -3,14 +3,18 @@
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use voteops_console::{Bundle, Look, Outcome, Settings};
 
 use crate::args::TuiArgs;
+use crate::config::Config;
 use crate::failure::USAGE;
 use crate::{Failure, log_file, runtime, sources};
 
+/// Time between two readings.
+const REFRESH: Duration = Duration::from_secs(1);
 /// The frame that is printed when the output's size cannot be asked for.
 const FALLBACK_SIZE: (u16, u16) = (120, 36);
 
@@ -20,10 +24,14 @@ const FALLBACK_SIZE: (u16, u16) = (120, 36);
 /// [`Failure`] with the exit code.
 pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
     let runtime = runtime::single_thread()?;
+    let console = Config::read(args.sources.config.config.as_deref())?
+        .file
+        .console;
     let look = Look {
-        theme: args.look.theme.clone(),
-        ascii: args.look.ascii,
+        theme: args.look.theme.clone().or(console.theme),
+        ascii: args.look.ascii || console.ascii,
     };
+    let mouse = !args.look.no_mouse && console.mouse.unwrap_or(true);
     let once = args.once || !std::io::stdout().is_terminal();
     if let Some(dir) = &args.replay {
         let bundle = Bundle::read(dir).map_err(|error| Failure::from(error).with_code(USAGE))?;
@@ -33,13 +41,14 @@ pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::SUCCESS);
         }
         log_file::begin(args.log_file.as_deref())?;
-        let outcome = runtime.block_on(bundle.replay(&look, !args.look.no_mouse))?;
+        let outcome = runtime.block_on(bundle.replay(&look, mouse))?;
         return Ok(exit_code(outcome));
     }
     let found = sources::find(&args.sources)?;
-    let mut settings = found.settings(args.refresh);
+    let refresh = args.refresh.or(console.refresh).unwrap_or(REFRESH);
+    let mut settings = found.settings(refresh);
     settings.panic_after = args.panic_after;
-    settings.mouse = !args.look.no_mouse;
+    settings.mouse = mouse;
     settings.look = look;
     settings.range = args.range;
     if let Some(dir) = &args.export {

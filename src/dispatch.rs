@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::args::{Cli, Command};
-use crate::{Failure, chaos, console, internal, manual, status, up};
+use crate::{Failure, chaos, config, console, internal, manual, status, up};
 
 /// Runs what the command line asks for.
 ///
@@ -16,6 +16,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Status(args) => status::status(&args),
         Command::Tui(args) => console::run(&args),
         Command::Chaos(command) => chaos::run(command),
+        Command::Config(command) => config::run(&command),
         Command::Completions(args) => manual::completions(&args),
         Command::Man(args) => manual::pages(&args),
         Command::Internal(command) => internal::run(command),

@@ -3,6 +3,7 @@
 
 pub mod args;
 mod chaos;
+mod config;
 pub mod console;
 mod dispatch;
 mod experiments;

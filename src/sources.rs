@@ -14,6 +14,7 @@ use voteops_observability::snapshot::Sources;
 
 use crate::Failure;
 use crate::args::SourceArgs;
+use crate::config::{Config, Context};
 use crate::experiments;
 use crate::failure::{CANNOT_ASK, USAGE};
 
@@ -27,11 +28,13 @@ pub(crate) struct Found {
     pub(crate) logs: Option<LogSource>,
     /// The objectives of the service.
     pub(crate) slos: Vec<Slo>,
+    /// Whether nothing may be changed from here.
+    pub(crate) read_only: bool,
     /// The stack itself, when it is one of this machine.
     pub(crate) stack: Option<StackFile>,
 }
 
-/// The servers that the arguments name, or those of the stack that runs.
+/// The servers that the arguments name, those of a context, or those of the stack that runs.
 pub(crate) fn find(args: &SourceArgs) -> Result<Found, Failure> {
     if let Some(prometheus) = &args.prometheus {
         let title = prometheus.host_str().unwrap_or("prometheus").to_owned();
@@ -43,11 +46,68 @@ pub(crate) fn find(args: &SourceArgs) -> Result<Found, Failure> {
             logs: args.loki.as_ref().map(loki).transpose()?,
             slos: slo::shipped(1.0)?,
             stack: None,
+            read_only: false,
         });
     }
-    let stack = StackFile::find(args.stack.data_dir.as_deref())
-        .map_err(|error| Failure::from(error).with_code(CANNOT_ASK))?;
-    of_stack(&stack)
+    if let Some(name) = &args.context {
+        let config = Config::read(args.config.config.as_deref())?;
+        return of_context(name, config.context(name)?);
+    }
+    match StackFile::find(args.stack.data_dir.as_deref()) {
+        Ok(stack) => of_stack(&stack),
+        Err(error) => {
+            if args.stack.data_dir.is_none() {
+                let config = Config::read(args.config.config.as_deref())?;
+                if let Some(name) = &config.file.default {
+                    return of_context(name, config.context(name)?);
+                }
+            }
+            Err(Failure::from(error).with_code(CANNOT_ASK))
+        }
+    }
+}
+
+/// The servers of a context.
+fn of_context(name: &str, context: &Context) -> Result<Found, Failure> {
+    let usage = |error| Failure::from(error).with_code(USAGE);
+    let loki = context.loki.as_ref();
+    let loki = loki.map(|url| Loki::with_access(url, &context.access("loki")));
+    let alertmanager = context.alertmanager.as_ref();
+    let access = context.access("alertmanager");
+    let alertmanager = alertmanager.map(|url| Alertmanager::with_access(url, &access));
+    let access = context.access("prometheus");
+    let voting = !context.only_own_signals;
+    let mut signals = if voting {
+        signals::shipped(1.0)?
+    } else {
+        Vec::new()
+    };
+    for own in &context.signals {
+        match signals.iter_mut().find(|signal| signal.id == own.id) {
+            Some(signal) => signal.clone_from(own),
+            None => signals.push(own.clone()),
+        }
+    }
+    // The console groups signals by their components, in the catalogue's order.
+    signals.sort_by_key(|signal| signal.component);
+    Ok(Found {
+        sources: Sources {
+            prometheus: Prometheus::with_access(&context.prometheus, &access).map_err(usage)?,
+            alertmanager: alertmanager.transpose().map_err(usage)?,
+            signals,
+        },
+        title: name.to_owned(),
+        time_scale: 1.0,
+        expected: Vec::new(),
+        logs: loki.transpose().map_err(usage)?.map(LogSource::Loki),
+        slos: if voting {
+            slo::shipped(1.0)?
+        } else {
+            Vec::new()
+        },
+        stack: None,
+        read_only: context.read_only,
+    })
 }
 
 /// The servers of a stack.
@@ -73,6 +133,7 @@ pub(crate) fn of_stack(stack: &StackFile) -> Result<Found, Failure> {
         logs: Some(logs_of(stack)?),
         slos: slo::shipped(stack.time_scale)?,
         stack: Some(stack.clone()),
+        read_only: false,
     })
 }
 
@@ -126,6 +187,7 @@ impl Found {
             expected: self.expected,
             logs: self.logs,
             slos: self.slos,
+            read_only: self.read_only,
             experiments: self
                 .stack
                 .as_ref()

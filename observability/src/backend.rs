@@ -254,7 +254,8 @@ impl Http {
     ) -> Result<(StatusCode, Vec<u8>), BackendError> {
         let plain = bare(url);
         let asked = Instant::now();
-        let mut response = self.log_in_and_send(request, &plain).await?;
+        // Boxed, so that the many questions under way at once stay small.
+        let mut response = Box::pin(self.log_in_and_send(request, &plain)).await?;
         let status = response.status();
         tracing::debug!(url = plain, %status, waited = ?asked.elapsed(), "asked");
         let mut body = Vec::new();

@@ -1,7 +1,7 @@
 //! Calls that cannot work: one line on standard error that names the input, the reason and the way
 //! out, and the right exit code.
 
-use crate::support::{Home, told};
+use crate::support::{Home, assert_schema, told};
 
 #[test]
 fn wrong_calls_are_told_in_one_line() {
@@ -52,6 +52,48 @@ fn wrong_calls_are_told_in_one_line() {
         assert!(line.contains(words), "{args:?}: {line}");
         assert_eq!(line.lines().count(), 1, "{args:?}: {line}");
         assert!(line.starts_with("voteops: "), "{args:?}: {line}");
+    }
+}
+
+#[test]
+fn a_context_is_written_checked_shown_and_never_tells_its_secrets() {
+    let home = Home::new();
+    let path = home.data_dir().with_file_name("config.toml");
+    let file = path.to_str().unwrap();
+    let config = |args: &[&str]| home.voteops(&[&["config"], args, &["--config", file]].concat());
+    assert!(config(&["init"]).status.success());
+    let again = config(&["init"]);
+    assert_eq!(again.status.code(), Some(2), "{}", told(&again));
+    assert!(config(&["check"]).status.success());
+    std::fs::write(
+        &path,
+        "[contexts.a]\nprometheus = \"http://127.0.0.1:1\"\nauth.bearer = { value = \"s3cret\" }\n",
+    )
+    .unwrap();
+    let shown = config(&["show"]);
+    let document = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_schema("config.schema.json", &document);
+    let secret_from = &document["contexts"]["a"]["backends"]["prometheus"]["access"]["login"];
+    assert_eq!(secret_from["secret_from"], "the configuration");
+    let asked = config(&["check", "--ask"]);
+    assert_eq!(asked.status.code(), Some(3), "{}", told(&asked));
+    let status = home.voteops(&["status", "--context", "a", "--config", file]);
+    assert_eq!(status.status.code(), Some(3), "{}", told(&status));
+    let nobody = home.voteops(&["status", "--context", "b", "--config", file]);
+    assert!(
+        told(&nobody).contains("no such context, only a"),
+        "{}",
+        told(&nobody)
+    );
+    std::fs::write(&path, "[contexts.a]\nprometheus = s3cret").unwrap();
+    let broken = config(&["check"]);
+    assert!(
+        told(&broken).contains("line 2, column 14"),
+        "{}",
+        told(&broken)
+    );
+    for output in [shown, asked, status, nobody, broken] {
+        assert!(!told(&output).contains("s3cret"), "{}", told(&output));
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use voteops_local::component::State;
+use voteops_local::component::{Kind, State};
 
 use crate::support::{Home, Stack, assert_nothing_runs_of, assert_schema, kill, told, wait_until};
 
@@ -31,6 +31,7 @@ impl Terminal {
         command.arg("--data-dir");
         command.arg(stack.home.data_dir());
         command.env("XDG_STATE_HOME", stack.home.state_dir());
+        command.env("XDG_CONFIG_HOME", stack.home.state_dir());
         Self::start(command, 80, 24)
     }
 
@@ -234,6 +235,25 @@ fn without_a_terminal_the_console_prints_one_frame_or_exports_all() {
         "{text}"
     );
     assert!(!text.contains('\x1b'));
+
+    // The same service by a context of its own, with one signal more.
+    let prometheus = stack.file().url(Kind::Prometheus).unwrap();
+    let config = stack.home.data_dir().with_file_name("config.toml");
+    let text = format!(
+        "[contexts.shop]\nprometheus = \"{prometheus}\"\nauth.tenant = \"t\"\n[[contexts.shop.signals]]\n\
+         id = \"worker.own\"\ncomponent = \"worker\"\ntitle = \"My own\"\nunit = \"count\"\nexpr = \"vector(42)\"\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    let by_context = stack
+        .home
+        .command("voteops-tui")
+        .args(["--context", "shop", "--config", config.to_str().unwrap()])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(by_context.stdout).unwrap();
+    assert!(text.contains("voteops · shop"), "{text}");
+    let own = text.lines().find(|line| line.contains("My own")).unwrap();
+    assert!(own.contains("42"), "{own}");
 
     let dir = stack.home.data_dir().with_file_name("incident");
     let dir = dir.to_str().unwrap();

@@ -60,6 +60,7 @@ impl Home {
         let mut command = Command::new(path);
         command
             .env("XDG_STATE_HOME", self.state_dir())
+            .env("XDG_CONFIG_HOME", self.dir.path().join("config"))
             .env("XDG_DATA_HOME", self.dir.path().join("share"))
             .env_remove("VOTEOPS_DATA_DIR")
             .env_remove("NO_COLOR")

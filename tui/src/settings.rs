@@ -31,6 +31,8 @@ pub struct Settings {
     pub look: Look,
     /// Whether the console takes the mouse; without it the terminal selects text.
     pub mouse: bool,
+    /// Whether nothing may be changed from here: silences, faults.
+    pub read_only: bool,
     /// Where log lines come from.
     pub logs: Option<LogSource>,
     /// The service level objectives to read.
@@ -59,6 +61,7 @@ impl Settings {
             range: None,
             look: Look::default(),
             mouse: true,
+            read_only: false,
             logs: None,
             slos: Vec::new(),
             experiments: None,

@@ -4,7 +4,7 @@
 //! server does not accept it any more. It is never part of a message, a log or a `Debug` text.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -221,13 +221,13 @@ impl Access {
 #[error("{0}")]
 struct Redirected(&'static str);
 
-fn pem(file: &PathBuf) -> Result<Vec<u8>, AccessError> {
+fn pem(file: &Path) -> Result<Vec<u8>, AccessError> {
     std::fs::read(file).map_err(|error| unusable(file, &error.to_string()))
 }
 
-fn unusable(file: &PathBuf, reason: &str) -> AccessError {
+fn unusable(file: &Path, reason: &str) -> AccessError {
     AccessError::File {
-        file: file.clone(),
+        file: file.into(),
         reason: reason.into(),
     }
 }

@@ -74,6 +74,20 @@ impl Loki {
         self.http.base()
     }
 
+    /// The names of all labels of the last hours; the least that can be asked.
+    ///
+    /// # Errors
+    /// Any [`BackendError`].
+    pub async fn labels(&self) -> Result<Vec<String>, BackendError> {
+        #[derive(Deserialize)]
+        struct Labels {
+            #[serde(default)]
+            data: Vec<String>,
+        }
+        let answer: Labels = self.http.get_json("loki/api/v1/labels", &[]).await?;
+        Ok(answer.data)
+    }
+
     /// The newest lines of a time, by as many questions as it takes.
     pub(super) async fn newest(
         &self,
@@ -137,7 +151,8 @@ impl Loki {
             ("direction", direction),
         ];
         let (status, body) = self.http.get(QUERY_RANGE, &parameters).await?;
-        if status.is_client_error() {
+        // Other refusals may pass: a login that is renewed, a limit on the rate.
+        if matches!(status.as_u16(), 400 | 422) {
             // Its own words, whatever it is that it does not like.
             let words = clean_line(&String::from_utf8_lossy(&body))
                 .trim()

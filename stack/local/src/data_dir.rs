@@ -25,6 +25,14 @@ pub fn state_dir() -> Result<PathBuf, Error> {
     Ok(state.join("voteops"))
 }
 
+/// Where the user's configuration is kept: `voteops` in the user's configuration directory.
+///
+/// # Errors
+/// [`Error::DataDir`] when there is no home directory.
+pub fn config_dir() -> Result<PathBuf, Error> {
+    Ok(base()?.config_dir().join("voteops"))
+}
+
 /// Where running stacks are registered, so that the other commands find them.
 pub(crate) fn registry_dir() -> Result<PathBuf, Error> {
     Ok(state_dir()?.join("stacks"))

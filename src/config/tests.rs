@@ -1,0 +1,140 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+fn parse(text: &str) -> Result<File, String> {
+    File::parse(text, Path::new("/etc/voteops/config.toml"))
+}
+
+#[test]
+fn the_example_is_sound_with_and_without_its_comments() {
+    assert_eq!(parse(EXAMPLE).unwrap().contexts.len(), 1);
+    let whole: String = EXAMPLE
+        .lines()
+        .map(|line| {
+            let bare = line
+                .strip_prefix("# ")
+                .or(line.strip_prefix('#'))
+                .unwrap_or(line);
+            let is_text =
+                bare.ends_with('.') || bare.starts_with("`") || bare.starts_with("Contexts");
+            format!("{}\n", if is_text { "" } else { bare })
+        })
+        .collect();
+    // What names a context has to come before the first table.
+    let whole = whole.replace("default = \"prod\"\n", "");
+    let file = parse(&format!("default = \"prod\"\n{whole}")).unwrap();
+    let prod = &file.contexts["prod"];
+    assert!(prod.read_only && prod.only_own_signals);
+    assert_eq!(prod.signals[0].title, "Checkouts");
+    let access = prod.access("loki");
+    assert_eq!(access.tenant.as_deref(), Some("team-a"));
+    assert_eq!(access.ca, Some("/etc/voteops/ca.pem".into()));
+    assert_eq!(
+        file.console.refresh,
+        Some(std::time::Duration::from_secs(1))
+    );
+}
+
+#[test]
+fn errors_tell_the_place_and_never_a_value() {
+    for (text, told) in [
+        (
+            "promtheus = 1",
+            "line 1, column 1: unknown field `promtheus`",
+        ),
+        (
+            "[contexts.a]\nloki = \"http://l\"",
+            "missing field `prometheus`",
+        ),
+        (
+            "[contexts.a]\nprometheus = \"localhost\"",
+            "line 2, column 14",
+        ),
+        ("[console]\nrefresh = \"1ms\"", "between 200ms and 1h"),
+        ("[contexts.a\n", "line 1"),
+        (
+            "[contexts.a]\nprometheus = \"http://p\"\nauth.bearer = { value = \"s3cret\", file = \"x\" }",
+            "write one of",
+        ),
+        (
+            "[contexts.a]\nprometheus = \"http://p\"\nauth.bearer = { valeu = \"s3cret\" }",
+            "unknown field `valeu`",
+        ),
+        (
+            "[contexts.a]\nprometheus = \"http://p\"\nauth.bearer = { value = s3cret }",
+            "line 3",
+        ),
+    ] {
+        let error = parse(text).unwrap_err();
+        assert!(error.contains(told), "{text}: {error}");
+        assert!(!error.contains("s3cret"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.toml");
+    let text = r#"
+        default = "nope"
+        console.theme = "pink"
+        [contexts.a]
+        prometheus = "ftp://p"
+        loki = "http://me:s3cret@l"
+        auth.basic = { user = "u", password = { value = "s3cret" } }
+        auth.bearer = { file = "no-token" }
+        [[contexts.a.signals]]
+        id = "x.y"
+        component = "redis"
+        title = "T"
+        unit = "count"
+        expr = "rate("
+    "#;
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let problems = Config::read(Some(&path)).unwrap().problems().join("\n");
+    for told in [
+        "chmod 600",
+        "default: there is no context \"nope\"",
+        "console.theme: \"pink\"",
+        "contexts.a.prometheus: write http://HOST:PORT",
+        "contexts.a.loki: write user and password as auth.basic",
+        "contexts.a.auth: basic and bearer exclude each other",
+        "no-token is no file that is there",
+        "contexts.a.signals x.y:",
+    ] {
+        assert!(problems.contains(told), "{told} not in\n{problems}");
+    }
+    assert!(!problems.contains("s3cret"), "{problems}");
+    let debug = format!(
+        "{:?}",
+        Config::read(Some(&path)).unwrap().file.contexts["a"].access("loki")
+    );
+    assert!(!debug.contains("s3cret"), "{debug}");
+}
+
+#[test]
+fn own_access_comes_before_that_of_all() {
+    let file = parse(
+        "[contexts.a]\nprometheus = \"http://p\"\nloki = \"http://l\"\nauth.tenant = \"all\"\nloki_auth.tenant = \"own\"",
+    )
+    .unwrap();
+    let context = &file.contexts["a"];
+    let tenants = ["prometheus", "loki", "alertmanager"].map(|name| context.access(name).tenant);
+    assert_eq!(tenants, [Some("all".into()), Some("own".into()), None]);
+}
+
+#[test]
+fn a_file_that_was_named_has_to_be_there() {
+    let told = format!(
+        "{:?}",
+        Config::read(Some(Path::new("/no/such.toml"))).unwrap_err()
+    );
+    assert!(
+        told.contains("/no/such.toml") && told.contains("config init"),
+        "{told}"
+    );
+}
