@@ -10,18 +10,17 @@ fn parse(text: &str) -> Result<File, String> {
 #[test]
 fn the_example_is_sound_with_and_without_its_comments() {
     assert_eq!(parse(EXAMPLE).unwrap().contexts.len(), 1);
-    let whole: String = EXAMPLE
+    let whole: Vec<_> = EXAMPLE
         .lines()
         .map(|line| {
-            let bare = line
-                .strip_prefix("# ")
-                .or(line.strip_prefix('#'))
-                .unwrap_or(line);
+            let bare = line.strip_prefix("# ").or(line.strip_prefix('#'));
+            let bare = bare.unwrap_or(line);
             let is_text =
-                bare.ends_with('.') || bare.starts_with("`") || bare.starts_with("Contexts");
-            format!("{}\n", if is_text { "" } else { bare })
+                bare.ends_with('.') || bare.starts_with('`') || bare.starts_with("Contexts");
+            if is_text { "" } else { bare }
         })
         .collect();
+    let whole = whole.join("\n");
     // What names a context has to come before the first table.
     let whole = whole.replace("default = \"prod\"\n", "");
     let file = parse(&format!("default = \"prod\"\n{whole}")).unwrap();
