@@ -178,6 +178,14 @@ fn sources(
     })
 }
 
+/// The user's name, as the shell tells it.
+fn whoami() -> String {
+    let told = ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok());
+    told.unwrap_or_default()
+}
+
 impl Found {
     /// What the console is started with.
     pub(crate) fn settings(self, refresh: Duration) -> voteops_console::Settings {
@@ -187,6 +195,7 @@ impl Found {
             expected: self.expected,
             logs: self.logs,
             slos: self.slos,
+            user: whoami(),
             read_only: self.read_only,
             experiments: self
                 .stack

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -195,6 +196,30 @@ impl Http {
             .request(Method::POST, url.clone())
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body);
+        self.send(request, &url).await
+    }
+
+    /// Sends `POST path` with a JSON body and returns status and body.
+    ///
+    /// # Errors
+    /// As [`Http::get`].
+    pub async fn post_json<T: Serialize + Sync>(
+        &self,
+        path: &str,
+        body: &T,
+    ) -> Result<(StatusCode, Vec<u8>), BackendError> {
+        let url = self.endpoint(path)?;
+        let request = self.client.request(Method::POST, url.clone()).json(body);
+        self.send(request, &url).await
+    }
+
+    /// Sends `DELETE path` and returns status and body.
+    ///
+    /// # Errors
+    /// As [`Http::get`].
+    pub async fn delete(&self, path: &str) -> Result<(StatusCode, Vec<u8>), BackendError> {
+        let url = self.endpoint(path)?;
+        let request = self.client.request(Method::DELETE, url.clone());
         self.send(request, &url).await
     }
 

@@ -16,6 +16,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use voteops_observability::alertmanager::Alertmanager;
+
 use crate::deeds::{self, Deed};
 use crate::event_loop::{Clock, Console};
 use crate::message::Message;
@@ -48,6 +50,9 @@ pub async fn run(mut settings: Settings) -> Result<Outcome, Error> {
     let mut parts = Parts::begin()?;
     let (wanted, needs) = watch::channel(Wanted::default());
     parts.wanted = Some(wanted);
+    parts
+        .alertmanager
+        .clone_from(&settings.sources.alertmanager);
     poll::start(
         &mut parts.tasks,
         &settings.sources,
@@ -86,6 +91,8 @@ pub(crate) struct Parts {
     pub(crate) messages: Sender<Message>,
     /// Where the screens tell what they want.
     pub(crate) wanted: Option<watch::Sender<Wanted>>,
+    /// Where silences are made.
+    pub(crate) alertmanager: Option<Alertmanager>,
     received: Receiver<Message>,
 }
 
@@ -102,6 +109,7 @@ impl Parts {
             tasks,
             messages,
             wanted: None,
+            alertmanager: None,
             received,
         })
     }
@@ -121,9 +129,11 @@ pub(crate) async fn interact(
     let size = terminal.size()?;
     model.size = (size.width, size.height);
     let (deeds, asked) = mpsc::unbounded_channel();
-    parts
-        .tasks
-        .spawn(deeds::perform(asked, parts.messages.clone()));
+    parts.tasks.spawn(deeds::perform(
+        asked,
+        parts.messages.clone(),
+        parts.alertmanager.take(),
+    ));
     if model.mouse {
         // The task that takes it has just been started.
         let _ = deeds.send(Deed::Mouse(true));

@@ -10,6 +10,8 @@ use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
 use crossterm::execute;
 use jiff::Timestamp;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver};
+use voteops_observability::alertmanager::Alertmanager;
+use voteops_observability::alertmanager::silences::NewSilence;
 
 use crate::message::Message;
 use crate::settings::{Event, Severity};
@@ -23,12 +25,31 @@ pub(crate) enum Deed {
     Write(PathBuf, String),
     /// Put a text into the terminal's clipboard (OSC 52).
     Copy(String),
+    /// Make a silence.
+    Silence(NewSilence),
+    /// End the silence of this identity.
+    Expire(String),
 }
 
 /// Does what is asked for, one after the other, until nobody asks any more.
-pub(crate) async fn perform(mut deeds: UnboundedReceiver<Deed>, messages: Sender<Message>) {
+pub(crate) async fn perform(
+    mut deeds: UnboundedReceiver<Deed>,
+    messages: Sender<Message>,
+    alertmanager: Option<Alertmanager>,
+) {
     while let Some(deed) = deeds.recv().await {
         let told = match deed {
+            Deed::Silence(_) | Deed::Expire(_) => {
+                let answer = silence(alertmanager.as_ref(), deed).await;
+                let told = match &answer {
+                    Ok(done) => event(done.clone(), Severity::Info),
+                    Err(problem) => event(problem.clone(), Severity::Warning),
+                };
+                if messages.send(Message::Silenced(answer)).await.is_err() {
+                    return;
+                }
+                Some(told)
+            }
             Deed::Mouse(on) => mouse(on).err().map(|error| failed("the mouse", &error)),
             Deed::Write(path, text) => Some(match write(&path, &text) {
                 Ok(()) => event(format!("wrote {}", path.display()), Severity::Info),
@@ -47,6 +68,24 @@ pub(crate) async fn perform(mut deeds: UnboundedReceiver<Deed>, messages: Sender
         {
             return;
         }
+    }
+}
+
+/// Makes or ends a silence; says what came of it, or why nothing did.
+async fn silence(alertmanager: Option<&Alertmanager>, deed: Deed) -> Result<String, String> {
+    let alertmanager = alertmanager.ok_or("no Alertmanager is asked")?;
+    match deed {
+        Deed::Silence(silence) => {
+            let made = alertmanager.silence(&silence).await;
+            let id = made.map_err(|error| error.to_string())?;
+            Ok(format!("silence {id} was made"))
+        }
+        Deed::Expire(id) => {
+            let ended = alertmanager.expire(&id).await;
+            ended.map_err(|error| error.to_string())?;
+            Ok(format!("silence {id} was expired"))
+        }
+        _ => Err("that is no silence".into()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use voteops_observability::alertmanager::HeldAlert;
+use voteops_observability::alertmanager::silences::Silence;
 use voteops_observability::prometheus::{Sample, Target};
 use voteops_observability::signals::Threshold;
 use voteops_observability::slo::SloReading;
@@ -35,6 +36,8 @@ pub(crate) enum Message {
     Experiments(Vec<Experiment>),
     /// Somebody else has news.
     News(Event),
+    /// What came of a silence that was made or expired.
+    Silenced(Result<String, String>),
     /// The process was sent a signal.
     Signal(i32),
 }
@@ -67,6 +70,8 @@ pub(crate) enum Facts {
     Slos(Vec<SloReading>),
     /// The scrape targets.
     Targets(Vec<Target>),
+    /// The silences.
+    Silences(Vec<Silence>),
 }
 
 /// Why there is no answer.

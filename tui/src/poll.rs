@@ -84,6 +84,15 @@ pub(crate) fn start(
         ask_signals(prometheus.clone(), Arc::clone(&question))
     }));
     if let Some(alertmanager) = alertmanager {
+        let silences = alertmanager.clone();
+        tasks.spawn(while_wanted(
+            Feed::Silences,
+            refresh,
+            messages.clone(),
+            wanted.clone(),
+            |wanted| wanted.silences,
+            move || ask_silences(silences.clone()),
+        ));
         tasks.spawn(poll(Feed::Held, refresh, messages.clone(), move || {
             ask_held(alertmanager.clone())
         }));
@@ -391,6 +400,10 @@ async fn ask_rules(prometheus: Prometheus) -> Result<Facts, BackendError> {
     let groups = prometheus.rules().await?.data;
     let thresholds = signals::thresholds(groups.iter().flat_map(|group| &group.rules));
     Ok(Facts::Rules(alert_statuses(&groups), thresholds))
+}
+
+async fn ask_silences(alertmanager: Alertmanager) -> Result<Facts, BackendError> {
+    Ok(Facts::Silences(alertmanager.silences().await?))
 }
 
 async fn ask_held(alertmanager: Alertmanager) -> Result<Facts, BackendError> {

@@ -31,6 +31,8 @@ pub struct Settings {
     pub look: Look,
     /// Whether the console takes the mouse; without it the terminal selects text.
     pub mouse: bool,
+    /// Who makes silences, as it is proposed.
+    pub user: String,
     /// Whether nothing may be changed from here: silences, faults.
     pub read_only: bool,
     /// Where log lines come from.
@@ -61,6 +63,7 @@ impl Settings {
             range: None,
             look: Look::default(),
             mouse: true,
+            user: String::new(),
             read_only: false,
             logs: None,
             slos: Vec::new(),

@@ -24,6 +24,8 @@ pub(crate) struct Wanted {
     pub(crate) logs: Option<LogQuestion>,
     /// Whether the scrape targets are shown.
     pub(crate) targets: bool,
+    /// Whether the silences are shown.
+    pub(crate) silences: bool,
 }
 
 impl Wanted {

@@ -275,6 +275,8 @@ impl Known {
                 });
                 self.objectives = Some(Told::new(answered, slos));
             }
+            // Who silences what is not part of an incident.
+            Feed::Silences => {}
             Feed::Targets => {
                 let targets = facts.and_then(|facts| match facts {
                     Facts::Targets(targets) => Some(targets.clone()),

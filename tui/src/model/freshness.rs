@@ -20,6 +20,8 @@ pub(crate) enum Feed {
     Slos,
     /// The scrape targets, while they are shown.
     Targets,
+    /// The silences, while they are shown.
+    Silences,
 }
 
 /// A server that is asked.
@@ -51,13 +53,13 @@ impl Backend {
 
 impl Feed {
     /// How many kinds there are.
-    const COUNT: usize = 5;
+    const COUNT: usize = 6;
 
     /// The server that is asked.
     pub(crate) fn backend(self) -> Backend {
         match self {
             Self::Signals | Self::Rules | Self::Targets | Self::Slos => Backend::Prometheus,
-            Self::Held => Backend::Alertmanager,
+            Self::Held | Self::Silences => Backend::Alertmanager,
         }
     }
 
@@ -68,6 +70,7 @@ impl Feed {
             Self::Held => 2,
             Self::Targets => 3,
             Self::Slos => 4,
+            Self::Silences => 5,
         }
     }
 }

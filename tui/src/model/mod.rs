@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use voteops_observability::alertmanager::silences::Silence;
 use voteops_observability::alertmanager::{Alertmanager, HeldAlert};
 use voteops_observability::logs::LogSource;
 use voteops_observability::prometheus::Target;
@@ -143,6 +144,10 @@ pub(crate) struct Setup {
     pub(crate) mouse: bool,
     /// Where log lines come from, by name; `None` when there is nothing.
     pub(crate) log_source: Option<&'static str>,
+    /// Who makes silences.
+    pub(crate) user: String,
+    /// Whether nothing may be changed from here.
+    pub(crate) read_only: bool,
     /// Whether a recording is shown, and nothing can be asked.
     pub(crate) recorded: bool,
 }
@@ -158,6 +163,8 @@ impl Setup {
             addresses: addresses(sources),
             slos: settings.slos.clone(),
             mouse: settings.mouse,
+            user: settings.user.clone(),
+            read_only: settings.read_only,
             log_source: settings.logs.as_ref().map(LogSource::name),
             ..Self::plain(
                 settings.title.clone(),
@@ -200,6 +207,8 @@ impl Setup {
             time_scale: scale,
             mouse: false,
             log_source: None,
+            user: String::new(),
+            read_only: false,
             recorded: false,
         }
     }
@@ -250,6 +259,8 @@ pub(crate) struct Data {
     pub(crate) alerts: Option<Vec<AlertStatus>>,
     /// What Alertmanager holds; `None` until it could be asked.
     pub(crate) held: Option<Vec<HeldAlert>>,
+    /// The silences; `None` until they were asked for.
+    pub(crate) silences: Option<Vec<Silence>>,
     /// The scrape targets; `None` until they were asked for.
     pub(crate) targets: Option<Vec<Target>>,
     /// How the objectives stand; `None` until they were asked for.
@@ -275,6 +286,7 @@ impl Data {
             thresholds,
             alerts: None,
             held: None,
+            silences: None,
             targets: None,
             slos: None,
             experiments: None,
@@ -346,6 +358,8 @@ pub(crate) struct Model {
     pub(crate) notice: Option<String>,
     /// The alerts screen's selection.
     pub(crate) alerts_pane: alerts::Pane,
+    /// What lies over the alerts.
+    pub(crate) silencing: alerts::silence::Silencing,
     /// The component screens' selection.
     pub(crate) component_pane: component::Pane,
     /// What the logs screen shows.
@@ -382,6 +396,7 @@ impl Model {
             mouse,
             notice: None,
             alerts_pane: alerts::Pane::default(),
+            silencing: alerts::silence::Silencing::default(),
             component_pane: component::Pane::default(),
             logs_pane: crate::screens::logs::Pane::default(),
             chaos_pane: chaos::Pane::default(),

@@ -48,6 +48,13 @@ fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     if model.prompt.is_some() && !model.asking {
         return on_typed(model, key);
     }
+    if model.screen == Screen::Alerts
+        && !model.asking
+        && !model.help
+        && let Some(effects) = alerts::silence::on_key(model, key)
+    {
+        return effects;
+    }
     match keys::action(key, model.screen, model.asking) {
         Some(action) => act(model, action),
         None => Vec::new(),

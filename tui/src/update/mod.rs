@@ -62,6 +62,10 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             model.live.events.push(event);
             redraw_if_live(model)
         }
+        Message::Silenced(answer) => {
+            screens::alerts::silence::answered(model, answer);
+            vec![Effect::RedrawNow]
+        }
         Message::Signal(number) => vec![Effect::Quit(Outcome::Signal(number))],
     }
 }
@@ -141,6 +145,10 @@ fn take_in(model: &mut Model, facts: Facts, at: Timestamp) -> Vec<String> {
         Facts::Targets(mut targets) => {
             screens::targets::sort(&mut targets);
             data.targets = Some(targets);
+            Vec::new()
+        }
+        Facts::Silences(silences) => {
+            data.silences = Some(silences);
             Vec::new()
         }
         Facts::Held(held) => {

@@ -57,6 +57,8 @@ fn draw(model: &Model, frame: &mut Frame) {
     }
     match &model.prompt {
         Some(prompt) => prompt::draw(model, prompt, frame, footer),
+        // It tells its own keys.
+        None if model.screen == Screen::Alerts && model.silencing.is_open() => {}
         None => frame.render_widget(Paragraph::new(footer::line(model, columns)), footer),
     }
     if model.help {
@@ -103,6 +105,9 @@ pub(crate) fn help_last(model: &Model) -> usize {
 /// What a click at (column, row) means.
 pub(crate) fn hit(model: &Model, (column, row): (u16, u16)) -> Option<Action> {
     if model.help || model.asking || model.prompt.is_some() {
+        return None;
+    }
+    if model.screen == Screen::Alerts && model.silencing.is_open() {
         return None;
     }
     let [_, _, footer] = regions(model, Rect::new(0, 0, model.size.0, model.size.1));

@@ -8,6 +8,7 @@ use voteops_observability::prometheus::{AlertState, Labels};
 use voteops_observability::snapshot::AlertStatus;
 use voteops_observability::units;
 
+use super::silence;
 use crate::model::{Feed, Model};
 use crate::theme::Tone;
 use crate::view::marks;
@@ -51,6 +52,15 @@ pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
     }
     if let Some(held) = &data.held {
         let mut told = held_as(alert, held);
+        let of_it = held
+            .iter()
+            .filter(|held| held.labels.get("alertname") == Some(&alert.name));
+        let ids: Vec<_> = of_it
+            .flat_map(|held| held.status.silenced_by.clone())
+            .collect();
+        if let Some(until) = silence::until(model, &ids) {
+            told = format!("{told} {until}");
+        }
         if let Some(age_s) = data.feeds.stale_s(Feed::Held, data.now) {
             told = format!("{told} (stale {})", units::age(age_s));
         }

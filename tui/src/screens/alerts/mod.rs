@@ -2,6 +2,7 @@
 
 pub(crate) mod detail;
 pub(crate) mod list;
+pub(crate) mod silence;
 
 use crossterm::event::KeyCode;
 use ratatui::Frame;
@@ -13,7 +14,7 @@ use crate::keys::{self, Binding, Place, Travel, bind, char, key};
 use crate::message::Effect;
 use crate::model::charts::ALERTS_QUERY;
 use crate::model::events::same_rule;
-use crate::model::{Model, Screen};
+use crate::model::{Backend, Model, Screen};
 use crate::view;
 use crate::wanted::Wanted;
 
@@ -22,11 +23,17 @@ use crate::wanted::Wanted;
 pub(crate) enum Action {
     /// The logs of the selected alert's component.
     Logs,
+    /// Silence the selected alert.
+    Silence,
+    /// The silences there are.
+    Silences,
 }
 
 /// Does what a key of the screen asks for.
 pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
+        Action::Silence => silence::open_form(model),
+        Action::Silences => silence::open_list(model),
         Action::Logs => {
             let Some(alert) = selected(model) else {
                 return Vec::new();
@@ -48,6 +55,8 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 pub(crate) const KEYS: &[Binding] = &[
     bind(&[key(KeyCode::Enter)], keys::Action::Open, Place::On(&[Screen::Alerts]), "chart and all details", "open"),
     bind(&[char('L')], keys::Action::Alerts(Action::Logs), Place::On(&[Screen::Alerts]), "logs of its component", "logs"),
+    bind(&[char('s')], keys::Action::Alerts(Action::Silence), Place::On(&[Screen::Alerts]), "silence it", "silence"),
+    bind(&[char('S')], keys::Action::Alerts(Action::Silences), Place::On(&[Screen::Alerts]), "silences, to expire them", ""),
 ];
 
 /// What is selected.
@@ -67,6 +76,7 @@ pub(crate) struct Pane {
 /// looks at.
 pub(crate) fn want(model: &Model, wanted: &mut Wanted) {
     wanted.chart(ALERTS_QUERY);
+    wanted.silences = model.setup.backends.contains(&Backend::Alertmanager);
     if model.alerts_pane.expanded
         && let Some(subject) = selected(model).and_then(subject)
     {
@@ -156,7 +166,9 @@ pub(crate) fn reselect(pane: &mut Pane, before: &[AlertStatus], after: &[AlertSt
 
 /// Draws the screen.
 pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
-    list::draw(model, frame, area);
+    if !silence::draw(model, frame, area) {
+        list::draw(model, frame, area);
+    }
 }
 
 #[cfg(test)]

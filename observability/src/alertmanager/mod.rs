@@ -1,6 +1,8 @@
 //! A thin client of the Alertmanager API v2
 //! (<https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>).
 
+pub mod silences;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;

@@ -1,0 +1,342 @@
+//! Silences: the form that makes one, and the list of those there are. Nothing is sent before a
+//! question was answered with yes.
+
+mod view;
+
+use std::time::Duration;
+
+use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
+use jiff::SignedDuration;
+use tui_input::backend::crossterm::EventHandler;
+use voteops_observability::alertmanager::HeldAlert;
+use voteops_observability::alertmanager::silences::{
+    self, Matcher, NewSilence, Silence, SilenceState,
+};
+use voteops_observability::snapshot::AlertStatus;
+use voteops_observability::units;
+
+use crate::deeds::Deed;
+use crate::keys::Travel;
+use crate::message::Effect;
+use crate::model::{Backend, Model};
+
+pub(crate) use view::{draw, until};
+
+/// The fields of the form, in their order.
+const FIELDS: [&str; 4] = ["matchers", "for", "by", "because"];
+/// How long a silence lasts unless something else is written.
+const USUAL: &str = "2h";
+/// Labels that describe an alert but do not tell it from others.
+const DESCRIBING: [&str; 2] = ["severity", "component"];
+
+/// What lies over the alerts.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Silencing {
+    /// Nothing.
+    #[default]
+    Closed,
+    /// The form of a new silence.
+    Form(Form),
+    /// The silences there are.
+    List(List),
+}
+
+impl Silencing {
+    /// Whether something lies over the alerts.
+    pub(crate) fn is_open(&self) -> bool {
+        !matches!(self, Self::Closed)
+    }
+}
+
+/// A silence that is being written.
+#[derive(Debug, Clone)]
+pub(crate) struct Form {
+    fields: [tui_input::Input; 4],
+    at: usize,
+    stage: Stage,
+    problem: Option<String>,
+}
+
+/// How far the form or the list is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Something can be changed.
+    Writing,
+    /// The question is open.
+    Asking,
+    /// It was sent, and not answered yet.
+    Sent,
+}
+
+/// The list of silences.
+#[derive(Debug, Clone)]
+pub(crate) struct List {
+    selected: usize,
+    stage: Stage,
+    problem: Option<String>,
+}
+
+/// Opens the form for the selected alert.
+pub(super) fn open_form(model: &mut Model) {
+    if let Some(why) = hindered(model) {
+        model.notice = Some(why);
+        return;
+    }
+    let Some(alert) = super::selected(model) else {
+        return;
+    };
+    let matchers: Vec<_> = identifying(alert).iter().map(ToString::to_string).collect();
+    let texts = [
+        matchers.join(", "),
+        USUAL.into(),
+        model.setup.user.clone(),
+        String::new(),
+    ];
+    model.silencing = Silencing::Form(Form {
+        fields: texts.map(tui_input::Input::new),
+        // The reason is what nobody else can write.
+        at: FIELDS.len() - 1,
+        stage: Stage::Writing,
+        problem: None,
+    });
+}
+
+/// Opens the list.
+pub(super) fn open_list(model: &mut Model) {
+    if !model.setup.backends.contains(&Backend::Alertmanager) {
+        model.notice = hindered(model);
+        return;
+    }
+    model.silencing = Silencing::List(List {
+        selected: 0,
+        stage: Stage::Writing,
+        problem: None,
+    });
+}
+
+/// Why nothing can be silenced from here.
+fn hindered(model: &Model) -> Option<String> {
+    let setup = &model.setup;
+    if setup.recorded {
+        Some("a recording cannot be changed".into())
+    } else if !setup.backends.contains(&Backend::Alertmanager) {
+        Some("no Alertmanager is asked: name one with --alertmanager".into())
+    } else if setup.read_only {
+        Some(format!(
+            "{} is read-only: read_only in the configuration",
+            setup.title
+        ))
+    } else {
+        None
+    }
+}
+
+/// The matchers that tell the alert from others.
+fn identifying(alert: &AlertStatus) -> Vec<Matcher> {
+    let name = Matcher::equal("alertname", &alert.name);
+    let others = alert
+        .labels
+        .iter()
+        .filter(|(label, _)| *label != "alertname" && !DESCRIBING.contains(&label.as_str()));
+    let others = others.map(|(label, value)| Matcher::equal(label, value));
+    std::iter::once(name).chain(others).collect()
+}
+
+/// Takes a key while something lies over the alerts; `None` leaves it to the key map.
+pub(crate) fn on_key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
+    let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+    if ctrl && matches!(key.code, KeyCode::Char('c' | 'z')) {
+        return None;
+    }
+    match std::mem::take(&mut model.silencing) {
+        Silencing::Closed => None,
+        Silencing::Form(form) => Some(on_form_key(model, form, key, ctrl)),
+        Silencing::List(list) => on_list_key(model, list, key),
+    }
+}
+
+fn on_form_key(model: &mut Model, mut form: Form, key: KeyEvent, ctrl: bool) -> Vec<Effect> {
+    let mut effects = vec![Effect::RedrawNow];
+    match (form.stage, key.code) {
+        (Stage::Asking, KeyCode::Char('y')) => match form.silence(model) {
+            Ok(silence) => {
+                form.stage = Stage::Sent;
+                effects.push(Effect::Do(Deed::Silence(silence)));
+            }
+            Err(problem) => form.refuse(problem),
+        },
+        (Stage::Asking, KeyCode::Char('n') | KeyCode::Esc) => form.stage = Stage::Writing,
+        (Stage::Asking, _) => {}
+        // What was sent cannot be taken back by leaving, only by expiring it.
+        (Stage::Sent | Stage::Writing, KeyCode::Esc) => return effects,
+        (Stage::Sent, _) => {}
+        (Stage::Writing, KeyCode::Tab | KeyCode::Down) => form.step(1),
+        (Stage::Writing, KeyCode::BackTab | KeyCode::Up) => form.step(FIELDS.len() - 1),
+        (Stage::Writing, KeyCode::Enter) if form.at + 1 < FIELDS.len() => form.step(1),
+        (Stage::Writing, KeyCode::Enter) => form.ask(model),
+        (Stage::Writing, KeyCode::Char('s')) if ctrl => form.ask(model),
+        (Stage::Writing, _) => {
+            form.fields[form.at].handle_event(&Input::Key(key));
+            form.problem = None;
+        }
+    }
+    model.silencing = Silencing::Form(form);
+    effects
+}
+
+fn on_list_key(model: &mut Model, mut list: List, key: KeyEvent) -> Option<Vec<Effect>> {
+    let mut effects = vec![Effect::RedrawNow];
+    let ids: Vec<_> = shown(model)
+        .iter()
+        .map(|silence| silence.id.clone())
+        .collect();
+    let last = ids.len().saturating_sub(1);
+    list.selected = list.selected.min(last);
+    let page = usize::from(model.size.1) / 2;
+    let travel = |step: Travel, list: &List| step.from(list.selected, page, last);
+    match (list.stage, key.code) {
+        (Stage::Asking, KeyCode::Char('y')) => {
+            list.stage = Stage::Sent;
+            if let Some(id) = ids.get(list.selected) {
+                effects.push(Effect::Do(Deed::Expire(id.clone())));
+            }
+        }
+        (Stage::Asking, KeyCode::Char('n') | KeyCode::Esc) => list.stage = Stage::Writing,
+        (Stage::Asking, _) => {}
+        (_, KeyCode::Esc | KeyCode::Char('S')) => return Some(effects),
+        (_, KeyCode::Char('j') | KeyCode::Down) => list.selected = travel(Travel::Down, &list),
+        (_, KeyCode::Char('k') | KeyCode::Up) => list.selected = travel(Travel::Up, &list),
+        (_, KeyCode::PageDown) => list.selected = travel(Travel::PageDown, &list),
+        (_, KeyCode::PageUp) => list.selected = travel(Travel::PageUp, &list),
+        (_, KeyCode::Char('g') | KeyCode::Home) => list.selected = 0,
+        (_, KeyCode::Char('G') | KeyCode::End) => list.selected = last,
+        (Stage::Writing, KeyCode::Char('x') | KeyCode::Enter) => ask_to_expire(model, &mut list),
+        _ => {
+            model.silencing = Silencing::List(list);
+            return None;
+        }
+    }
+    model.silencing = Silencing::List(list);
+    Some(effects)
+}
+
+fn ask_to_expire(model: &Model, list: &mut List) {
+    let selected = shown(model)
+        .get(list.selected)
+        .map(|silence| silence.status.state);
+    list.problem = match selected {
+        _ if model.setup.read_only => hindered(model),
+        None => Some("there is nothing to expire".into()),
+        Some(SilenceState::Expired) => Some("it is over already".into()),
+        Some(_) => {
+            list.stage = Stage::Asking;
+            None
+        }
+    };
+}
+
+/// The silences, those in force first, each kind by its end.
+fn shown(model: &Model) -> Vec<&Silence> {
+    let mut all: Vec<_> = model.shown().silences.iter().flatten().collect();
+    all.sort_by_key(|silence| {
+        let over = silence.status.state == SilenceState::Expired;
+        let end = silence.ends_at.as_nanosecond();
+        // Of those that are over the latest comes first.
+        (silence.status.state, if over { -end } else { end })
+    });
+    all
+}
+
+/// Takes the answer to a deed: what came of it, or why not.
+pub(crate) fn answered(model: &mut Model, answer: Result<String, String>) {
+    match (&mut model.silencing, answer) {
+        (Silencing::Form(form), Err(problem)) if form.stage == Stage::Sent => form.refuse(problem),
+        (Silencing::List(list), Err(problem)) => {
+            list.stage = Stage::Writing;
+            list.problem = Some(problem);
+        }
+        (Silencing::List(list), Ok(_)) => {
+            list.stage = Stage::Writing;
+            list.problem = None;
+        }
+        (silencing, Ok(told)) => {
+            *silencing = Silencing::Closed;
+            model.notice = Some(told);
+        }
+        (_, Err(problem)) => model.notice = Some(problem),
+    }
+}
+
+impl Form {
+    fn step(&mut self, by: usize) {
+        self.at = (self.at + by) % FIELDS.len();
+    }
+
+    fn text(&self, field: usize) -> &str {
+        self.fields[field].value().trim()
+    }
+
+    fn matchers(&self) -> Result<Vec<Matcher>, String> {
+        silences::parse(self.text(0))
+    }
+
+    fn length(&self) -> Result<Duration, String> {
+        let text = self.text(1);
+        let length = units::parse_duration(text)
+            .map_err(|_| format!("for: {text:?} is no duration such as 2h or 30m"))?;
+        if length.is_zero() {
+            return Err("for: a silence of no length silences nothing".into());
+        }
+        Ok(length)
+    }
+
+    /// The silence that is written.
+    fn silence(&self, model: &Model) -> Result<NewSilence, String> {
+        let starts_at = model.live.now;
+        let length = SignedDuration::try_from(self.length()?);
+        let ends_at = length
+            .ok()
+            .and_then(|length| starts_at.checked_add(length).ok());
+        let silence = NewSilence {
+            matchers: self.matchers()?,
+            starts_at,
+            ends_at: ends_at.ok_or("for: so long lasts no calendar")?,
+            created_by: self.text(2).into(),
+            comment: self.text(3).into(),
+        };
+        if silence.created_by.is_empty() {
+            return Err("by: write who silences".into());
+        }
+        if silence.comment.is_empty() {
+            return Err("because: write why; whoever wonders will read it".into());
+        }
+        Ok(silence)
+    }
+
+    fn ask(&mut self, model: &Model) {
+        match self.silence(model) {
+            Ok(_) => {
+                self.stage = Stage::Asking;
+                self.problem = None;
+            }
+            Err(problem) => self.refuse(problem),
+        }
+    }
+
+    fn refuse(&mut self, problem: String) {
+        self.stage = Stage::Writing;
+        self.problem = Some(problem);
+    }
+
+    /// The alerts that it matches now.
+    fn matched<'a>(&self, held: &'a [HeldAlert]) -> Result<Vec<&'a HeldAlert>, String> {
+        let matchers = self.matchers()?;
+        let found = held
+            .iter()
+            .filter(|alert| silences::matches(&matchers, &alert.labels));
+        Ok(found.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;

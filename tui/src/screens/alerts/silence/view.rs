@@ -1,0 +1,311 @@
+//! The form and the list of silences.
+
+use jiff::Timestamp;
+use ratatui::Frame;
+use ratatui::layout::{Position, Rect};
+use ratatui::text::Line;
+use ratatui::widgets::{Clear, Paragraph};
+use voteops_observability::alertmanager::silences::{Silence, SilenceState};
+use voteops_observability::units;
+
+use super::{FIELDS, Form, List, Silencing, Stage, shown};
+use crate::model::{Data, Feed, Model};
+use crate::theme::{Theme, Tone};
+use crate::view::marks::Mark;
+use crate::view::text::{clock, cut, left, span, width, wrap};
+
+/// Columns of a field's name.
+const NAME: usize = 10;
+/// Columns of a silence's state, `● active 23h59m left`.
+const STATE: usize = 22;
+
+/// Draws what lies over the alerts, if anything does.
+pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> bool {
+    match &model.silencing {
+        Silencing::Closed => return false,
+        Silencing::Form(form) => draw_form(model, form, frame, area),
+        Silencing::List(list) => draw_list(model, list, frame, area),
+    }
+    true
+}
+
+fn draw_form(model: &Model, form: &Form, frame: &mut Frame, area: Rect) {
+    let theme = model.setup.theme;
+    let columns = usize::from(area.width);
+    let plain = |text: String| Line::from(span(text, theme.style(Tone::Plain)));
+    let mut lines = vec![Line::from(span("Silence", theme.heading()))];
+    let room = columns.saturating_sub(NAME + 2);
+    for (index, name) in FIELDS.iter().enumerate() {
+        let input = &form.fields[index];
+        let chosen = index == form.at && form.stage == Stage::Writing;
+        let scroll = if chosen { input.visual_scroll(room) } else { 0 };
+        let text: String = input.value().chars().skip(scroll).collect();
+        let (pointer, style) = if chosen {
+            ("› ", theme.heading())
+        } else {
+            ("  ", theme.style(Tone::Dim))
+        };
+        if chosen {
+            let cursor = input.visual_cursor().saturating_sub(scroll) + NAME + 2;
+            let column = u16::try_from(cursor)
+                .unwrap_or(0)
+                .min(area.width.saturating_sub(1));
+            let row = area.y + u16::try_from(lines.len()).unwrap_or(0);
+            frame.set_cursor_position(Position::new(area.x + column, row));
+        }
+        lines.push(Line::from(vec![
+            span(format!("{pointer}{}", left(name, NAME)), style),
+            span(cut(&text, room), theme.style(Tone::Plain)),
+        ]));
+    }
+    lines.push(Line::default());
+    lines.extend(preview(model, form, columns));
+    if let Ok(silence) = form.silence(model) {
+        let until = clock(silence.ends_at, &model.setup.zone);
+        let length = units::age(
+            silence
+                .ends_at
+                .duration_since(silence.starts_at)
+                .as_secs_f64(),
+        );
+        lines.push(plain(format!("until {until}, {length} from now")));
+        if let Some(url) = address(model) {
+            let call = silence.amtool(&url);
+            let call = wrap(&call, columns).into_iter();
+            lines.extend(call.map(|line| Line::from(span(line, theme.style(Tone::Dim)))));
+        }
+    }
+    if let Some(problem) = &form.problem {
+        let told = wrap(problem, columns).into_iter();
+        lines.extend(told.map(|line| Line::from(span(line, theme.style(Tone::Warning)))));
+    }
+    let (told, style) = match form.stage {
+        Stage::Writing => (
+            "Tab next field   Enter on the last, or Ctrl-S: silence   Esc leave",
+            theme.style(Tone::Dim),
+        ),
+        Stage::Asking => ("Silence this?   y yes   n no", Theme::reversed()),
+        Stage::Sent => ("asking Alertmanager…", theme.style(Tone::Dim)),
+    };
+    finish(lines, told, style, frame, area);
+}
+
+/// The lines, with what can be done in the last row whatever else fits.
+fn finish(
+    mut lines: Vec<Line<'static>>,
+    told: &str,
+    style: ratatui::style::Style,
+    frame: &mut Frame,
+    area: Rect,
+) {
+    lines.truncate(usize::from(area.height).saturating_sub(1));
+    let last = Rect::new(area.x, area.bottom().saturating_sub(1), area.width, 1);
+    frame.render_widget(Clear, area);
+    frame.render_widget(Paragraph::new(lines), area);
+    let told = Line::from(span(cut(told, area.width.into()), style));
+    frame.render_widget(Clear, last);
+    frame.render_widget(Paragraph::new(told), last);
+}
+
+/// Which alerts it would silence at this moment.
+fn preview(model: &Model, form: &Form, columns: usize) -> Vec<Line<'static>> {
+    let theme = model.setup.theme;
+    let data = model.shown();
+    let Some(held) = &data.held else {
+        let told = "not known what it matches: Alertmanager has not answered yet";
+        return vec![Line::from(span(
+            cut(told, columns),
+            theme.style(Tone::Warning),
+        ))];
+    };
+    let (told, tone) = match form.matched(held) {
+        Err(problem) => (problem, Tone::Warning),
+        Ok(found) if found.is_empty() => (
+            "◌ matches no alert now, and those to come".into(),
+            Tone::Warning,
+        ),
+        Ok(found) => {
+            let mut names: Vec<_> = found
+                .iter()
+                .filter_map(|alert| alert.labels.get("alertname"))
+                .collect();
+            names.sort();
+            names.dedup();
+            let names: Vec<_> = names.into_iter().map(String::as_str).collect();
+            let alerts = if found.len() == 1 { "alert" } else { "alerts" };
+            let told = format!(
+                "● matches {} {alerts} now: {}",
+                found.len(),
+                names.join(", ")
+            );
+            (told, Tone::Ok)
+        }
+    };
+    let told = match data.feeds.stale_s(Feed::Held, data.now) {
+        Some(age_s) => format!("{told} (stale {})", units::age(age_s)),
+        None => told,
+    };
+    let lines = wrap(&told, columns).into_iter().take(3);
+    lines
+        .map(|line| Line::from(span(line, theme.style(tone))))
+        .collect()
+}
+
+fn address(model: &Model) -> Option<url::Url> {
+    let backends = model.setup.backends.iter().zip(&model.setup.addresses);
+    let mut found =
+        backends.filter(|(backend, _)| **backend == crate::model::Backend::Alertmanager);
+    found.next()?.1.parse().ok()
+}
+
+fn draw_list(model: &Model, list: &List, frame: &mut Frame, area: Rect) {
+    let theme = model.setup.theme;
+    let data = model.shown();
+    let columns = usize::from(area.width);
+    let all = shown(model);
+    let mut lines = vec![heading(model, all.len())];
+    if all.is_empty() {
+        let told = match (&data.silences, data.feeds.has_answered(Feed::Silences)) {
+            (Some(_), _) => "No silences. Esc, and s on an alert makes one.",
+            (None, _) => "Alertmanager has not told its silences yet.",
+        };
+        lines.push(Line::from(span(
+            cut(told, columns),
+            theme.style(Tone::Plain),
+        )));
+    }
+    let selected = list.selected.min(all.len().saturating_sub(1));
+    // Heading, details and the last row stand besides the list.
+    let details = all
+        .get(selected)
+        .map(|silence| details(model, silence, columns))
+        .unwrap_or_default();
+    let rows = usize::from(area.height)
+        .saturating_sub(2 + details.len() + usize::from(list.problem.is_some()))
+        .max(1);
+    let first = (selected + 1).saturating_sub(rows);
+    for (index, silence) in all.iter().enumerate().skip(first).take(rows) {
+        lines.push(row(data, silence, index == selected, theme, columns));
+    }
+    lines.extend(details);
+    if let Some(problem) = &list.problem {
+        lines.push(Line::from(span(
+            cut(problem, columns),
+            theme.style(Tone::Warning),
+        )));
+    }
+    let (told, style) = match list.stage {
+        Stage::Writing => ("x expire   j k choose   Esc back", theme.style(Tone::Dim)),
+        Stage::Asking => ("Expire this silence now?   y yes   n no", Theme::reversed()),
+        Stage::Sent => ("asking Alertmanager…", theme.style(Tone::Dim)),
+    };
+    finish(lines, told, style, frame, area);
+}
+
+fn heading(model: &Model, count: usize) -> Line<'static> {
+    let theme = model.setup.theme;
+    let data = model.shown();
+    let mut spans = vec![
+        span("Silences", theme.heading()),
+        span(format!("  {count}"), theme.style(Tone::Dim)),
+    ];
+    if let Some(age_s) = data.feeds.stale_s(Feed::Silences, data.now) {
+        let told = format!("  ◌ stale {}", units::age(age_s));
+        spans.push(span(told, theme.style(Tone::Warning)));
+    }
+    Line::from(spans)
+}
+
+fn row(
+    data: &Data,
+    silence: &Silence,
+    chosen: bool,
+    theme: Theme,
+    columns: usize,
+) -> Line<'static> {
+    let mark = mark(data, silence);
+    let matchers: Vec<_> = silence.matchers.iter().map(ToString::to_string).collect();
+    let text = format!(" {}", matchers.join(", "));
+    let style = if chosen {
+        Theme::reversed()
+    } else {
+        theme.style(Tone::Plain)
+    };
+    Line::from(vec![
+        span(if chosen { "› " } else { "  " }, style),
+        mark.cell(theme, STATE).patch_style(style),
+        span(cut(&text, columns.saturating_sub(STATE + 2)), style),
+    ])
+}
+
+fn mark(data: &Data, silence: &Silence) -> Mark {
+    let left_s = -data.age_s(silence.ends_at);
+    match silence.status.state {
+        SilenceState::Active => Mark::new(
+            "●",
+            format!("active {} left", units::age(left_s.max(0.0))),
+            Tone::Ok,
+        ),
+        SilenceState::Pending => {
+            let begins_s = -data.age_s(silence.starts_at);
+            Mark::new(
+                "◆",
+                format!("begins in {}", units::age(begins_s.max(0.0))),
+                Tone::Warning,
+            )
+        }
+        SilenceState::Expired => Mark::new(
+            "◌",
+            format!("over for {}", units::age((-left_s).max(0.0))),
+            Tone::Dim,
+        ),
+    }
+}
+
+fn details(model: &Model, silence: &Silence, columns: usize) -> Vec<Line<'static>> {
+    let theme = model.setup.theme;
+    let told = |at: Timestamp| clock(at, &model.setup.zone);
+    let matchers: Vec<_> = silence.matchers.iter().map(ToString::to_string).collect();
+    let entries = [
+        ("silences", matchers.join(", ")),
+        ("because", silence.comment.clone()),
+        ("by", silence.created_by.clone()),
+        (
+            "time",
+            format!(
+                "{} until {}",
+                told(silence.starts_at),
+                told(silence.ends_at)
+            ),
+        ),
+        ("id", silence.id.clone()),
+    ];
+    let mut lines = vec![Line::default()];
+    for (name, text) in entries {
+        let text = cut(&text, columns.saturating_sub(NAME));
+        lines.push(Line::from(vec![
+            span(left(name, NAME), theme.style(Tone::Dim)),
+            span(text, theme.style(Tone::Plain)),
+        ]));
+    }
+    debug_assert!(
+        lines
+            .iter()
+            .all(|line| line.width() <= columns.max(width("because")))
+    );
+    lines
+}
+
+/// Until when an alert is silenced and by whom, by the identities that Alertmanager tells.
+pub(crate) fn until(model: &Model, ids: &[String]) -> Option<String> {
+    let all = model.shown().silences.as_ref()?;
+    let latest = all
+        .iter()
+        .filter(|silence| ids.contains(&silence.id))
+        .max_by_key(|silence| silence.ends_at)?;
+    let until = clock(latest.ends_at, &model.setup.zone);
+    Some(format!(
+        "until {until} by {}: {}",
+        latest.created_by, latest.comment
+    ))
+}
