@@ -36,7 +36,7 @@ pub(crate) enum Silencing {
     #[default]
     Closed,
     /// The form of a new silence.
-    Form(Form),
+    Form(Box<Form>),
     /// The silences there are.
     List(List),
 }
@@ -92,13 +92,13 @@ pub(super) fn open_form(model: &mut Model) {
         model.setup.user.clone(),
         String::new(),
     ];
-    model.silencing = Silencing::Form(Form {
+    model.silencing = Silencing::Form(Box::new(Form {
         fields: texts.map(tui_input::Input::new),
         // The reason is what nobody else can write.
         at: FIELDS.len() - 1,
         stage: Stage::Writing,
         problem: None,
-    });
+    }));
 }
 
 /// Opens the list.
@@ -155,7 +155,7 @@ pub(crate) fn on_key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
     }
 }
 
-fn on_form_key(model: &mut Model, mut form: Form, key: KeyEvent, ctrl: bool) -> Vec<Effect> {
+fn on_form_key(model: &mut Model, mut form: Box<Form>, key: KeyEvent, ctrl: bool) -> Vec<Effect> {
     let mut effects = vec![Effect::RedrawNow];
     match (form.stage, key.code) {
         (Stage::Asking, KeyCode::Char('y')) => match form.silence(model) {
@@ -166,10 +166,9 @@ fn on_form_key(model: &mut Model, mut form: Form, key: KeyEvent, ctrl: bool) -> 
             Err(problem) => form.refuse(problem),
         },
         (Stage::Asking, KeyCode::Char('n') | KeyCode::Esc) => form.stage = Stage::Writing,
-        (Stage::Asking, _) => {}
         // What was sent cannot be taken back by leaving, only by expiring it.
         (Stage::Sent | Stage::Writing, KeyCode::Esc) => return effects,
-        (Stage::Sent, _) => {}
+        (Stage::Asking | Stage::Sent, _) => {}
         (Stage::Writing, KeyCode::Tab | KeyCode::Down) => form.step(1),
         (Stage::Writing, KeyCode::BackTab | KeyCode::Up) => form.step(FIELDS.len() - 1),
         (Stage::Writing, KeyCode::Enter) if form.at + 1 < FIELDS.len() => form.step(1),
@@ -190,10 +189,10 @@ fn on_list_key(model: &mut Model, mut list: List, key: KeyEvent) -> Option<Vec<E
         .iter()
         .map(|silence| silence.id.clone())
         .collect();
-    let last = ids.len().saturating_sub(1);
-    list.selected = list.selected.min(last);
+    let bottom = ids.len().saturating_sub(1);
+    list.selected = list.selected.min(bottom);
     let page = usize::from(model.size.1) / 2;
-    let travel = |step: Travel, list: &List| step.from(list.selected, page, last);
+    let travel = |step: Travel, list: &List| step.from(list.selected, page, bottom);
     match (list.stage, key.code) {
         (Stage::Asking, KeyCode::Char('y')) => {
             list.stage = Stage::Sent;
@@ -209,7 +208,7 @@ fn on_list_key(model: &mut Model, mut list: List, key: KeyEvent) -> Option<Vec<E
         (_, KeyCode::PageDown) => list.selected = travel(Travel::PageDown, &list),
         (_, KeyCode::PageUp) => list.selected = travel(Travel::PageUp, &list),
         (_, KeyCode::Char('g') | KeyCode::Home) => list.selected = 0,
-        (_, KeyCode::Char('G') | KeyCode::End) => list.selected = last,
+        (_, KeyCode::Char('G') | KeyCode::End) => list.selected = bottom,
         (Stage::Writing, KeyCode::Char('x') | KeyCode::Enter) => ask_to_expire(model, &mut list),
         _ => {
             model.silencing = Silencing::List(list);
