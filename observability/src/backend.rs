@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use url::Url;
 
 use crate::access::{Access, AccessError, Credentials};
@@ -239,6 +241,55 @@ impl Http {
         serde_json::from_slice(&body).map_err(|error| self.garbage(path, &error, &body))
     }
 
+    /// Asks for a WebSocket (RFC 6455, section 4.1) and gives its stream.
+    ///
+    /// # Errors
+    /// [`BackendError::Refused`] for HTTP 400, [`BackendError::Status`] for any other answer that
+    /// is no switch of protocols, or as [`Http::get`].
+    pub(crate) async fn web_socket(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<reqwest::Upgraded, BackendError> {
+        let url = self.endpoint(path)?;
+        let plain = bare(&url);
+        let key = generate_key();
+        let request = self
+            .client
+            .request(Method::GET, url)
+            .query(query)
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", &key);
+        let response = Box::pin(self.log_in_and_send(request, &plain)).await?;
+        let status = response.status();
+        if status != StatusCode::SWITCHING_PROTOCOLS {
+            let body = response.bytes().await.unwrap_or_default();
+            return Err(if status == StatusCode::BAD_REQUEST {
+                BackendError::Refused {
+                    url: self.name(path),
+                    kind: "HTTP 400".into(),
+                    message: excerpt(&body).trim().to_owned(),
+                }
+            } else {
+                self.status_error(path, status, &body)
+            });
+        }
+        let accepted = response.headers().get("sec-websocket-accept");
+        if accepted.is_none_or(|accepted| *accepted != derive_accept_key(key.as_bytes())) {
+            return Err(BackendError::Garbage {
+                url: self.name(path),
+                reason: "it is no WebSocket: the accepted key is wrong".into(),
+                excerpt: "HTTP 101".into(),
+            });
+        }
+        response
+            .upgrade()
+            .await
+            .map_err(|error| from_reqwest(&plain, &error))
+    }
+
     pub(crate) fn status_error(&self, path: &str, status: StatusCode, body: &[u8]) -> BackendError {
         BackendError::Status {
             url: self.name(path),
@@ -378,7 +429,7 @@ fn root_cause(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-fn excerpt(body: &[u8]) -> String {
+pub(crate) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT_CHARS * 4)]).into_owned();
     let cleaned = crate::text::clean_line(&text);
     let short: String = cleaned.chars().take(EXCERPT_CHARS).collect();

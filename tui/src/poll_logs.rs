@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use voteops_observability::BackendError;
-use voteops_observability::logs::{self, Feed, LogLine, LogSource};
+use voteops_observability::logs::{self, Feed, Live, LogLine, LogSource};
 
 use crate::message::Message;
 use crate::model::logs::{FIRST_LINES, LogNews, LogQuestion};
@@ -41,6 +41,26 @@ pub(crate) async fn follow(
     }
 }
 
+/// How a question is followed.
+enum Following {
+    /// By asking again and again.
+    Asking(Box<Feed>),
+    /// By Loki's tail, as far as there is one.
+    Live(Box<Live>),
+}
+
+impl Following {
+    fn new(source: &LogSource, question: &LogQuestion, feed: Feed) -> Self {
+        match source {
+            LogSource::Loki(loki) if question.end.is_none() => {
+                let live = Live::new(loki.clone(), question.query.clone(), feed);
+                Self::Live(Box::new(live))
+            }
+            _ => Self::Asking(Box::new(feed)),
+        }
+    }
+}
+
 /// The console does not listen any more.
 struct Ended;
 
@@ -55,21 +75,40 @@ async fn answer(
         let message = Message::Logs(question.clone(), news);
         messages.send(message).await.map_err(|_| Ended)
     };
-    let mut feed: Option<Feed> = None;
+    let mut following: Option<Following> = None;
+    let mut way = None;
     let mut failures = 0;
     loop {
-        let answer = match &mut feed {
-            None => begin(source, &question).await.map(|(begun, lines)| {
-                feed = Some(begun);
-                LogNews::Begin(lines)
+        let answer = match &mut following {
+            None => begin(source, &question).await.map(|(feed, lines)| {
+                following = Some(Following::new(source, &question, feed));
+                (LogNews::Begin(lines), None)
             }),
-            Some(feed) => feed.next(logs::now_ns()).await.map(LogNews::More),
+            Some(Following::Asking(feed)) => {
+                let lines = feed.next(logs::now_ns()).await;
+                lines.map(|lines| (LogNews::More(lines), None))
+            }
+            Some(Following::Live(live)) => {
+                let news = live.next(refresh).await;
+                news.map(|news| (LogNews::More(news.lines), Some(news.way)))
+            }
         };
         let wait = match answer {
-            Ok(news) => {
+            Ok((news, by)) => {
                 failures = 0;
                 send(news).await?;
-                refresh
+                if by.is_some() && by != way {
+                    way.clone_from(&by);
+                    if let Some(by) = by {
+                        tracing::info!(way = ?by, "log lines");
+                        send(LogNews::By(by)).await?;
+                    }
+                }
+                match &following {
+                    // It waits for lines by itself.
+                    Some(Following::Live(_)) => Duration::ZERO,
+                    _ => refresh,
+                }
             }
             Err(error) => {
                 failures += 1;
@@ -85,7 +124,7 @@ async fn answer(
                 wait
             }
         };
-        if question.end.is_some() && feed.is_some() {
+        if question.end.is_some() && following.is_some() {
             std::future::pending::<()>().await;
         }
         sleep(wait).await;

@@ -19,7 +19,7 @@ const QUERY_RANGE: &str = "loki/api/v1/query_range";
 /// A client of one Loki.
 #[derive(Debug, Clone)]
 pub struct Loki {
-    http: Http,
+    pub(super) http: Http,
 }
 
 #[derive(Deserialize)]
@@ -36,8 +36,9 @@ enum Data {
     Scalar(serde::de::IgnoredAny),
 }
 
+/// Lines with the same labels.
 #[derive(Deserialize)]
-struct Stream {
+pub(super) struct Stream {
     #[serde(default)]
     stream: Labels,
     #[serde(default)]
@@ -188,6 +189,14 @@ fn lines(data: Data) -> Result<Vec<LogLine>, String> {
                 .into(),
         );
     };
+    lines_of(streams)
+}
+
+/// The lines of streams, oldest first.
+///
+/// # Errors
+/// What is wrong with a line's time.
+pub(super) fn lines_of(streams: Vec<Stream>) -> Result<Vec<LogLine>, String> {
     let mut lines = Vec::new();
     for Stream { stream, values } in streams {
         let labels = Arc::new(stream);

@@ -3,12 +3,15 @@
 mod feed;
 mod files;
 mod line;
+mod live;
 mod loki;
 mod query;
+mod tail;
 
 pub use feed::Feed;
 pub use files::{LogFile, LogFiles};
 pub use line::{Level, LogLine};
+pub use live::{Live, News, Way};
 pub use loki::Loki;
 pub use query::LogQuery;
 

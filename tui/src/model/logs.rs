@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use voteops_observability::logs::{LogLine, LogQuery};
+use voteops_observability::logs::{LogLine, LogQuery, Way};
 
 use crate::message::Refusal;
 use crate::model::prompt::Filter;
@@ -36,6 +36,8 @@ pub(crate) enum LogNews {
     More(Vec<LogLine>),
     /// Why there is no answer, and when it is asked again, if it is.
     Failed(Refusal, Option<Timestamp>),
+    /// How lines come.
+    By(Way),
 }
 
 /// Lines by their number: lines get the next one when they come, and keep it.
@@ -60,6 +62,8 @@ pub(crate) struct Logs {
     found: Matches,
     /// Whether the question was answered.
     pub(crate) loaded: bool,
+    /// How lines come, where that makes a difference.
+    pub(crate) way: Option<Way>,
     /// When the last good answer came.
     pub(crate) answered: Option<Timestamp>,
     /// Why the last answer failed, and when it is asked again.

@@ -172,6 +172,10 @@ pub(crate) fn take_in(model: &mut Model, asked: &LogQuestion, news: LogNews) {
             note_services(&mut model.logs_pane, &lines);
             model.logs.add(lines);
         }
+        LogNews::By(way) => {
+            model.logs.way = Some(way);
+            return;
+        }
         LogNews::Failed(refusal, next_try) => {
             model.logs.failure = Some((refusal, next_try));
             return;

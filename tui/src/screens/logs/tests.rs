@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crossterm::event::Event;
 use ratatui::style::{Color, Modifier};
-use voteops_observability::logs::Level;
+use voteops_observability::logs::{Level, Way};
 
 use super::*;
 use crate::deeds::Deed;
@@ -279,4 +279,18 @@ fn wide_lines_wrap_or_move_sideways() {
     let huge = line(-8, "worker-1", "INFO", &"x".repeat(1 << 20));
     tell(&mut model, LogNews::More(vec![huge]));
     text(&model, (80, 24));
+}
+
+#[test]
+fn how_lines_come_is_told() {
+    let mut model = told("loki");
+    tell(&mut model, LogNews::By(Way::Tail));
+    let frame = text(&model, (80, 24));
+    assert!(frame.contains("● following by live tail"), "{frame}");
+    tell(&mut model, LogNews::By(Way::Polling("HTTP 404".into())));
+    let frame = text(&model, (80, 24));
+    assert!(
+        frame.contains("▲ following by asking again: no tail, HTTP 404"),
+        "{frame}"
+    );
 }

@@ -6,7 +6,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
-use voteops_observability::logs::{Level, LogLine};
+use voteops_observability::logs::{Level, LogLine, Way};
 use voteops_observability::units;
 
 use super::{Pane, question, selected, volume};
@@ -124,7 +124,14 @@ fn state(model: &Model, columns: usize) -> Line<'static> {
         None if !logs.loaded || !asked => Mark::new("◌", "asking", Tone::Dim),
         None if pane.context.is_some() => Mark::new("●", "context, Esc goes back", Tone::Ok),
         None if model.window.end.is_some() => Mark::new("●", "of the past", Tone::Plain),
-        None if pane.follow => Mark::new("●", "following", Tone::Ok),
+        None if pane.follow => match &logs.way {
+            None => Mark::new("●", "following", Tone::Ok),
+            Some(Way::Tail) => Mark::new("●", "following by live tail", Tone::Ok),
+            Some(Way::Polling(why)) => {
+                let told = format!("following by asking again: no tail, {why}");
+                Mark::new("▲", told, Tone::Warning)
+            }
+        },
         None => {
             let fresh = match pane.fresh {
                 0 => "nothing new".into(),
