@@ -107,6 +107,7 @@ async fn answer(
                 match &following {
                     // It waits for lines by itself.
                     Some(Following::Live(_)) => Duration::ZERO,
+                    Some(Following::Asking(feed)) if feed.has_more() => Duration::ZERO,
                     _ => refresh,
                 }
             }

@@ -10,22 +10,58 @@ use crate::backend::BackendError;
 /// Lines may arrive at their store so much later than they were written, in nanoseconds.
 const LATE_NS: i64 = 5_000_000_000;
 
-/// So many identities are kept without a look at their age.
-const FEW: usize = 10_000;
-
 /// A place in a stream of lines.
 #[derive(Debug)]
 pub struct Feed {
     source: LogSource,
     query: LogQuery,
-    /// Where lines begin that were not asked for, or not yet answered.
+    /// The newest line that was told.
     next_ns: i64,
     /// Where the feed began: nothing before it is told.
     begin_ns: i64,
-    /// Identities of the lines since `next_ns - LATE_NS` that were told.
-    told: HashSet<(i64, u64)>,
-    /// How many of them there were when the old ones were last forgotten.
-    kept: usize,
+    /// Where the next page begins, when the last answer did not hold all.
+    page_ns: Option<i64>,
+    told: Told,
+}
+
+/// Identities of the lines that were told: all of those since `since_ns`. They are kept in two
+/// generations, each at least as long as a line may be late, so that forgetting costs nothing.
+#[derive(Debug)]
+struct Told {
+    now: HashSet<u64>,
+    before: HashSet<u64>,
+    since_ns: i64,
+    turned_ns: i64,
+}
+
+impl Told {
+    fn new(from_ns: i64) -> Self {
+        Self {
+            now: HashSet::new(),
+            before: HashSet::new(),
+            since_ns: from_ns,
+            turned_ns: from_ns,
+        }
+    }
+
+    /// Whether the line was not told before; from now on it is.
+    fn insert(&mut self, line: &LogLine) -> bool {
+        let identity = identity(line);
+        !self.before.contains(&identity) && self.now.insert(identity)
+    }
+
+    /// Forgets what is not asked for again, now that lines up to `newest_ns` were told.
+    fn forget(&mut self, newest_ns: i64) {
+        if newest_ns >= self.turned_ns.saturating_add(LATE_NS) {
+            self.before = std::mem::take(&mut self.now);
+            self.since_ns = self.turned_ns;
+            self.turned_ns = newest_ns;
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.now.len() + self.before.len()
+    }
 }
 
 impl Feed {
@@ -37,14 +73,16 @@ impl Feed {
             query,
             next_ns: from_ns,
             begin_ns: from_ns,
-            told: HashSet::new(),
-            kept: FEW,
+            page_ns: None,
+            told: Told::new(from_ns),
         }
     }
 
     /// Marks lines as told already.
     pub fn know(&mut self, lines: &[LogLine]) {
-        self.told.extend(lines.iter().map(identity));
+        for line in lines {
+            self.told.insert(line);
+        }
     }
 
     /// Where whoever goes on from here should begin, in Unix nanoseconds.
@@ -53,69 +91,57 @@ impl Feed {
         self.next_ns.saturating_sub(LATE_NS).max(self.begin_ns)
     }
 
+    /// Whether one question holds all that [`Feed::next`] asks for again.
+    pub(super) fn is_cheap(&self) -> bool {
+        self.told.len() < MAX_LINES
+    }
+
+    /// Asks next from `from_ns` on, as far back as it is known what was told since.
+    pub(super) fn rewind(&mut self, from_ns: i64) {
+        let from_ns = from_ns.max(self.told.since_ns).min(self.resume_ns());
+        self.page_ns = Some(self.page_ns.map_or(from_ns, |page_ns| page_ns.min(from_ns)));
+    }
+
     /// Of lines that came by another way those that were not told yet, oldest first.
-    pub(super) fn admit(&mut self, lines: Vec<LogLine>) -> Vec<LogLine> {
-        let fresh = lines.into_iter();
-        let fresh =
-            fresh.filter(|line| line.at_ns >= self.begin_ns && self.told.insert(identity(line)));
-        let mut fresh: Vec<_> = fresh.collect();
-        fresh.sort_by_key(|line| line.at_ns);
-        if let Some(last) = fresh.last() {
+    pub(super) fn admit(&mut self, mut lines: Vec<LogLine>) -> Vec<LogLine> {
+        lines.retain(|line| line.at_ns >= self.begin_ns && self.told.insert(line));
+        lines.sort_by_key(|line| line.at_ns);
+        if let Some(last) = lines.last() {
             self.next_ns = self.next_ns.max(last.at_ns);
         }
-        self.forget();
-        fresh
+        self.told.forget(self.next_ns);
+        lines
     }
 
-    /// Forgets the identities of lines that are not asked for again.
-    fn forget(&mut self) {
-        let keep_ns = self.next_ns.saturating_sub(LATE_NS);
-        // Looking through all of them costs more than keeping some.
-        if self.told.len() > 2 * self.kept {
-            self.told.retain(|(at_ns, _)| *at_ns >= keep_ns);
-            self.kept = self.told.len().max(FEW);
-        }
+    /// Whether there may be more lines already: [`Feed::next`] gives them at once.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        self.page_ns.is_some()
     }
 
-    /// The lines up to `now_ns` that were not told yet, oldest first, at most one page. When
-    /// there may be more, `next` gives them at once.
+    /// The lines up to `now_ns` that were not told yet, oldest first, at most one page.
     ///
     /// # Errors
     /// Any [`BackendError`]; the feed stays where it was, so that nothing is lost.
     pub async fn next(&mut self, now_ns: i64) -> Result<Vec<LogLine>, BackendError> {
-        let mut fresh = Vec::new();
-        let mut from_ns = self.resume_ns();
-        loop {
-            let page = self.source.oldest(&self.query, from_ns, now_ns).await?;
-            let full = page.len() >= MAX_LINES;
-            let last_ns = page.last().map(|line| line.at_ns);
-            fresh.extend(
-                page.into_iter()
-                    .filter(|line| self.told.insert(identity(line))),
-            );
-            match last_ns {
-                // More lines of one nanosecond than fit a page cannot be asked for.
-                Some(last_ns) if full && last_ns > from_ns => from_ns = last_ns,
-                Some(last_ns) if full => from_ns = last_ns + 1,
-                Some(last_ns) => {
-                    self.next_ns = self.next_ns.max(last_ns);
-                    break;
-                }
-                None => break,
-            }
-        }
-        self.forget();
-        fresh.sort_by_key(|line: &LogLine| line.at_ns);
-        Ok(fresh)
+        let from_ns = self.page_ns.unwrap_or_else(|| self.resume_ns());
+        let page = self.source.oldest(&self.query, from_ns, now_ns).await?;
+        let last_ns = page.last().map(|line| line.at_ns);
+        self.page_ns = last_ns
+            .filter(|_| page.len() >= MAX_LINES)
+            // More lines of one nanosecond than fit a page cannot be asked for.
+            .map(|last_ns| if last_ns > from_ns { last_ns } else { last_ns + 1 });
+        Ok(self.admit(page))
     }
 }
 
 /// What makes two lines the same. Not all their labels: Loki's queries add some that its tail
 /// leaves out.
-fn identity(line: &LogLine) -> (i64, u64) {
+fn identity(line: &LogLine) -> u64 {
     let mut hasher = DefaultHasher::new();
+    line.at_ns.hash(&mut hasher);
     line.service().hash(&mut hasher);
     line.instance().hash(&mut hasher);
     line.text.hash(&mut hasher);
-    (line.at_ns, hasher.finish())
+    hasher.finish()
 }

@@ -69,7 +69,11 @@ impl Live {
     /// Any [`BackendError`] of a question; a tail that breaks is not one, it is followed by a
     /// question.
     pub async fn next(&mut self, patience: Duration) -> Result<News, BackendError> {
-        if self.tail.is_none() && Instant::now() >= self.retry_at {
+        if self.feed.has_more() {
+            return self.ask().await;
+        }
+        let now = Instant::now();
+        if self.tail.is_none() && now >= self.retry_at {
             self.open().await;
             return self.ask().await;
         }
@@ -77,22 +81,22 @@ impl Live {
             tokio::time::sleep(patience).await;
             return self.ask().await;
         };
-        let came = tokio::time::timeout(patience, tail.next()).await;
-        let lines = match came {
-            Ok(Ok(batch)) if batch.dropped => {
-                let mut lines = self.feed.admit(batch.lines);
-                let missing = self.feed.next(now_ns()).await;
-                // What came is told whether or not the rest can be asked for.
-                lines.extend(missing.unwrap_or_default());
-                lines.sort_by_key(|line| line.at_ns);
+        // While very many lines come, Loki itself tells which of them it left out.
+        if now >= self.reconcile_at && self.feed.is_cheap() {
+            return self.ask().await;
+        }
+        let lines = match tokio::time::timeout(patience, tail.next()).await {
+            Ok(Ok(batch)) => {
+                let lines = self.feed.admit(batch.lines);
+                if let Some(at_ns) = batch.dropped_ns {
+                    self.feed.rewind(at_ns);
+                }
                 lines
             }
-            Ok(Ok(batch)) => self.feed.admit(batch.lines),
             Ok(Err(error)) => {
                 self.lose(&error);
                 return self.ask().await;
             }
-            Err(_) if Instant::now() >= self.reconcile_at => return self.ask().await,
             Err(_) => Vec::new(),
         };
         Ok(self.told(lines))

@@ -190,13 +190,39 @@ async fn pages_hold_every_line_once() {
     assert!(lines.is_sorted_by_key(|line| line.at_ns));
 }
 
+async fn all_of(feed: &mut Feed, now_ns: i64) -> Vec<LogLine> {
+    let mut lines = feed.next(now_ns).await.unwrap();
+    while feed.has_more() {
+        lines.extend(feed.next(now_ns).await.unwrap());
+    }
+    lines
+}
+
+#[tokio::test]
+async fn an_answer_that_fails_between_two_pages_costs_no_line() {
+    let (server, loki, _) = holding(11_000).await;
+    let mut feed = Feed::new(LogSource::Loki(loki), LogQuery::default(), 0);
+    let mut told = feed.next(100_000).await.unwrap();
+    assert!(feed.has_more());
+    Mock::given(wiremock::matchers::any())
+        .respond_with(ResponseTemplate::new(502))
+        .up_to_n_times(1)
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    feed.next(100_000).await.unwrap_err();
+    told.extend(all_of(&mut feed, 100_000).await);
+    let texts: BTreeSet<_> = told.iter().map(|line| line.text.clone()).collect();
+    assert_eq!((told.len(), texts.len()), (11_000, 11_000));
+}
+
 #[tokio::test]
 async fn a_feed_loses_nothing_and_tells_nothing_twice() {
     let (_server, loki, held) = holding(11_000).await;
     let mut feed = Feed::new(LogSource::Loki(loki), LogQuery::default(), 0);
     let mut told = Vec::new();
     for round in 0..4 {
-        told.extend(feed.next(10_000).await.unwrap());
+        told.extend(all_of(&mut feed, 10_000).await);
         let mut held = held.0.lock().unwrap();
         let newest = held.last().unwrap().0;
         // One that comes late, among the times that were told already, and a thousand new ones.
@@ -204,7 +230,7 @@ async fn a_feed_loses_nothing_and_tells_nothing_twice() {
         held.extend((0..1000).map(|n| (newest + 1, format!("new {round} {n}"))));
         held.sort_by_key(|(at, _)| *at);
     }
-    told.extend(feed.next(1_000_000).await.unwrap());
+    told.extend(all_of(&mut feed, 1_000_000).await);
     let texts: BTreeSet<_> = told.iter().map(|line| line.text.clone()).collect();
     assert_eq!(told.len(), texts.len(), "nothing twice");
     let held: BTreeSet<_> = held

@@ -40,8 +40,8 @@ pub(super) struct Tail {
 pub(super) struct Batch {
     /// The lines, in the order of the frames.
     pub(super) lines: Vec<LogLine>,
-    /// Whether Loki says that it left lines out.
-    pub(super) dropped: bool,
+    /// The time of the oldest line that Loki says it left out, in Unix nanoseconds.
+    pub(super) dropped_ns: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -49,7 +49,27 @@ struct Frame {
     #[serde(default)]
     streams: Option<Vec<Stream>>,
     #[serde(default)]
-    dropped_entries: Option<Vec<serde::de::IgnoredAny>>,
+    dropped_entries: Option<Vec<Dropped>>,
+}
+
+/// A line that Loki left out; its time is RFC 3339, or in nanoseconds.
+#[derive(Deserialize)]
+struct Dropped {
+    #[serde(default)]
+    timestamp: serde_json::Value,
+}
+
+impl Dropped {
+    /// The line's time; as long ago as can be when it is not told.
+    fn at_ns(&self) -> i64 {
+        let text = self.timestamp.as_str().unwrap_or_default();
+        let rfc3339 = || {
+            let at = text.parse::<jiff::Timestamp>().ok()?;
+            i64::try_from(at.as_nanosecond()).ok()
+        };
+        let ns = text.parse().ok().or_else(|| self.timestamp.as_i64());
+        ns.or_else(rfc3339).unwrap_or(0)
+    }
 }
 
 impl Loki {
@@ -88,7 +108,7 @@ impl Tail {
     /// # Errors
     /// Why the tail is over, as a [`BackendError`].
     pub(super) async fn next(&mut self) -> Result<Batch, BackendError> {
-        if self.waiting.lines.is_empty() && !self.waiting.dropped {
+        if self.waiting.lines.is_empty() && self.waiting.dropped_ns.is_none() {
             self.frame().await?;
         }
         let until = Instant::now() + TOGETHER;
@@ -138,9 +158,9 @@ impl Tail {
             serde_json::from_slice(bytes).map_err(|error| garbage(error.to_string()))?;
         let lines = lines_of(frame.streams.unwrap_or_default()).map_err(garbage)?;
         self.waiting.lines.extend(lines);
-        self.waiting.dropped |= frame
-            .dropped_entries
-            .is_some_and(|dropped| !dropped.is_empty());
+        let dropped = frame.dropped_entries.unwrap_or_default();
+        let known = self.waiting.dropped_ns.into_iter();
+        self.waiting.dropped_ns = known.chain(dropped.iter().map(Dropped::at_ns)).min();
         Ok(())
     }
 

@@ -105,7 +105,8 @@ async fn talk(
         let text = match step {
             Step::Send(numbers) => frame(numbers, Value::Null).to_string(),
             Step::Dropping(numbers) => {
-                frame(numbers, json!([{"timestamp": "1", "labels": "{}"}])).to_string()
+                let (at_ns, _) = entry(numbers.start, begin_ns);
+                frame(numbers, json!([{"timestamp": at_ns, "labels": "{}"}])).to_string()
             }
             Step::Raw(text) => text,
             Step::Close(reason) => {
