@@ -11,7 +11,7 @@ use crate::theme::Tone;
 use crate::view::chart::{Chart, Curve, Moment};
 
 /// Steps after which two samples have a gap between them.
-const GAP_STEPS: f64 = 1.6;
+pub(crate) const GAP_STEPS: f64 = 1.6;
 /// Refreshes, or steps, without an answer after which a chart is stale.
 const STALE: f64 = 3.0;
 
@@ -29,6 +29,7 @@ pub(crate) fn chart<'a>(model: &Model, title: String) -> Chart<'a> {
         hold_s: GAP_STEPS * model.window.step().as_secs_f64() + model.setup.stale_after_s,
         cursor: model.window.cursor,
         moments: moments(model),
+        states: None,
         note: None,
         zone: model.setup.zone.clone(),
     }

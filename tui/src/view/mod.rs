@@ -15,6 +15,7 @@ mod signals;
 mod slo;
 pub(crate) mod summary;
 pub(crate) mod text;
+pub(crate) mod timeline;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;

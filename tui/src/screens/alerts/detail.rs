@@ -11,8 +11,8 @@ use voteops_observability::units;
 use super::silence;
 use crate::model::{Feed, Model};
 use crate::theme::Tone;
-use crate::view::marks;
 use crate::view::text::{clock, countdown, left, span, wrap};
+use crate::view::{marks, timeline};
 
 const KEY: usize = 13;
 
@@ -39,6 +39,9 @@ pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
     page.annotations(&alert.annotations);
     if let Some(error) = &alert.error {
         page.entry("rule error", error);
+    }
+    if let Some(history) = timeline::told(model, &alert.name) {
+        page.entry("history", &history);
     }
     let labels = alert
         .labels

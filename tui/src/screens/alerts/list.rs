@@ -1,4 +1,4 @@
-//! Every alert rule, most urgent first, with the details of the selected one.
+//! Every alert rule, most urgent first, with its history and the details of the selected one.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -11,10 +11,9 @@ use voteops_observability::units;
 use super::detail;
 use crate::model::{Feed, Model, Screen};
 use crate::theme::{Theme, Tone};
-use crate::view::chart::{self, Chart};
 use crate::view::marks::{self, MARK_COLUMNS, dimmed};
-use crate::view::text::{left, right, span, wrap};
-use crate::view::{charted, list, summary};
+use crate::view::text::{left, right, span, width, wrap};
+use crate::view::{charted, list, summary, timeline};
 
 /// Columns of a name before others are shown.
 const NAME: usize = 26;
@@ -23,19 +22,14 @@ const MAX_NAME: usize = 60;
 const POINTER: usize = 2;
 /// Details are shown below the list when so many rows are left.
 const MIN_DETAIL: usize = 6;
-/// Rows from which on the chart stands above the details, and its rows at most.
-const MIN_HUB: u16 = 18;
-const MAX_CHART: u16 = 16;
+/// Columns from which on an alert's history is shown.
+const MIN_HISTORY: usize = 12;
 /// Rows above the list: the counts and the columns' names.
 pub(crate) const HEADING: usize = 2;
 
 /// Draws the alerts screen.
 pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let (columns, rows) = (usize::from(area.width), usize::from(area.height));
-    if let Some(alert) = super::selected(model).filter(|_| model.alerts_pane.expanded) {
-        draw_hub(model, alert, frame, area);
-        return;
-    }
     let list_rows = list_rows(model, rows);
     let list = u16::try_from(HEADING + list_rows).unwrap_or(u16::MAX);
     let [list, below] =
@@ -46,50 +40,6 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
             Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(below);
         frame.render_widget(Paragraph::new(detail::lines(model, columns)), below);
     }
-}
-
-/// Rows of the chart above the details; none where there is no room for both, or nothing to draw.
-pub(super) fn chart_rows(model: &Model, height: u16) -> u16 {
-    let subject = super::selected(model).and_then(super::subject);
-    if height >= MIN_HUB && subject.is_some() {
-        (height / 2).min(MAX_CHART)
-    } else {
-        0
-    }
-}
-
-/// The alert's subject against its threshold, and everything about it.
-fn draw_hub(model: &Model, alert: &AlertStatus, frame: &mut Frame, area: Rect) {
-    let data = model.shown();
-    let chart_height = chart_rows(model, area.height);
-    let [above, below] =
-        Layout::vertical([Constraint::Length(chart_height), Constraint::Fill(1)]).areas(area);
-    if let Some(subject) = super::subject(alert).filter(|_| chart_height > 0) {
-        let answer = model.charts.get(&subject);
-        let curves = answer.map(|answer| {
-            charted::curves(answer, |labels| {
-                let own = labels.get("instance").or_else(|| labels.values().next());
-                own.cloned().unwrap_or_default()
-            })
-        });
-        let chart = Chart {
-            mark: Some(marks::of_alert(data, alert)),
-            unit: marks::unit_of(data, alert),
-            curves: curves.into_iter().flatten().collect(),
-            threshold: alert.threshold,
-            note: charted::note(model, &[&subject]),
-            ..charted::chart(model, format!("{}  {}", alert.name, charted::window(model)))
-        };
-        chart::draw(&chart, model.setup.theme, frame, above);
-    }
-    let (columns, rows) = (usize::from(below.width), usize::from(below.height));
-    let lines = detail::lines(model, columns);
-    let scroll = model
-        .alerts_pane
-        .scroll
-        .min(lines.len().saturating_sub(rows));
-    let shown: Vec<_> = lines.into_iter().skip(scroll).take(rows).collect();
-    frame.render_widget(Paragraph::new(shown), below);
 }
 
 /// Rows of the list: all rules when the details fit below them, else the whole height.
@@ -127,11 +77,11 @@ fn list_lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> 
         lines.extend(why.map(|line| Line::from(span(line, theme.style(Tone::Plain)))));
         return lines;
     }
-    let table = Table::new(columns);
-    lines.push(table.heading(theme));
+    let kept = super::kept(model);
+    let table = Table::new(columns, &kept);
+    lines.push(table.heading(model));
     let selected = model.alerts_pane.selected;
     let first = (selected + 1).saturating_sub(rows);
-    let kept = super::kept(model);
     let shown = kept.iter().enumerate().skip(first).take(rows);
     lines.extend(shown.map(|(index, alert)| table.row(model, alert, index == selected)));
     lines
@@ -164,10 +114,12 @@ const COLUMNS: [Column; 4] = [
 struct Table {
     name: usize,
     shown: usize,
+    /// Columns of the history, where there is room for it.
+    history: Option<u16>,
 }
 
 impl Table {
-    fn new(columns: usize) -> Self {
+    fn new(columns: usize, rules: &[&AlertStatus]) -> Self {
         let room = columns.saturating_sub(POINTER + MARK_COLUMNS + 1);
         let mut spare = room.saturating_sub(NAME);
         let mut shown = 0;
@@ -178,14 +130,30 @@ impl Table {
             spare -= column.width + 1;
             shown += 1;
         }
-        let name = (NAME + spare).min(room).min(MAX_NAME);
-        Self { name, shown }
+        let longest = rules.iter().map(|rule| width(&rule.name)).max();
+        let most = (NAME + spare).min(MAX_NAME);
+        let name = longest
+            .unwrap_or(NAME)
+            .clamp(NAME, most.max(NAME))
+            .min(room);
+        let left_over = (NAME + spare).saturating_sub(name + 2);
+        let history = u16::try_from(left_over).ok();
+        Self {
+            name,
+            shown,
+            history: history.filter(|_| shown == COLUMNS.len() && left_over >= MIN_HISTORY),
+        }
     }
 
-    fn heading(&self, theme: Theme) -> Line<'static> {
+    fn heading(&self, model: &Model) -> Line<'static> {
         let state = format!("{:POINTER$}{}", "", left("state", MARK_COLUMNS));
         let cells = self.cells("rule", COLUMNS.map(|column| column.title));
-        Line::from(span(state + &cells, theme.style(Tone::Dim)))
+        let window = self.history.map_or_else(String::new, |columns| {
+            let window = charted::window(model);
+            format!("  {}", left(&window, columns.into()))
+        });
+        let text = state + &cells + &window;
+        Line::from(span(text, model.setup.theme.style(Tone::Dim)))
     }
 
     /// The name and the other columns in one piece.
@@ -227,10 +195,15 @@ impl Table {
         };
         let mark = marks::of_alert(data, alert).cell(theme, MARK_COLUMNS);
         let plain = dimmed(theme.style(Tone::Plain), old);
-        Line::from(vec![
+        let mut spans = vec![
             span(if selected { "› " } else { "  " }, highlight),
             mark.patch_style(highlight),
             span(text, plain.patch(highlight)),
-        ])
+        ];
+        if let Some(columns) = self.history {
+            spans.push(Span::raw("  "));
+            spans.extend(timeline::strip(model, theme, &alert.name, columns));
+        }
+        Line::from(spans)
     }
 }

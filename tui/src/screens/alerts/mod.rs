@@ -1,6 +1,7 @@
 //! The alerts screen: every rule, most urgent first, and everything about the selected one.
 
 pub(crate) mod detail;
+mod hub;
 pub(crate) mod list;
 pub(crate) mod silence;
 
@@ -82,6 +83,16 @@ pub(crate) fn want(model: &Model, wanted: &mut Wanted) {
     {
         wanted.chart(&subject);
     }
+    if hub_logs(model).is_some() {
+        super::logs::want(model, wanted);
+    }
+}
+
+/// The services whose log lines the hub shows, while it is open.
+pub(crate) fn hub_logs(model: &Model) -> Option<Vec<String>> {
+    let open = model.screen == Screen::Alerts && model.alerts_pane.expanded;
+    let alert = selected(model).filter(|_| open)?;
+    services(model, alert)
 }
 
 /// The rules that the filter keeps, in the order of the screen.
@@ -127,8 +138,7 @@ pub(crate) fn travel(model: &mut Model, step: Travel) {
     let body = view::body(model);
     let rows = usize::from(body.height);
     if model.alerts_pane.expanded {
-        let lines = detail::lines(model, body.width.into()).len();
-        let rows = rows.saturating_sub(list::chart_rows(model, body.height).into());
+        let (rows, lines) = hub::rows(model, body);
         let last = lines.saturating_sub(rows);
         model.alerts_pane.scroll = step.from(model.alerts_pane.scroll, rows, last);
     } else {
@@ -166,8 +176,12 @@ pub(crate) fn reselect(pane: &mut Pane, before: &[AlertStatus], after: &[AlertSt
 
 /// Draws the screen.
 pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
-    if !silence::draw(model, frame, area) {
-        list::draw(model, frame, area);
+    if silence::draw(model, frame, area) {
+        return;
+    }
+    match selected(model).filter(|_| model.alerts_pane.expanded) {
+        Some(alert) => hub::draw(model, alert, frame, area),
+        None => list::draw(model, frame, area),
     }
 }
 

@@ -1,9 +1,11 @@
 use crossterm::event::{Event, KeyCode};
+use voteops_observability::logs::LogLine;
 use voteops_observability::prometheus::{Sample, Series};
 
 use super::*;
 use crate::message::Message;
 use crate::model::charts::Charted;
+use crate::model::logs::LogNews;
 use crate::tests::fixtures::{BACKLOG, at, firing, press, text};
 use crate::update::update;
 use crate::wanted::wanted;
@@ -19,6 +21,7 @@ fn hub() -> Model {
     press(&mut model, "5j");
     enter(&mut model);
     let subject = wanted(&model).charts.pop().unwrap();
+    assert_eq!(wanted(&model).logs.unwrap().query.services, ["worker"]);
     assert_eq!(subject, "avg_over_time(redis_queue_length[5m])");
     let sample = |step: i32| Sample {
         at_s: at(0).as_duration().as_secs_f64() - 2.5 * f64::from(240 - step),
@@ -36,7 +39,52 @@ fn hub() -> Model {
         ..Charted::default()
     };
     update(&mut model, Message::Charted(subject, Box::new(Ok(charted))));
+    update(&mut model, history());
+    let lines = written(&model);
+    update(&mut model, lines);
     model
+}
+
+/// The backlog was pending and fired before; now it is pending again.
+fn history() -> Message {
+    let series = |state: &str, steps: std::ops::Range<i64>| Series {
+        labels: [
+            ("alertname".to_owned(), BACKLOG.to_owned()),
+            ("alertstate".to_owned(), state.to_owned()),
+        ]
+        .into(),
+        samples: steps
+            .map(|step| Sample {
+                at_s: at(-10 * step).as_duration().as_secs_f64(),
+                value: 1.0,
+            })
+            .rev()
+            .collect(),
+    };
+    let mut pending = series("pending", 40..55);
+    pending.samples.extend(series("pending", 0..13).samples);
+    let charted = Charted {
+        found: 2,
+        series: vec![pending, series("firing", 30..40)],
+        at: Some(at(0)),
+        step_s: 10.0,
+        ..Charted::default()
+    };
+    Message::Charted(ALERTS_QUERY.into(), Box::new(Ok(charted)))
+}
+
+/// What the workers wrote meanwhile.
+fn written(model: &Model) -> Message {
+    let question = wanted(model).logs.unwrap();
+    let labels = [("service", "worker"), ("instance", "worker-1")];
+    let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let labels = std::sync::Arc::new(labels.into());
+    let line = |n: i64| {
+        let text = format!(r#"{{"level":"INFO","message":"batch {n} committed"}}"#);
+        let at_ns = i64::try_from(at(10 * n - 300).as_nanosecond()).unwrap();
+        LogLine::new(at_ns, std::sync::Arc::clone(&labels), text)
+    };
+    Message::Logs(question, LogNews::Begin((0..30).map(line).collect()))
 }
 
 #[test]
@@ -76,4 +124,30 @@ fn a_filter_keeps_rules_by_name_label_and_annotation() {
     }
     enter(&mut model);
     assert_eq!(kept(&model).len(), 11);
+}
+
+#[test]
+fn the_history_is_told_in_words_and_along_the_window() {
+    let model = hub();
+    let frame = text(&model, (120, 40));
+    for words in [
+        "pending 14:11:20 for 2m10s, firing 14:06:50 for 1m40s, pending 14:04:20 for 2m30s",
+        "batch 29 committed",
+    ] {
+        assert!(frame.contains(words), "{words} not in\n{frame}");
+    }
+    let strip = frame.lines().find(|line| line.contains("◆■")).unwrap();
+    assert!(strip.trim_end().ends_with('◆'), "{strip}");
+}
+
+#[test]
+fn the_list_has_the_history_where_there_is_room() {
+    let mut model = firing();
+    press(&mut model, "5");
+    update(&mut model, history());
+    let frame = text(&model, (120, 40));
+    let row = frame.lines().find(|line| line.contains(BACKLOG)).unwrap();
+    assert!(row.contains("◆■"), "{frame}");
+    let other = frame.lines().find(|line| line.contains("RedisDown"));
+    assert!(other.unwrap().contains("────"), "{frame}");
 }

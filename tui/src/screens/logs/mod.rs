@@ -12,11 +12,12 @@ use crate::message::Effect;
 use crate::model::logs::{LogNews, LogQuestion};
 use crate::model::prompt::{Filter, Purpose};
 use crate::model::{Model, Screen};
+use crate::screens::alerts;
 use crate::view::body;
 use crate::wanted::Wanted;
 
 pub(crate) use act::act;
-pub(crate) use view::draw;
+pub(crate) use view::{brief, draw};
 
 const HERE: Place = Place::On(&[Screen::Logs]);
 /// Time before and after a line that its context shows, in nanoseconds.
@@ -123,6 +124,16 @@ pub(crate) fn want(model: &Model, wanted: &mut Wanted) {
 
 fn question(model: &Model) -> LogQuestion {
     let pane = &model.logs_pane;
+    if let Some(services) = alerts::hub_logs(model) {
+        return LogQuestion {
+            query: LogQuery {
+                services,
+                ..LogQuery::default()
+            },
+            span: model.window.span,
+            end: model.window.end,
+        };
+    }
     if let Some((at_ns, _)) = &pane.context {
         let end = jiff::Timestamp::from_nanosecond(i128::from(at_ns.saturating_add(CONTEXT_NS)));
         return LogQuestion {

@@ -20,6 +20,8 @@ use crate::view::{charted, list};
 pub(super) const HEADING: usize = 2;
 /// From so many rows on the volume is drawn above the lines.
 const VOLUME_ROWS: u16 = 16;
+/// From so many on with the levels of the worst lines below it.
+const MARKED_ROWS: u16 = 28;
 /// Columns of an instance's name on a wide and on a narrow terminal.
 const INSTANCE: (usize, usize) = (14, 8);
 /// Bytes of a line that are looked at to draw it.
@@ -36,7 +38,8 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     };
     let mut heading = vec![about(model, source, columns), state(model, columns)];
     if area.height >= VOLUME_ROWS {
-        heading.push(volume::line(model, columns));
+        let marked = area.height >= MARKED_ROWS;
+        heading.extend(volume::lines(model, columns, marked));
     }
     let above = u16::try_from(heading.len()).unwrap_or(0);
     let [top, below] =
@@ -49,6 +52,43 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
         seen(model, columns, rows)
     };
     frame.render_widget(Paragraph::new(lines), below);
+}
+
+/// The newest lines under a heading, in at most `rows` rows: for another screen.
+pub(crate) fn brief(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
+    let theme = model.setup.theme;
+    let asked = Some(question(model)) == model.logs_pane.question;
+    let told = match (&model.logs.failure, asked) {
+        (Some((refusal, _)), _) => format!("✗ {}", refusal.full),
+        (None, false) => "◌ asking".into(),
+        (None, true) => match model.logs.all().count() {
+            0 => "no lines in this time".into(),
+            1 => "1 line".into(),
+            count => format!("{count} lines"),
+        },
+    };
+    let names = question(model).query.services.join(", ");
+    let told = format!("  {names}  {told}");
+    let mut lines = vec![Line::from(vec![
+        span("Logs", theme.heading()),
+        span(
+            cut(&told, columns.saturating_sub(4)),
+            theme.style(Tone::Dim),
+        ),
+    ])];
+    if asked {
+        let all: Vec<_> = model.logs.all().collect();
+        let room = rows.saturating_sub(lines.len());
+        for line in &all[all.len().saturating_sub(room)..] {
+            let mut spans = head(model, line, columns);
+            let used: usize = spans.iter().map(|span| width(&span.content)).sum();
+            let message = line.message();
+            let text = cut(beginning(&message, LOOK), columns.saturating_sub(used));
+            spans.push(span(text, theme.style(Tone::Plain)));
+            lines.push(Line::from(spans));
+        }
+    }
+    lines
 }
 
 fn plain(model: &Model, text: &str, columns: usize) -> Vec<Line<'static>> {
@@ -277,7 +317,8 @@ fn head(model: &Model, line: &LogLine, columns: usize) -> Vec<Span<'static>> {
     ]
 }
 
-fn level_mark(level: Level) -> (&'static str, &'static str) {
+/// A letter and a word for a level.
+pub(super) fn level_mark(level: Level) -> (&'static str, &'static str) {
     match level {
         Level::Error => ("E", "error"),
         Level::Warn => ("W", "warn"),

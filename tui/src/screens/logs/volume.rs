@@ -4,16 +4,16 @@ use ratatui::text::{Line, Span};
 use voteops_observability::logs::Level;
 
 use super::question;
-use super::view::tone;
+use super::view::{level_mark, tone};
 use crate::model::Model;
 use crate::theme::Tone;
 use crate::view::text::{span, width};
 
 const BARS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
-/// How many lines there were along the window, coloured by their worst, and how many of each
-/// level: of the lines that are here.
-pub(super) fn line(model: &Model, columns: usize) -> Line<'static> {
+/// How many lines there were along the window, and how many of each level: of the lines that are
+/// here. With `marked` a second row tells where the worst of them were errors and warnings.
+pub(super) fn lines(model: &Model, columns: usize, marked: bool) -> Vec<Line<'static>> {
     let theme = model.setup.theme;
     let counts =
         Level::ALL.map(|level| model.logs.all().filter(|line| line.level == level).count());
@@ -27,20 +27,29 @@ pub(super) fn line(model: &Model, columns: usize) -> Line<'static> {
     let room = columns.saturating_sub(width(&legend) + 2);
     let cells = cells(model, room);
     let most = cells.iter().map(|(count, _)| *count).max().unwrap_or(0);
-    let mut spans: Vec<Span<'static>> = cells
-        .iter()
-        .map(|(count, worst)| {
-            let step = if most == 0 {
-                0
-            } else {
-                (count * 8).div_ceil(most)
-            };
-            let bar = BARS.get(step).copied().unwrap_or("█");
-            Span::styled(bar, theme.style(tone(*worst)))
-        })
-        .collect();
+    let bars = cells.iter().map(|(count, worst)| {
+        let step = if most == 0 {
+            0
+        } else {
+            (count * 8).div_ceil(most)
+        };
+        let bar = BARS.get(step).copied().unwrap_or("█");
+        Span::styled(bar, theme.style(tone(*worst)))
+    });
+    let mut spans: Vec<_> = bars.collect();
     spans.push(span(format!("  {legend}"), theme.style(Tone::Dim)));
-    Line::from(spans)
+    let mut lines = vec![Line::from(spans)];
+    if marked {
+        let marks = cells.iter().map(|(_, worst)| {
+            let mark = match worst {
+                Level::Error | Level::Warn => level_mark(*worst).0,
+                _ => " ",
+            };
+            Span::styled(mark, theme.style(tone(*worst)))
+        });
+        lines.push(marks.collect());
+    }
+    lines
 }
 
 /// Lines and their worst level in each column of the window.

@@ -20,6 +20,7 @@ use crate::model::window::Range;
 use crate::theme::{Theme, Tone};
 use crate::view::marks::{self, Mark};
 use crate::view::text::{clock, cut, span, width, wrap};
+use crate::view::timeline::{self, Stretch};
 use plot::Plot;
 use scale::Scale;
 
@@ -73,6 +74,8 @@ pub(crate) struct Chart<'a> {
     pub(crate) cursor: Option<Timestamp>,
     /// Alerts and experiments on the time axis.
     pub(crate) moments: Vec<Moment>,
+    /// The states of the chart's alert, drawn above the time axis.
+    pub(crate) states: Option<Vec<Stretch>>,
     /// What is told instead of curves when there are none, or besides them: stale, refused.
     pub(crate) note: Option<String>,
     /// The zone that times are told in.
@@ -106,7 +109,8 @@ pub(crate) fn draw(chart: &Chart, theme: Theme, frame: &mut Frame, area: Rect) {
         return;
     }
     let scale = Scale::of(chart);
-    let rows = area.height - 2;
+    let states = chart.states.as_ref().filter(|_| area.height > MIN_ROWS);
+    let rows = area.height - 2 - u16::from(states.is_some());
     let labels = scale.labels(chart.unit, rows);
     let axis = labels.iter().map(|(_, label)| width(label)).max();
     let axis = u16::try_from(axis.unwrap_or_default() + 1).unwrap_or(0);
@@ -131,6 +135,10 @@ pub(crate) fn draw(chart: &Chart, theme: Theme, frame: &mut Frame, area: Rect) {
         plot.curve(index, curve.samples, chart.gap_s);
     }
     plot.draw(chart, theme, frame.buffer_mut());
+    if let Some(states) = states {
+        let strip = Rect::new(field.x, field.bottom(), field.width, 1);
+        draw_states(chart, states, theme, frame, strip);
+    }
     time_axis(chart, theme, frame, &plot, row(area.height - 1));
     if let Some(note) = &chart.note {
         let lines = wrap(note, field.width.into());
@@ -200,6 +208,16 @@ fn heading(chart: &Chart, theme: Theme, columns: usize) -> Line<'static> {
         push(span(format!("alert if {told}"), theme.style(Tone::Dim)));
     }
     Line::from(spans)
+}
+
+/// When the alert was pending and firing.
+fn draw_states(chart: &Chart, states: &[Stretch], theme: Theme, frame: &mut Frame, strip: Rect) {
+    let cells = timeline::cells(states, chart.range, strip.width);
+    for (column, state) in (strip.x..).zip(cells) {
+        let (glyph, tone) = timeline::glyph(state);
+        let buffer = frame.buffer_mut();
+        buffer.set_string(column, strip.y, glyph, theme.style(tone));
+    }
 }
 
 /// Times along the lower edge, with what happened and the cursor between them.

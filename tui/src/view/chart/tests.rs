@@ -42,6 +42,7 @@ fn chart<'a>(curves: &'a [(&str, Vec<Sample>)]) -> Chart<'a> {
         hold_s: 2.0,
         cursor: None,
         moments: Vec::new(),
+        states: None,
         note: None,
         zone: TimeZone::UTC,
     }
