@@ -97,12 +97,9 @@ pub struct UpArgs {
     /// Install missing servers with the system's package manager
     #[arg(long)]
     pub install: bool,
-    /// Stay in the foreground until Ctrl-C, without the console
-    #[arg(long)]
-    pub no_tui: bool,
-    /// Return when all is healthy; `voteops down` stops the stack
-    #[arg(long, conflicts_with = "no_tui")]
-    pub detach: bool,
+    /// What stands in front of it
+    #[command(flatten)]
+    pub front: FrontArgs,
     /// First port of a block for all components [default: each component's usual port]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..=65000))]
     pub port_base: Option<u16>,
@@ -129,6 +126,20 @@ pub struct UpArgs {
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = time_scale,
         allow_negative_numbers = true)]
     pub time_scale: f64,
+}
+
+/// What stands in front of a stack that was started.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct FrontArgs {
+    /// Stay in the foreground until Ctrl-C, without the console
+    #[arg(long)]
+    pub no_tui: bool,
+    /// Let experiments be begun from the console; each shows its plan and asks first
+    #[arg(long, conflicts_with_all = ["no_tui", "detach"])]
+    pub allow_chaos: bool,
+    /// Return when all is healthy; `voteops down` stops the stack
+    #[arg(long, conflicts_with = "no_tui")]
+    pub detach: bool,
 }
 
 /// `voteops status`.
@@ -174,6 +185,9 @@ pub struct TuiArgs {
     /// What the console looks like
     #[command(flatten)]
     pub look: LookArgs,
+    /// Let experiments be begun from the console; each shows its plan and asks first
+    #[arg(long)]
+    pub allow_chaos: bool,
     /// The console's own log [default: console.log in the user's state directory]
     ///
     /// `VOTEOPS_LOG=debug` logs every request.

@@ -11,7 +11,8 @@ use voteops_console::{Bundle, Look, Outcome, Settings};
 use crate::args::TuiArgs;
 use crate::config::Config;
 use crate::failure::USAGE;
-use crate::{Failure, log_file, runtime, sources};
+use crate::sources::{self, Found};
+use crate::{Failure, log_file, runtime};
 
 /// Time between two readings.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -42,29 +43,81 @@ pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
         }
         log_file::begin(args.log_file.as_deref())?;
         let outcome = runtime.block_on(bundle.replay(&look, mouse))?;
-        return Ok(exit_code(outcome));
+        return Ok(exit_code(&outcome));
     }
     let found = sources::find(&args.sources)?;
-    let refresh = args.refresh.or(console.refresh).unwrap_or(REFRESH);
-    let mut settings = found.settings(refresh);
-    settings.panic_after = args.panic_after;
-    settings.mouse = mouse;
-    settings.look = look;
-    settings.range = args.range;
+    let setting = Setting {
+        refresh: args.refresh.or(console.refresh).unwrap_or(REFRESH),
+        look,
+        mouse,
+        args,
+    };
     if let Some(dir) = &args.export {
-        return export(&runtime, settings, dir);
+        return export(&runtime, setting.of(found), dir);
     }
     if once {
         let (width, height) = size();
-        print!(
-            "{}",
-            runtime.block_on(voteops_console::once(settings, width, height))
-        );
+        let frame = voteops_console::once(setting.of(found), width, height);
+        print!("{}", runtime.block_on(frame));
         return Ok(ExitCode::SUCCESS);
     }
     log_file::begin(args.log_file.as_deref())?;
-    let outcome = runtime.block_on(voteops_console::run(settings))?;
-    Ok(exit_code(outcome))
+    interact(&runtime, &setting, found)
+}
+
+/// What is the same for every context.
+struct Setting<'a> {
+    refresh: Duration,
+    look: Look,
+    mouse: bool,
+    args: &'a TuiArgs,
+}
+
+impl Setting<'_> {
+    fn of(&self, found: Found) -> Settings {
+        Settings {
+            panic_after: self.args.panic_after,
+            mouse: self.mouse,
+            look: self.look.clone(),
+            range: self.args.range,
+            ..found.settings(self.refresh, self.args.allow_chaos)
+        }
+    }
+}
+
+/// Runs the console, and goes on with another context as often as that is wanted. A context that
+/// cannot be used is told, and the one before goes on.
+fn interact(runtime: &Runtime, setting: &Setting, found: Found) -> Result<ExitCode, Failure> {
+    let sources = &setting.args.sources;
+    let contexts = sources::contexts(sources)?;
+    let (mut found, mut current) = (found, sources.context.clone());
+    let (mut kept, mut notice) = (None, None);
+    loop {
+        let settings = Settings {
+            contexts: contexts.clone(),
+            kept: kept.take(),
+            notice: notice.take(),
+            ..setting.of(found)
+        };
+        let (name, left) = match runtime.block_on(voteops_console::run(settings))? {
+            Outcome::Context { name, kept } => (name, kept),
+            outcome => return Ok(exit_code(&outcome)),
+        };
+        kept = Some(*left);
+        found = match sources::named(sources, &name) {
+            Ok(found) => {
+                current = Some(name);
+                found
+            }
+            Err(failure) => {
+                notice = Some(failure.to_string());
+                match &current {
+                    Some(current) => sources::named(sources, current)?,
+                    None => sources::find(sources)?,
+                }
+            }
+        };
+    }
 }
 
 fn export(runtime: &Runtime, settings: Settings, dir: &Path) -> Result<ExitCode, Failure> {
@@ -95,9 +148,9 @@ fn size() -> (u16, u16) {
 }
 
 /// A program that a signal ended says so as shells do: 128 + the signal's number.
-pub(crate) fn exit_code(outcome: Outcome) -> ExitCode {
+pub(crate) fn exit_code(outcome: &Outcome) -> ExitCode {
     match outcome {
-        Outcome::Quit => ExitCode::SUCCESS,
+        Outcome::Quit | Outcome::Context { .. } => ExitCode::SUCCESS,
         Outcome::Signal(number) => ExitCode::from(u8::try_from(128 + number).unwrap_or(1)),
     }
 }

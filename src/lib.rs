@@ -6,6 +6,7 @@ mod chaos;
 mod config;
 pub mod console;
 mod dispatch;
+mod experimenter;
 mod experiments;
 mod failure;
 mod internal;

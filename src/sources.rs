@@ -1,8 +1,10 @@
 //! From arguments to the servers that are asked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
+use voteops_console::{Experimenter, Settings};
 use voteops_local::StackFile;
 use voteops_local::component::Kind;
 use voteops_observability::alertmanager::Alertmanager;
@@ -15,6 +17,7 @@ use voteops_observability::snapshot::Sources;
 use crate::Failure;
 use crate::args::SourceArgs;
 use crate::config::{Config, Context};
+use crate::experimenter::OnStack;
 use crate::experiments;
 use crate::failure::{CANNOT_ASK, USAGE};
 
@@ -65,6 +68,30 @@ pub(crate) fn find(args: &SourceArgs) -> Result<Found, Failure> {
             Err(Failure::from(error).with_code(CANNOT_ASK))
         }
     }
+}
+
+/// The name by which `:context` goes to the stack that runs on this machine.
+const STACK: &str = "stack";
+
+/// The names that `:context` can go to: the configuration's, and the stack of this machine.
+pub(crate) fn contexts(args: &SourceArgs) -> Result<Vec<String>, Failure> {
+    let config = Config::read(args.config.config.as_deref())?;
+    let mut names: Vec<_> = config.file.contexts.into_keys().collect();
+    if StackFile::find(args.stack.data_dir.as_deref()).is_ok() && !names.iter().any(|n| n == STACK)
+    {
+        names.push(STACK.into());
+    }
+    Ok(names)
+}
+
+/// The servers of one of [`contexts`]; the configuration is read anew.
+pub(crate) fn named(args: &SourceArgs, name: &str) -> Result<Found, Failure> {
+    let config = Config::read(args.config.config.as_deref())?;
+    if name == STACK && !config.file.contexts.contains_key(STACK) {
+        let stack = StackFile::find(args.stack.data_dir.as_deref());
+        return of_stack(&stack.map_err(|error| Failure::from(error).with_code(CANNOT_ASK))?);
+    }
+    of_context(name, config.context(name)?)
 }
 
 /// The servers of a context.
@@ -188,8 +215,13 @@ fn whoami() -> String {
 
 impl Found {
     /// What the console is started with.
-    pub(crate) fn settings(self, refresh: Duration) -> voteops_console::Settings {
-        voteops_console::Settings {
+    pub(crate) fn settings(self, refresh: Duration, allow_chaos: bool) -> Settings {
+        let experimenter = self.stack.as_ref().filter(|_| allow_chaos).map(|stack| {
+            let on_stack = OnStack::new(stack.data_dir.clone());
+            Arc::new(on_stack) as Arc<dyn Experimenter>
+        });
+        Settings {
+            experimenter,
             refresh,
             time_scale: self.time_scale,
             expected: self.expected,
@@ -201,7 +233,7 @@ impl Found {
                 .stack
                 .as_ref()
                 .map(|stack| experiments::watch(stack.data_dir.join("chaos"))),
-            ..voteops_console::Settings::new(self.sources, self.title)
+            ..Settings::new(self.sources, self.title)
         }
     }
 }

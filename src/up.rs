@@ -41,7 +41,7 @@ pub(crate) fn up(args: &UpArgs) -> Result<ExitCode, Failure> {
         let mut stop = StopRequests::new()?;
         let mut front = Front::start(&options, &launcher)?;
         say!("voteops: starting the stack in {}", options.data_dir.display());
-        let console = !args.no_tui && !args.detach && std::io::stdout().is_terminal();
+        let console = !args.front.no_tui && !args.front.detach && std::io::stdout().is_terminal();
         let until = if console { What::Serving } else { What::Healthy };
         match come_up(&mut front, &mut stop, &until).await {
             Up::Yes => {}
@@ -51,12 +51,12 @@ pub(crate) fn up(args: &UpArgs) -> Result<ExitCode, Failure> {
                 return Err(Failure::new(1, "the stack did not come up"));
             }
         }
-        if args.detach {
+        if args.front.detach {
             say!("voteops: all healthy; `voteops status` and `voteops-tui` find it, `voteops down` stops it");
             return Ok(ExitCode::SUCCESS);
         }
         if console {
-            with_console(front, stop, &options).await
+            with_console(front, stop, &options, args.front.allow_chaos).await
         } else {
             say!("voteops: all healthy; Ctrl-C stops the stack");
             in_foreground(front, stop).await
@@ -87,7 +87,7 @@ fn options(args: &UpArgs) -> Result<Options, Failure> {
         database_url,
         votes_per_second: args.votes_per_second,
         time_scale: args.time_scale,
-        attached: !args.detach,
+        attached: !args.front.detach,
     })
 }
 
@@ -161,11 +161,12 @@ async fn with_console(
     mut front: Front,
     mut stop: StopRequests,
     options: &Options,
+    allow_chaos: bool,
 ) -> Result<ExitCode, Failure> {
     let stack = StackFile::find(Some(&options.data_dir))?;
     log_file::begin(None)?;
     let (sender, events) = mpsc::unbounded_channel();
-    let mut settings = sources::of_stack(&stack)?.settings(Duration::from_secs(1));
+    let mut settings = sources::of_stack(&stack)?.settings(Duration::from_secs(1), allow_chaos);
     settings.events = Some(events);
     settings.quit_prompt = Some("Stop the stack and quit?".into());
     let relay = async {
@@ -187,7 +188,7 @@ async fn with_console(
         () = relay => return Err(Failure::new(1, "the stack's events ended")),
     };
     stop_all(front, &mut stop).await?;
-    Ok(crate::console::exit_code(outcome?))
+    Ok(crate::console::exit_code(&outcome?))
 }
 
 /// Stops the stack, showing what stops. When that takes too long, or is asked for once more, the

@@ -110,7 +110,7 @@ fn state_dir(data_dir: &std::path::Path) -> std::path::PathBuf {
 }
 
 /// The stack's workers that run.
-fn workers(stack: &StackFile) -> Result<Vec<Target>, Failure> {
+pub(crate) fn workers(stack: &StackFile) -> Result<Vec<Target>, Failure> {
     stack
         .of_kind(Kind::Worker)
         .filter_map(|worker| Some((worker, worker.pid?, worker.start_ticks?)))
@@ -125,7 +125,7 @@ fn workers(stack: &StackFile) -> Result<Vec<Target>, Failure> {
 }
 
 /// The addresses of the stack's vote apps.
-fn vote_apps(stack: &StackFile) -> Vec<Url> {
+pub(crate) fn vote_apps(stack: &StackFile) -> Vec<Url> {
     stack
         .of_kind(Kind::VoteApp)
         .filter_map(|app| app.url.as_deref()?.parse().ok())

@@ -10,7 +10,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use voteops_local::component::{Kind, State};
 
-use crate::support::{Home, Stack, assert_nothing_runs_of, assert_schema, kill, told, wait_until};
+use crate::support::{
+    Home, Stack, assert_nothing_runs_of, assert_schema, kill, state, told, wait_until,
+};
 
 /// A program in a terminal of its own.
 struct Terminal {
@@ -297,6 +299,62 @@ fn without_a_terminal_the_console_prints_one_frame_or_exports_all() {
     assert_eq!(terminal.ended(), 0);
     let log = std::fs::read_to_string(stack.home.state_dir().join("voteops/console.log")).unwrap();
     assert!(log.contains("the console ends"), "{log}");
+}
+
+#[test]
+fn the_console_goes_to_other_contexts_and_begins_experiments() {
+    let stack = Home::new().stack(&["--time-scale", "30"]);
+    let prometheus = stack.file().url(Kind::Prometheus).unwrap();
+    let config = stack.home.data_dir().with_file_name("config.toml");
+    let text = format!(
+        "[contexts.shop]\nprometheus = \"{prometheus}\"\nread_only = true\n\
+         [contexts.broken]\nprometheus = \"{prometheus}\"\nauth.ca = \"no.pem\"\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    let config = config.to_str().unwrap();
+    let mut terminal = Terminal::open(&stack, &["--allow-chaos", "--config", config]);
+    terminal.wait_for("vote-app 2/2");
+    terminal.press(":context shop\r");
+    terminal.wait_for("voteops · shop");
+    terminal.press("7b");
+    terminal.wait_for("read-only");
+    terminal.press(":context broken\r");
+    terminal.wait_for("no.pem");
+    terminal.wait_for("voteops · shop");
+    terminal.press(":context stack\r");
+    terminal.wait_for("local stack");
+
+    // The plan names what is touched; nothing is before the question was answered.
+    terminal.wait_for("No experiment was run");
+    terminal.press("b");
+    terminal.wait_for("Begin an experiment");
+    terminal.press("\r");
+    terminal.wait_for("how long: 1m");
+    terminal.press("\r");
+    let worker = stack.pid("worker-1");
+    terminal.wait_for(&format!("worker-1 (process {worker})"));
+    assert_ne!(state(worker), Some('T'));
+    terminal.press("y");
+    terminal.wait_for("■ running");
+    wait_until("the worker stands", || state(worker) == Some('T'));
+    terminal.press("x");
+    terminal.wait_for("● undone");
+    wait_until("the worker runs", || state(worker) != Some('T'));
+
+    // Leaving undoes what was begun.
+    terminal.press("b");
+    terminal.wait_for("Begin an experiment");
+    terminal.press("\r");
+    terminal.wait_for("how long: 1m");
+    terminal.press("\r");
+    terminal.wait_for("Begin this?");
+    terminal.press("y");
+    wait_until("the worker stands again", || state(worker) == Some('T'));
+    terminal.press("q");
+    terminal.wait_for("begun here is ended");
+    terminal.press("y");
+    assert_eq!(terminal.ended(), 0);
+    assert_ne!(state(worker), Some('T'));
 }
 
 #[test]

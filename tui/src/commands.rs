@@ -18,6 +18,8 @@ pub(crate) enum Order {
     Live,
     /// Chart an expression.
     Query(String),
+    /// Go on with the context of this name.
+    Context(String),
     /// Look like this.
     Theme(String),
     /// Take the mouse, or leave it to the terminal.
@@ -43,7 +45,7 @@ const fn command(name: &'static str, takes: &'static str, about: &'static str) -
 }
 
 /// Every command.
-pub(crate) const COMMANDS: [Command; 16] = [
+pub(crate) const COMMANDS: [Command; 17] = [
     command("overview", "", "the pipeline and all signals"),
     command("app", "", "the vote app's charts"),
     command("redis", "", "Redis's charts"),
@@ -59,6 +61,7 @@ pub(crate) const COMMANDS: [Command; 16] = [
     command("query", "EXPR", "chart any PromQL expression"),
     command("range", "DURATION", "show so much time, 15m or 1h30m"),
     command("live", "", "follow the clock again"),
+    command("context", "NAME", "look at another service"),
     command(
         "theme",
         "NAME",
@@ -105,6 +108,7 @@ pub(crate) fn parse(line: &str) -> Result<Order, String> {
         "query" => needed(Order::Query),
         "range" => range(rest),
         "live" => Ok(Order::Live),
+        "context" => needed(Order::Context),
         "theme" => needed(Order::Theme),
         "mouse" => match rest {
             "on" => Ok(Order::Mouse(true)),
@@ -147,7 +151,7 @@ fn range(text: &str) -> Result<Order, String> {
 }
 
 /// What the line may go on with: whole lines, best first.
-pub(crate) fn complete(line: &str) -> Vec<String> {
+pub(crate) fn complete(line: &str, contexts: &[String]) -> Vec<String> {
     let Some((name, rest)) = line.split_once(' ') else {
         let names = COMMANDS
             .iter()
@@ -160,6 +164,7 @@ pub(crate) fn complete(line: &str) -> Vec<String> {
             .collect();
     };
     let words: Vec<&str> = match name {
+        "context" => contexts.iter().map(String::as_str).collect(),
         "theme" => theme::NAMES.to_vec(),
         "mouse" => vec!["on", "off"],
         "range" => vec!["5m", "15m", "1h", "6h", "1d"],
@@ -211,9 +216,12 @@ mod tests {
 
     #[test]
     fn tab_completes_names_and_words() {
+        let contexts = ["prod".to_owned(), "stage".to_owned()];
+        let complete = |line| complete(line, &contexts);
         assert_eq!(complete("ra"), ["range "]);
         assert_eq!(complete("al"), ["alerts"]);
         assert_eq!(complete("theme h"), ["theme high-contrast"]);
+        assert_eq!(complete("context p"), ["context prod"]);
         assert!(complete("query up").is_empty());
     }
 

@@ -16,9 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use voteops_observability::alertmanager::Alertmanager;
-
-use crate::deeds::{self, Deed};
+use crate::deeds::{self, Deed, Doers};
 use crate::event_loop::{Clock, Console};
 use crate::message::Message;
 use crate::model::{Model, Setup};
@@ -47,12 +45,17 @@ pub async fn run(mut settings: Settings) -> Result<Outcome, Error> {
     let setup = Setup::new(&settings, theme, TimeZone::system());
     let mut model = Model::new(setup, Timestamp::now(), (0, 0));
     model.window.span = settings.range.unwrap_or(model.window.span);
+    if let Some(kept) = settings.kept.take() {
+        kept.restore(&mut model);
+    }
+    model.notice = settings.notice.take();
     let mut parts = Parts::begin()?;
     let (wanted, needs) = watch::channel(Wanted::default());
     parts.wanted = Some(wanted);
-    parts
-        .alertmanager
-        .clone_from(&settings.sources.alertmanager);
+    parts.doers = Doers {
+        alertmanager: settings.sources.alertmanager.clone(),
+        experimenter: settings.experimenter.take(),
+    };
     poll::start(
         &mut parts.tasks,
         &settings.sources,
@@ -91,8 +94,8 @@ pub(crate) struct Parts {
     pub(crate) messages: Sender<Message>,
     /// Where the screens tell what they want.
     pub(crate) wanted: Option<watch::Sender<Wanted>>,
-    /// Where silences are made.
-    pub(crate) alertmanager: Option<Alertmanager>,
+    /// Who does what is ordered.
+    pub(crate) doers: Doers,
     received: Receiver<Message>,
 }
 
@@ -109,7 +112,7 @@ impl Parts {
             tasks,
             messages,
             wanted: None,
-            alertmanager: None,
+            doers: Doers::default(),
             received,
         })
     }
@@ -129,11 +132,8 @@ pub(crate) async fn interact(
     let size = terminal.size()?;
     model.size = (size.width, size.height);
     let (deeds, asked) = mpsc::unbounded_channel();
-    parts.tasks.spawn(deeds::perform(
-        asked,
-        parts.messages.clone(),
-        parts.alertmanager.take(),
-    ));
+    let doers = std::mem::take(&mut parts.doers);
+    let performing = tokio::spawn(deeds::perform(asked, parts.messages.clone(), doers));
     if model.mouse {
         // The task that takes it has just been started.
         let _ = deeds.send(Deed::Mouse(true));
@@ -156,6 +156,9 @@ pub(crate) async fn interact(
         panic_at,
     };
     let outcome = console.run(&mut model).await;
+    drop(console);
+    // What was begun here is undone before the terminal is given back.
+    let _ = performing.await;
     tracing::info!(?outcome, "the console ends");
     outcome
 }

@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
@@ -13,7 +15,9 @@ use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use voteops_observability::alertmanager::Alertmanager;
 use voteops_observability::alertmanager::silences::NewSilence;
 
+use crate::experiments::{Experimenter, Plan};
 use crate::message::Message;
+use crate::runs::Runs;
 use crate::settings::{Event, Severity};
 
 /// Something to do.
@@ -29,46 +33,88 @@ pub(crate) enum Deed {
     Silence(NewSilence),
     /// End the silence of this identity.
     Expire(String),
+    /// Plan the experiment of this name and length.
+    Plan(String, Option<Duration>),
+    /// Begin what was planned.
+    Begin(Plan),
+    /// End the experiments that were begun here: they undo what they did.
+    End,
 }
 
-/// Does what is asked for, one after the other, until nobody asks any more.
+/// Who the deeds are done by.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Doers {
+    /// Where silences are made.
+    pub(crate) alertmanager: Option<Alertmanager>,
+    /// Who plans experiments.
+    pub(crate) experimenter: Option<Arc<dyn Experimenter>>,
+}
+
+/// Does what is asked for, one after the other, until nobody asks any more; then ends what was
+/// begun here.
 pub(crate) async fn perform(
     mut deeds: UnboundedReceiver<Deed>,
     messages: Sender<Message>,
-    alertmanager: Option<Alertmanager>,
+    doers: Doers,
 ) {
+    let mut runs = Runs::new(messages.clone());
     while let Some(deed) = deeds.recv().await {
         let told = match deed {
-            Deed::Silence(_) | Deed::Expire(_) => {
-                let answer = silence(alertmanager.as_ref(), deed).await;
-                let told = match &answer {
-                    Ok(done) => event(done.clone(), Severity::Info),
-                    Err(problem) => event(problem.clone(), Severity::Warning),
-                };
-                if messages.send(Message::Silenced(answer)).await.is_err() {
-                    return;
-                }
-                Some(told)
+            Deed::Plan(name, length) => {
+                let planned = plan(doers.experimenter.clone(), name, length).await;
+                vec![Message::Planned(planned)]
             }
-            Deed::Mouse(on) => mouse(on).err().map(|error| failed("the mouse", &error)),
-            Deed::Write(path, text) => Some(match write(&path, &text) {
-                Ok(()) => event(format!("wrote {}", path.display()), Severity::Info),
+            Deed::Begin(plan) => match runs.begin(&plan) {
+                Ok(count) => vec![Message::Running(count)],
+                Err(error) => vec![failed("beginning the experiment", &error)],
+            },
+            Deed::End => {
+                runs.end();
+                Vec::new()
+            }
+            Deed::Silence(_) | Deed::Expire(_) => {
+                let answer = silence(doers.alertmanager.as_ref(), deed).await;
+                let told = match &answer {
+                    Ok(done) => news(done.clone(), Severity::Info),
+                    Err(problem) => news(problem.clone(), Severity::Warning),
+                };
+                vec![Message::Silenced(answer), told]
+            }
+            Deed::Mouse(on) => {
+                let failure = mouse(on).err();
+                failure
+                    .iter()
+                    .map(|error| failed("the mouse", error))
+                    .collect()
+            }
+            Deed::Write(path, text) => vec![match write(&path, &text) {
+                Ok(()) => news(format!("wrote {}", path.display()), Severity::Info),
                 Err(error) => failed(&format!("writing {}", path.display()), &error),
-            }),
-            Deed::Copy(text) => Some(match copy(&text) {
-                Ok(()) => event(
+            }],
+            Deed::Copy(text) => vec![match copy(&text) {
+                Ok(()) => news(
                     format!("copied {} characters", text.chars().count()),
                     Severity::Info,
                 ),
                 Err(error) => failed("copying", &error),
-            }),
+            }],
         };
-        if let Some(event) = told
-            && messages.send(Message::News(event)).await.is_err()
-        {
-            return;
+        for message in told {
+            // Nobody listens when the console is leaving; what was begun is ended all the same.
+            let _ = messages.send(message).await;
         }
     }
+    runs.end_all().await;
+}
+
+async fn plan(
+    experimenter: Option<Arc<dyn Experimenter>>,
+    name: String,
+    length: Option<Duration>,
+) -> Result<Plan, String> {
+    let experimenter = experimenter.ok_or("experiments cannot be begun from here")?;
+    let planned = tokio::task::spawn_blocking(move || experimenter.plan(&name, length)).await;
+    planned.map_err(|error| error.to_string())?
 }
 
 /// Makes or ends a silence; says what came of it, or why nothing did.
@@ -109,14 +155,15 @@ fn copy(text: &str) -> io::Result<()> {
     io::stdout().flush()
 }
 
-fn event(text: String, severity: Severity) -> Event {
-    Event {
+/// Something that happened now.
+pub(crate) fn news(text: String, severity: Severity) -> Message {
+    Message::News(Event {
         at: Timestamp::now(),
         text,
         severity,
-    }
+    })
 }
 
-fn failed(what: &str, error: &io::Error) -> Event {
-    event(format!("{what} failed: {error}"), Severity::Warning)
+fn failed(what: &str, error: &io::Error) -> Message {
+    news(format!("{what} failed: {error}"), Severity::Warning)
 }

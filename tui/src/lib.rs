@@ -12,7 +12,8 @@
 //! - `keys.rs`: the key map. Help, footer and `update` read the same table.
 //! - `screens/`: one folder per screen: what is selected, its keys, what it needs, how it is drawn.
 //! - `wanted.rs`: what the screen that is shown needs to know; `poll.rs` and `poll_logs.rs` follow it.
-//! - `commands.rs`: the command line. `deeds.rs`: what the console does besides showing.
+//! - `commands.rs`: the command line. `deeds.rs`: what the console does besides showing; `runs.rs`:
+//!   the experiments that it began.
 //! - `view/`: one file per region, and the charts; a pure function from model to frame.
 //! - `event_loop.rs`: waits for input, messages and the next frame, never for I/O.
 //! - `terminal.rs`: takes the terminal and gives it back, whatever happens.
@@ -27,11 +28,14 @@ mod commands;
 mod console;
 mod deeds;
 mod event_loop;
+mod experiments;
+mod kept;
 mod keys;
 mod message;
 mod model;
 mod poll;
 mod poll_logs;
+mod runs;
 mod screens;
 mod settings;
 mod terminal;
@@ -42,7 +46,9 @@ mod wanted;
 
 pub use bundle::{Bundle, BundleError, export};
 pub use console::{once, run};
-pub use settings::{Error, Event, Experiment, Look, Outcome, Settings, Severity, Stage};
+pub use experiments::{Experiment, Experimenter, Offer, Plan, Stage};
+pub use kept::Kept;
+pub use settings::{Error, Event, Look, Outcome, Settings, Severity};
 
 #[cfg(test)]
 mod tests;

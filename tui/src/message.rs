@@ -12,10 +12,11 @@ use voteops_observability::slo::SloReading;
 use voteops_observability::snapshot::AlertStatus;
 
 use crate::deeds::Deed;
+use crate::experiments::{Experiment, Plan};
 use crate::model::Feed;
 use crate::model::charts::Charted;
 use crate::model::logs::{LogNews, LogQuestion};
-use crate::settings::{Event, Experiment, Outcome};
+use crate::settings::{Event, Outcome};
 
 /// Something that the model has to know.
 #[derive(Debug)]
@@ -38,6 +39,10 @@ pub(crate) enum Message {
     News(Event),
     /// What came of a silence that was made or expired.
     Silenced(Result<String, String>),
+    /// An experiment was planned, or why it cannot be.
+    Planned(Result<Plan, String>),
+    /// So many experiments that were begun here run now.
+    Running(usize),
     /// The process was sent a signal.
     Signal(i32),
 }

@@ -1,5 +1,6 @@
 //! What the console is started with, and how it ends.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,6 +10,9 @@ use voteops_observability::logs::LogSource;
 use voteops_observability::signals::Component;
 use voteops_observability::slo::Slo;
 use voteops_observability::snapshot::Sources;
+
+use crate::experiments::{Experiment, Experimenter};
+use crate::kept::Kept;
 
 /// What the console shows, and how.
 #[derive(Debug)]
@@ -41,6 +45,14 @@ pub struct Settings {
     pub slos: Vec<Slo>,
     /// Experiments, newest first, from whoever can read of them.
     pub experiments: Option<UnboundedReceiver<Vec<Experiment>>>,
+    /// Who can begin experiments, when that is allowed from here.
+    pub experimenter: Option<Arc<dyn Experimenter>>,
+    /// The contexts that `:context` can go to.
+    pub contexts: Vec<String>,
+    /// What is kept of the console that was left for this context.
+    pub kept: Option<Kept>,
+    /// What is told first, where the keys are told.
+    pub notice: Option<String>,
     /// When set, quitting asks this first.
     pub quit_prompt: Option<String>,
     /// Panics in the draw loop after this time, so that a test of the binary can see that the
@@ -68,6 +80,10 @@ impl Settings {
             logs: None,
             slos: Vec::new(),
             experiments: None,
+            experimenter: None,
+            contexts: Vec::new(),
+            kept: None,
+            notice: None,
             quit_prompt: None,
             panic_after: None,
         }
@@ -113,46 +129,18 @@ pub enum Severity {
     Critical,
 }
 
-/// A fault that was injected, or load that was sent, and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Experiment {
-    /// Its identity.
-    pub id: String,
-    /// What was done, `stall-worker` for instance.
-    pub fault: String,
-    /// What it was done to.
-    pub targets: Vec<String>,
-    /// Who did it.
-    pub by: String,
-    /// When it began.
-    pub began: Timestamp,
-    /// When it is undone at the latest, or was.
-    pub ends: Option<Timestamp>,
-    /// How it stands.
-    pub stage: Stage,
-    /// What happened, oldest first.
-    pub timeline: Vec<(Timestamp, String)>,
-}
-
-/// How an experiment stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// Its fault is in force.
-    Running,
-    /// Its fault was undone.
-    Undone,
-    /// Its record is left and nobody looks after it: `voteops chaos recover` undoes it.
-    LeftBehind,
-    /// It was refused, or could not be undone.
-    Failed,
-}
-
 /// How the console ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// The user quit.
     Quit,
+    /// The user goes on with another context.
+    Context {
+        /// Its name.
+        name: String,
+        /// What is kept of this console.
+        kept: Box<Kept>,
+    },
     /// The process was sent this signal (its number: 15 is SIGTERM).
     Signal(i32),
 }

@@ -22,11 +22,12 @@ use voteops_observability::signals::{Component, Signal, Threshold};
 use voteops_observability::slo::{Slo, SloReading};
 use voteops_observability::snapshot::AlertStatus;
 
+use crate::experiments::Experiment;
 use crate::message::{Answered, Facts, Message, Refusal};
 use crate::model::Feed;
 use crate::model::charts::Charted;
 use crate::model::window::Range;
-use crate::settings::{Event, Experiment};
+use crate::settings::Event;
 
 pub use export::export;
 

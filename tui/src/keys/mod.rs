@@ -7,7 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::model::Screen;
 use crate::model::window::Shift;
-use crate::screens::{alerts, component, logs};
+use crate::screens::{alerts, chaos, component, logs};
 
 /// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub(crate) enum Action {
     Alerts(alerts::Action),
     /// Something of the logs screen.
     Logs(logs::Action),
+    /// Something of the chaos screen.
+    Chaos(chaos::Action),
 }
 
 /// A step in a list or a text.
@@ -156,11 +158,12 @@ pub(crate) const fn bind(
 }
 
 /// Every table, in the order of the help: screens first, then what works everywhere.
-const TABLES: [&[Binding]; 5] = [
+const TABLES: [&[Binding]; 6] = [
     global::SCREENS,
     component::KEYS,
     alerts::KEYS,
     logs::KEYS,
+    chaos::KEYS,
     global::KEYS,
 ];
 

@@ -8,8 +8,9 @@ use voteops_observability::prometheus::AlertState;
 use voteops_observability::snapshot::AlertStatus;
 use voteops_observability::units;
 
+use crate::experiments::{Experiment, Stage};
 use crate::model::seconds_between;
-use crate::settings::{Event, Experiment, Severity, Stage};
+use crate::settings::{Event, Severity};
 
 /// Events that are kept.
 const KEPT: usize = 200;

@@ -23,8 +23,9 @@ use voteops_observability::slo::{Slo, SloReading};
 use voteops_observability::snapshot::{AlertStatus, Reading, Sources};
 
 use self::logs::Logs;
+use crate::experiments::{Experiment, Offer};
 use crate::screens::{alerts, chaos, component, explore, targets};
-use crate::settings::{Experiment, Settings};
+use crate::settings::Settings;
 use crate::theme::Theme;
 use charts::Charts;
 use events::Events;
@@ -148,6 +149,10 @@ pub(crate) struct Setup {
     pub(crate) user: String,
     /// Whether nothing may be changed from here.
     pub(crate) read_only: bool,
+    /// The contexts that can be gone to.
+    pub(crate) contexts: Vec<String>,
+    /// The experiments that can be begun from here; `None` when that is not allowed.
+    pub(crate) offers: Option<Vec<Offer>>,
     /// Whether a recording is shown, and nothing can be asked.
     pub(crate) recorded: bool,
 }
@@ -165,6 +170,8 @@ impl Setup {
             mouse: settings.mouse,
             user: settings.user.clone(),
             read_only: settings.read_only,
+            contexts: settings.contexts.clone(),
+            offers: settings.experimenter.as_ref().map(|who| who.offers()),
             log_source: settings.logs.as_ref().map(LogSource::name),
             ..Self::plain(
                 settings.title.clone(),
@@ -209,6 +216,8 @@ impl Setup {
             log_source: None,
             user: String::new(),
             read_only: false,
+            contexts: Vec::new(),
+            offers: None,
             recorded: false,
         }
     }
@@ -366,6 +375,10 @@ pub(crate) struct Model {
     pub(crate) logs_pane: crate::screens::logs::Pane,
     /// The chaos screen's selection.
     pub(crate) chaos_pane: chaos::Pane,
+    /// The experiment that is being chosen.
+    pub(crate) starting: chaos::start::Starting,
+    /// How many experiments that were begun here run.
+    pub(crate) running: usize,
     /// The targets screen's selection.
     pub(crate) targets_pane: targets::Pane,
     /// What the query screen shows.
@@ -400,9 +413,27 @@ impl Model {
             component_pane: component::Pane::default(),
             logs_pane: crate::screens::logs::Pane::default(),
             chaos_pane: chaos::Pane::default(),
+            starting: chaos::start::Starting::default(),
+            running: 0,
             targets_pane: targets::Pane::default(),
             explore_pane: explore::Pane::default(),
             size,
+        }
+    }
+
+    /// What is asked before leaving, when something has to be.
+    pub(crate) fn quit_question(&self) -> Option<String> {
+        let running = match self.running {
+            0 => None,
+            1 => Some("The experiment that was begun here is ended and undone.".to_owned()),
+            count => Some(format!(
+                "{count} experiments that were begun here are ended and undone."
+            )),
+        };
+        match (&self.setup.quit_prompt, running) {
+            (Some(prompt), Some(running)) => Some(format!("{running} {prompt}")),
+            (None, Some(running)) => Some(format!("{running} Quit?")),
+            (prompt, None) => prompt.clone(),
         }
     }
 

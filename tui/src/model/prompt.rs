@@ -19,6 +19,8 @@ pub(crate) enum Purpose {
     LogSearch,
     /// The file or folder that something is written to.
     ExportPath,
+    /// How long an experiment lasts.
+    FaultLength,
 }
 
 impl Purpose {
@@ -30,6 +32,7 @@ impl Purpose {
             Self::LogQuery => "query: ",
             Self::LogSearch => "find: ",
             Self::ExportPath => "write to: ",
+            Self::FaultLength => "how long: ",
         }
     }
 }

@@ -8,6 +8,8 @@ pub(crate) mod explore;
 pub(crate) mod logs;
 pub(crate) mod targets;
 
+use crossterm::event::KeyEvent;
+
 use crate::keys::Travel;
 use crate::message::Effect;
 use crate::model::prompt::Purpose;
@@ -23,6 +25,24 @@ pub(crate) fn travel(model: &mut Model, step: Travel) {
         Screen::Chaos => chaos::travel(model, step),
         Screen::Targets => targets::travel(model, step),
         Screen::Explore => explore::travel(model, step),
+    }
+}
+
+/// Gives a key to what lies over the screen; `None` leaves it to the key map.
+pub(crate) fn on_key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
+    match model.screen {
+        Screen::Alerts => alerts::silence::on_key(model, key),
+        Screen::Chaos => chaos::start::on_key(model, key),
+        _ => None,
+    }
+}
+
+/// Whether something lies over the screen that tells its own keys.
+pub(crate) fn is_covered(model: &Model) -> bool {
+    match model.screen {
+        Screen::Alerts => model.silencing.is_open(),
+        Screen::Chaos => model.starting.is_open(),
+        _ => false,
     }
 }
 
@@ -59,6 +79,7 @@ pub(crate) fn entered(
         Purpose::LogQuery | Purpose::LogSearch | Purpose::ExportPath => {
             logs::entered(model, purpose, line)
         }
+        Purpose::FaultLength => chaos::start::entered(model, line),
         Purpose::Command | Purpose::Filter => Ok(Vec::new()),
     }
 }

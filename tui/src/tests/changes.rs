@@ -173,3 +173,27 @@ fn quitting_needs_an_answer_only_when_it_asks() {
     assert_eq!(model.screen, Screen::Overview);
     assert_eq!(press(&mut model, "y"), [Effect::Quit(Outcome::Quit)]);
 }
+
+#[test]
+fn another_context_is_gone_to_and_what_the_user_chose_is_kept() {
+    let mut model = live();
+    press(&mut model, ":context prod\r");
+    let told = text(&model, (120, 36));
+    assert!(told.contains("config init"), "{told}");
+    model.setup.contexts = vec!["prod".into(), "stage".into()];
+    press(&mut model, "\x1b:context shop\r");
+    let told = text(&model, (120, 36));
+    assert!(told.contains("only prod, stage"), "{told}");
+    press(&mut model, "\x1b5m:range 1h\r");
+    let effects = press(&mut model, ":context prod\r");
+    let left = effects.iter().find_map(|effect| match effect {
+        Effect::Quit(Outcome::Context { name, kept }) if name == "prod" => Some(kept.clone()),
+        _ => None,
+    });
+    let mut next = connecting();
+    left.unwrap().restore(&mut next);
+    assert_eq!(next.screen, Screen::Alerts);
+    assert_eq!(next.mouse, model.mouse);
+    assert_eq!(next.window.span, std::time::Duration::from_hours(1));
+    assert_eq!(next.entered, ["context shop", "range 1h", "context prod"]);
+}

@@ -11,11 +11,12 @@ use voteops_observability::promql::Comparison;
 use voteops_observability::signals::Threshold;
 use voteops_observability::snapshot::AlertStatus;
 
+use crate::experiments::{Experiment, Stage};
 use crate::message::{Facts, Message, Refusal};
 use crate::model::charts::Charted;
 use crate::model::logs::LogNews;
 use crate::model::{Feed, Model, Screen};
-use crate::settings::{Event, Experiment, Severity, Stage};
+use crate::settings::{Event, Severity};
 use crate::tests::fixtures::{answered, at, buffer, connecting, press, text};
 use crate::update::update;
 use crate::wanted::wanted;

@@ -4,6 +4,7 @@ use crossterm::event::{Event as Input, KeyEvent, KeyEventKind, MouseButton, Mous
 
 use crate::commands::{self, Order};
 use crate::deeds::Deed;
+use crate::kept::Kept;
 use crate::keys::{self, Action, Travel};
 use crate::message::Effect;
 use crate::model::prompt::{Filter, Prompt, Purpose, Typed};
@@ -48,10 +49,9 @@ fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     if model.prompt.is_some() && !model.asking {
         return on_typed(model, key);
     }
-    if model.screen == Screen::Alerts
-        && !model.asking
+    if !model.asking
         && !model.help
-        && let Some(effects) = alerts::silence::on_key(model, key)
+        && let Some(effects) = screens::on_key(model, key)
     {
         return effects;
     }
@@ -97,13 +97,14 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Component(action) => effects = screens::component::act(model, action),
         Action::Alerts(action) => effects = screens::alerts::act(model, action),
         Action::Logs(action) => effects = screens::logs::act(model, action),
+        Action::Chaos(action) => effects = screens::chaos::act(model, action),
     }
     effects.push(Effect::RedrawNow);
     effects
 }
 
 fn quit(model: &mut Model) -> Vec<Effect> {
-    if model.asking || model.setup.quit_prompt.is_none() {
+    if model.asking || model.quit_question().is_none() {
         return vec![Effect::Quit(Outcome::Quit)];
     }
     model.asking = true;
@@ -166,7 +167,7 @@ fn on_typed(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         Typed::Edited => model.prompt = Some(prompt),
         Typed::Left => {}
         Typed::Complete => {
-            complete(&mut prompt);
+            complete(&mut prompt, &model.setup.contexts);
             model.prompt = Some(prompt);
         }
         Typed::Entered(line) => match enter(model, prompt.purpose, &line) {
@@ -181,11 +182,11 @@ fn on_typed(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     effects
 }
 
-fn complete(prompt: &mut Prompt) {
+fn complete(prompt: &mut Prompt, contexts: &[String]) {
     if prompt.purpose != Purpose::Command {
         return;
     }
-    let found = commands::complete(prompt.text());
+    let found = commands::complete(prompt.text(), contexts);
     match found.as_slice() {
         [] => prompt.error = Some("nothing to complete with".into()),
         [one] => prompt.set(one.clone()),
@@ -216,7 +217,7 @@ fn enter(model: &mut Model, purpose: Purpose, line: &str) -> Result<Vec<Effect>,
             screens::travel(model, Travel::First);
             Ok(Vec::new())
         }
-        Purpose::LogQuery | Purpose::LogSearch | Purpose::ExportPath => {
+        Purpose::LogQuery | Purpose::LogSearch | Purpose::ExportPath | Purpose::FaultLength => {
             screens::entered(model, purpose, line)
         }
     }
@@ -236,6 +237,7 @@ fn obey(model: &mut Model, order: Order) -> Result<Vec<Effect>, String> {
             screens::explore::show(model, expr);
             show(model, Screen::Explore);
         }
+        Order::Context(name) => return go_to(model, name),
         Order::Theme(name) => {
             let theme = model.setup.theme.named(&name);
             model.setup.theme =
@@ -246,4 +248,17 @@ fn obey(model: &mut Model, order: Order) -> Result<Vec<Effect>, String> {
         Order::Quit => return Ok(quit(model)),
     }
     Ok(Vec::new())
+}
+
+/// Leaves for another context.
+fn go_to(model: &Model, name: String) -> Result<Vec<Effect>, String> {
+    let names = &model.setup.contexts;
+    if names.is_empty() {
+        return Err("there are no contexts here; voteops config init writes an example".into());
+    }
+    if !names.contains(&name) {
+        return Err(format!("no context {name:?}, only {}", names.join(", ")));
+    }
+    let kept = Box::new(Kept::of(model));
+    Ok(vec![Effect::Quit(Outcome::Context { name, kept })])
 }

@@ -66,6 +66,14 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             screens::alerts::silence::answered(model, answer);
             vec![Effect::RedrawNow]
         }
+        Message::Planned(planned) => {
+            screens::chaos::start::planned(model, planned);
+            vec![Effect::RedrawNow]
+        }
+        Message::Running(count) => {
+            model.running = count;
+            vec![Effect::Redraw]
+        }
         Message::Signal(number) => vec![Effect::Quit(Outcome::Signal(number))],
     }
 }

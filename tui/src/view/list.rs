@@ -1,7 +1,10 @@
 //! Lists that are longer than the screen: only the rows that are seen are laid out.
 
+use ratatui::Frame;
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Paragraph};
 
 use crate::theme::{Theme, Tone};
 use crate::view::text::{cut, span};
@@ -26,6 +29,23 @@ pub(crate) fn row(spans: Vec<Span<'static>>, selected: bool) -> Line<'static> {
 /// A line of dim text, cut to fit.
 pub(crate) fn dim(theme: Theme, text: &str, columns: usize) -> Line<'static> {
     Line::from(span(cut(text, columns), theme.style(Tone::Dim)))
+}
+
+/// Lines that lie over a screen, with what can be done in the last row whatever else fits.
+pub(crate) fn covering(
+    mut lines: Vec<Line<'static>>,
+    told: &str,
+    style: Style,
+    frame: &mut Frame,
+    area: Rect,
+) {
+    lines.truncate(usize::from(area.height).saturating_sub(1));
+    let last = Rect::new(area.x, area.bottom().saturating_sub(1), area.width, 1);
+    frame.render_widget(Clear, area);
+    frame.render_widget(Paragraph::new(lines), area);
+    let told = Line::from(span(cut(told, area.width.into()), style));
+    frame.render_widget(Clear, last);
+    frame.render_widget(Paragraph::new(told), last);
 }
 
 /// `3 of 11 by "work"` where a filter hides some, else the count with its word.

@@ -59,16 +59,16 @@ fn draw(model: &Model, frame: &mut Frame) {
     match &model.prompt {
         Some(prompt) => prompt::draw(model, prompt, frame, footer),
         // It tells its own keys.
-        None if model.screen == Screen::Alerts && model.silencing.is_open() => {}
+        None if screens::is_covered(model) => {}
         None => frame.render_widget(Paragraph::new(footer::line(model, columns)), footer),
     }
     if model.help {
         help::draw(model, frame);
     }
     if model.asking
-        && let Some(question) = &model.setup.quit_prompt
+        && let Some(question) = model.quit_question()
     {
-        help::draw_question(model, frame, question);
+        help::draw_question(model, frame, &question);
     }
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn hit(model: &Model, (column, row): (u16, u16)) -> Option<Action> {
     if model.help || model.asking || model.prompt.is_some() {
         return None;
     }
-    if model.screen == Screen::Alerts && model.silencing.is_open() {
+    if screens::is_covered(model) {
         return None;
     }
     let [_, _, footer] = regions(model, Rect::new(0, 0, model.size.0, model.size.1));

@@ -1,13 +1,48 @@
 //! The chaos screen: experiments, those that run first, with everything about the selected one.
 
+pub(crate) mod start;
 mod view;
 
-use crate::keys::Travel;
+use crate::deeds::Deed;
+use crate::experiments::Experiment;
+use crate::keys::{self, Binding, Place, Travel, bind, char};
+use crate::message::Effect;
 use crate::model::{Model, Screen};
-use crate::settings::Experiment;
 use crate::view::body;
 
 pub(crate) use view::draw;
+
+/// What only the chaos screen does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Begin an experiment.
+    Begin,
+    /// End those that were begun here.
+    End,
+}
+
+/// The screen's own keys.
+#[rustfmt::skip]
+pub(crate) const KEYS: &[Binding] = &[
+    bind(&[char('b')], keys::Action::Chaos(Action::Begin), Place::On(&[Screen::Chaos]), "begin an experiment", "begin"),
+    bind(&[char('x')], keys::Action::Chaos(Action::End), Place::On(&[Screen::Chaos]), "end those begun here", "end"),
+];
+
+/// Does what a key of the screen asks for.
+pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Begin => start::open(model),
+        Action::End if model.running > 0 => {
+            model.notice = Some("it is ended, and undoes what it did".into());
+            return vec![Effect::Do(Deed::End)];
+        }
+        Action::End => {
+            let told = "none was begun here; Ctrl-C ends one where it was begun";
+            model.notice = Some(told.into());
+        }
+    }
+    Vec::new()
+}
 
 /// What is selected.
 #[derive(Debug, Clone, Default)]

@@ -2,8 +2,8 @@ use crossterm::event::{Event, KeyCode};
 use ratatui::style::Color;
 
 use super::*;
+use crate::experiments::{Offer, Plan, Stage};
 use crate::message::Message;
-use crate::settings::Stage;
 use crate::tests::fixtures::{at, buffer, live, press, text};
 use crate::update::update;
 
@@ -83,4 +83,113 @@ fn beginnings_and_ends_are_events() {
             "stall-worker began on worker-1, worker-2"
         ]
     );
+}
+
+/// Experiments may be begun from here.
+fn allowed() -> Model {
+    let mut model = with(Vec::new());
+    let offer = |name: &str, length| Offer {
+        name: name.into(),
+        about: "stops every worker (SIGSTOP), lets it go on (SIGCONT)".into(),
+        alerts: vec!["CriticalVoteQueueBacklog".into(), "WorkerDown".into()],
+        length,
+    };
+    model.setup.offers = Some(vec![
+        offer("stall-worker", Some(std::time::Duration::from_mins(1))),
+        offer("verify", None),
+    ]);
+    model
+}
+
+fn plan() -> Plan {
+    Plan {
+        lines: vec![
+            "stops worker-1 (process 4711), worker-2 (process 4712)".into(),
+            "undone after 1m; by its guardian, should anything else fail".into(),
+        ],
+        command: vec!["voteops".into()],
+    }
+}
+
+#[test]
+fn an_experiment_is_begun_after_its_plan_was_agreed_to() {
+    let mut model = allowed();
+    press(&mut model, "b");
+    snapshot("chaos_offers", &model);
+    press(&mut model, "\r");
+    assert_eq!(model.prompt.as_ref().unwrap().text(), "1m");
+    let effects = press(&mut model, "x\r");
+    assert!(!effects.iter().any(|e| matches!(e, Effect::Do(_))));
+    let told = text(&model, (80, 24));
+    assert!(told.contains("no duration"), "{told}");
+    update(
+        &mut model,
+        Message::Input(Event::Key(KeyCode::Backspace.into())),
+    );
+    let effects = press(&mut model, "\r");
+    let wanted = Deed::Plan(
+        "stall-worker".into(),
+        Some(std::time::Duration::from_mins(1)),
+    );
+    assert!(effects.contains(&Effect::Do(wanted)), "{effects:?}");
+    // Nothing begins before the plan is there.
+    assert_eq!(press(&mut model, "y"), [Effect::RedrawNow]);
+    update(&mut model, Message::Planned(Ok(plan())));
+    snapshot("chaos_plan", &model);
+    let effects = press(&mut model, "y");
+    assert!(
+        effects.contains(&Effect::Do(Deed::Begin(plan()))),
+        "{effects:?}"
+    );
+    assert!(!model.starting.is_open());
+}
+
+#[test]
+fn a_plan_that_is_refused_or_given_up_begins_nothing() {
+    let mut model = allowed();
+    press(&mut model, "bj\r");
+    update(&mut model, Message::Planned(Err("no worker runs".into())));
+    assert!(text(&model, (80, 24)).contains("✗ no worker runs"));
+    press(&mut model, "\r\x1b");
+    update(&mut model, Message::Planned(Ok(plan())));
+    assert_eq!(press(&mut model, "y"), [Effect::RedrawNow]);
+    press(&mut model, "\r");
+    update(&mut model, Message::Planned(Ok(plan())));
+    press(&mut model, "n\x1b");
+    assert!(!model.starting.is_open());
+}
+
+#[test]
+fn who_may_not_begin_is_told_why() {
+    for (change, told) in [
+        (
+            (|model| model.setup.offers = None) as fn(&mut Model),
+            "--allow-chaos",
+        ),
+        (|model| model.setup.read_only = true, "read-only"),
+        (|model| model.setup.recorded = true, "recording"),
+    ] {
+        let mut model = allowed();
+        change(&mut model);
+        press(&mut model, "b");
+        assert!(!model.starting.is_open());
+        assert!(model.notice.as_ref().unwrap().contains(told));
+    }
+}
+
+#[test]
+fn what_runs_is_ended_by_a_key_and_told_before_leaving() {
+    let mut model = allowed();
+    assert_eq!(press(&mut model, "x"), [Effect::RedrawNow]);
+    update(&mut model, Message::Running(1));
+    let effects = press(&mut model, "x");
+    assert!(effects.contains(&Effect::Do(Deed::End)));
+    press(&mut model, "q");
+    let told = text(&model, (80, 24));
+    assert!(
+        model.asking && told.contains("begun here is ended"),
+        "{told}"
+    );
+    update(&mut model, Message::Running(0));
+    assert_eq!(model.quit_question(), None);
 }

@@ -7,8 +7,8 @@ use ratatui::widgets::Paragraph;
 use voteops_observability::units;
 
 use super::experiments;
+use crate::experiments::{Experiment, Stage};
 use crate::model::{Data, Model, Screen, seconds_between};
-use crate::settings::{Experiment, Stage};
 use crate::theme::Tone;
 use crate::view::list;
 use crate::view::marks::Mark;
@@ -32,6 +32,9 @@ pub(super) fn is_open(stage: Stage) -> bool {
 
 /// Draws the screen.
 pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
+    if super::start::draw(model, frame, area) {
+        return;
+    }
     let columns = usize::from(area.width);
     let shown = experiments(model);
     if shown.is_empty() {

@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
-use ratatui::widgets::{Clear, Paragraph};
 use voteops_observability::alertmanager::silences::{Silence, SilenceState};
 use voteops_observability::units;
 
 use super::{FIELDS, Form, List, Silencing, Stage, shown};
 use crate::model::{Data, Feed, Model};
 use crate::theme::{Theme, Tone};
+use crate::view::list;
 use crate::view::marks::Mark;
 use crate::view::text::{clock, cut, left, span, width, wrap};
 
@@ -87,24 +87,7 @@ fn draw_form(model: &Model, form: &Form, frame: &mut Frame, area: Rect) {
         Stage::Asking => ("Silence this?   y yes   n no", Theme::reversed()),
         Stage::Sent => ("asking Alertmanager…", theme.style(Tone::Dim)),
     };
-    finish(lines, told, style, frame, area);
-}
-
-/// The lines, with what can be done in the last row whatever else fits.
-fn finish(
-    mut lines: Vec<Line<'static>>,
-    told: &str,
-    style: ratatui::style::Style,
-    frame: &mut Frame,
-    area: Rect,
-) {
-    lines.truncate(usize::from(area.height).saturating_sub(1));
-    let last = Rect::new(area.x, area.bottom().saturating_sub(1), area.width, 1);
-    frame.render_widget(Clear, area);
-    frame.render_widget(Paragraph::new(lines), area);
-    let told = Line::from(span(cut(told, area.width.into()), style));
-    frame.render_widget(Clear, last);
-    frame.render_widget(Paragraph::new(told), last);
+    list::covering(lines, told, style, frame, area);
 }
 
 /// Which alerts it would silence at this moment.
@@ -199,7 +182,7 @@ fn draw_list(model: &Model, list: &List, frame: &mut Frame, area: Rect) {
         Stage::Asking => ("Expire this silence now?   y yes   n no", Theme::reversed()),
         Stage::Sent => ("asking Alertmanager…", theme.style(Tone::Dim)),
     };
-    finish(lines, told, style, frame, area);
+    list::covering(lines, told, style, frame, area);
 }
 
 fn heading(model: &Model, count: usize) -> Line<'static> {

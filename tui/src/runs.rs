@@ -1,0 +1,207 @@
+//! The experiments that were begun from the console: programs of their own, which undo what they
+//! did when they are sent SIGINT, and whose guardians undo it when they are killed.
+
+use std::io;
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::deeds::news;
+use crate::experiments::Plan;
+use crate::message::Message;
+use crate::settings::Severity;
+
+/// So long the console waits, when it leaves, for experiments to undo what they did; their
+/// guardians do it after that.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The programs that run.
+#[derive(Debug)]
+pub(crate) struct Runs {
+    messages: Sender<Message>,
+    running: watch::Sender<usize>,
+    ending: watch::Sender<()>,
+    tasks: JoinSet<()>,
+}
+
+impl Runs {
+    /// None yet.
+    pub(crate) fn new(messages: Sender<Message>) -> Self {
+        Self {
+            messages,
+            running: watch::Sender::new(0),
+            ending: watch::Sender::new(()),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Begins what was planned; gives how many run now.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub(crate) fn begin(&mut self, plan: &Plan) -> io::Result<usize> {
+        let Some((program, arguments)) = plan.command.split_first() else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // The keys and the hang-up of the console's terminal are not meant for it.
+            .process_group(0)
+            .spawn()?;
+        let name = Path::new(program).file_name().unwrap_or(program);
+        let told = arguments.iter().take(2).map(|a| a.to_string_lossy());
+        let told = std::iter::once(name.to_string_lossy()).chain(told);
+        let told = told.collect::<Vec<_>>().join(" ");
+        tracing::info!(command = ?plan.command, pid = child.id(), "an experiment begins");
+        self.running.send_modify(|count| *count += 1);
+        let (messages, running) = (self.messages.clone(), self.running.clone());
+        let ending = self.ending.subscribe();
+        self.tasks.spawn(async move {
+            let output = until_end(child, ending).await;
+            tracing::info!(?output, "an experiment ends");
+            running.send_modify(|count| *count -= 1);
+            let count = *running.borrow();
+            // Nobody listens when the console is leaving.
+            let _ = messages.send(Message::Running(count)).await;
+            let _ = messages.send(outcome(&told, output)).await;
+        });
+        Ok(*self.running.borrow())
+    }
+
+    /// Asks those that run to end.
+    pub(crate) fn end(&self) {
+        self.ending.send_replace(());
+    }
+
+    /// Asks those that run to end, and waits for them.
+    pub(crate) async fn end_all(mut self) {
+        self.end();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        // Those that hang are looked after by their guardians.
+        let _ = tokio::time::timeout(PATIENCE, all).await;
+    }
+}
+
+/// Waits for the end of a program; asks it to end when that is wanted.
+async fn until_end(child: Child, mut ending: watch::Receiver<()>) -> io::Result<Output> {
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+    let mut output = std::pin::pin!(child.wait_with_output());
+    loop {
+        tokio::select! {
+            output = &mut output => return output,
+            asked = ending.changed() => {
+                // It is not reaped before the output is there, so the number is still its own.
+                if let Some(pid) = pid.and_then(Pid::from_raw) {
+                    let _ = kill_process(pid, Signal::INT);
+                }
+                if asked.is_err() {
+                    return output.await;
+                }
+            }
+        }
+    }
+}
+
+/// What a program said last, and how it ended.
+fn outcome(what: &str, output: io::Result<Output>) -> Message {
+    match output {
+        Ok(output) => {
+            let text = if output.status.success() {
+                &output.stdout
+            } else {
+                &output.stderr
+            };
+            let text = String::from_utf8_lossy(text);
+            let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
+            let last = last.unwrap_or("it said nothing");
+            let last = last.strip_prefix("voteops: ").unwrap_or(last);
+            let (ended, severity) = match output.status.code() {
+                Some(0) => (String::new(), Severity::Info),
+                Some(code) => (format!(" ended with {code}"), Severity::Warning),
+                None => (" was killed".into(), Severity::Warning),
+            };
+            news(format!("{what}{ended}: {last}"), severity)
+        }
+        Err(error) => news(format!("{what} failed: {error}"), Severity::Warning),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    fn plan(script: &str) -> Plan {
+        Plan {
+            lines: Vec::new(),
+            command: ["sh", "-c", script].map(Into::into).into(),
+        }
+    }
+
+    async fn told(messages: &mut mpsc::Receiver<Message>) -> String {
+        loop {
+            if let Message::News(event) = messages.recv().await.unwrap() {
+                return event.text;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_run_said_last_is_told_with_its_end() {
+        let (sender, mut messages) = mpsc::channel(8);
+        let mut runs = Runs::new(sender);
+        let begun = runs.begin(&plan("echo begun; echo voteops: undone"));
+        assert_eq!(begun.unwrap(), 1);
+        assert!(matches!(
+            messages.recv().await.unwrap(),
+            Message::Running(0)
+        ));
+        assert!(told(&mut messages).await.ends_with(": undone"));
+        runs.begin(&plan("echo no >&2; exit 3")).unwrap();
+        assert!(told(&mut messages).await.ends_with("ended with 3: no"));
+        let nothing = Plan {
+            lines: Vec::new(),
+            command: vec!["/no/such/program".into()],
+        };
+        runs.begin(&nothing).unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn a_run_is_asked_to_end_and_waited_for() {
+        let (sender, mut messages) = mpsc::channel(8);
+        let mut runs = Runs::new(sender);
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("undone");
+        let ready = dir.path().join("ready");
+        let script = format!(
+            "trap 'echo 1 > {}; exit 0' INT; echo > {}; while :; do sleep 0.01; done",
+            file.display(),
+            ready.display()
+        );
+        runs.begin(&plan(&script)).unwrap();
+        while !ready.exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        runs.end();
+        told(&mut messages).await;
+        assert!(file.exists());
+        std::fs::remove_file(&file).unwrap();
+        std::fs::remove_file(&ready).unwrap();
+        runs.begin(&plan(&script)).unwrap();
+        while !ready.exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        runs.end_all().await;
+        assert!(file.exists());
+    }
+}

@@ -1,0 +1,228 @@
+//! Begins an experiment: what there is to choose from, for how long, the plan, and a question.
+//! Nothing is touched before the question was answered with yes.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use voteops_observability::units;
+
+use crate::deeds::Deed;
+use crate::experiments::{Offer, Plan};
+use crate::keys::Travel;
+use crate::message::Effect;
+use crate::model::Model;
+use crate::model::prompt::{Prompt, Purpose};
+use crate::theme::{Theme, Tone};
+use crate::view::list;
+use crate::view::text::{cut, left, span, wrap};
+
+/// Columns of an offer's name.
+const NAME: usize = 14;
+
+/// How far the choice is.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Starting {
+    /// Nothing is chosen.
+    #[default]
+    Closed,
+    /// The offers are shown.
+    Open(Choice),
+}
+
+impl Starting {
+    /// Whether it lies over the experiments.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Self::Open(_))
+    }
+}
+
+/// An offer that is chosen.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Choice {
+    selected: usize,
+    stage: Stage,
+    problem: Option<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+enum Stage {
+    /// The offers can be gone through.
+    #[default]
+    Choosing,
+    /// It is being planned.
+    Planning,
+    /// The plan is there, and the question is open.
+    Asking(Plan),
+}
+
+/// Opens the offers.
+pub(super) fn open(model: &mut Model) {
+    if model.setup.recorded {
+        model.notice = Some("a recording cannot be changed".into());
+    } else if model.setup.read_only {
+        let told = format!(
+            "{} is read-only: read_only in the configuration",
+            model.setup.title
+        );
+        model.notice = Some(told);
+    } else if model.setup.offers.is_none() {
+        model.notice = Some("not allowed from here: start the console with --allow-chaos".into());
+    } else {
+        model.starting = Starting::Open(Choice::default());
+    }
+}
+
+/// Takes a key while the offers are shown; `None` leaves it to the key map.
+pub(crate) fn on_key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
+    let Starting::Open(mut choice) = std::mem::take(&mut model.starting) else {
+        return None;
+    };
+    let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+    if ctrl && matches!(key.code, KeyCode::Char('c' | 'z')) {
+        model.starting = Starting::Open(choice);
+        return None;
+    }
+    let last = offers(model).len().saturating_sub(1);
+    let mut effects = vec![Effect::RedrawNow];
+    match (&choice.stage, key.code) {
+        (Stage::Asking(plan), KeyCode::Char('y')) => {
+            effects.push(Effect::Do(Deed::Begin(plan.clone())));
+            model.notice = Some("it is begun; x ends and undoes it".into());
+            return Some(effects);
+        }
+        (Stage::Asking(_), KeyCode::Char('n') | KeyCode::Esc) | (Stage::Planning, KeyCode::Esc) => {
+            choice.stage = Stage::Choosing;
+        }
+        (Stage::Choosing, KeyCode::Esc) => return Some(effects),
+        (Stage::Choosing, KeyCode::Char('j') | KeyCode::Down) => {
+            choice.selected = Travel::Down.from(choice.selected, 1, last);
+        }
+        (Stage::Choosing, KeyCode::Char('k') | KeyCode::Up) => {
+            choice.selected = Travel::Up.from(choice.selected, 1, last);
+        }
+        (Stage::Choosing, KeyCode::Enter) => effects.extend(chosen(model, &mut choice)),
+        _ => {}
+    }
+    model.starting = Starting::Open(choice);
+    Some(effects)
+}
+
+fn offers(model: &Model) -> &[Offer] {
+    model.setup.offers.as_deref().unwrap_or_default()
+}
+
+/// Asks how long, or for the plan at once where the experiment ends by itself.
+fn chosen(model: &mut Model, choice: &mut Choice) -> Option<Effect> {
+    let offer = offers(model).get(choice.selected)?.clone();
+    choice.problem = None;
+    if let Some(length) = offer.length {
+        let length = units::prometheus_duration(length);
+        model.prompt = Some(Prompt::new(Purpose::FaultLength, length));
+        return None;
+    }
+    choice.stage = Stage::Planning;
+    Some(Effect::Do(Deed::Plan(offer.name, None)))
+}
+
+/// Takes the length that was typed.
+///
+/// # Errors
+/// One line that says why it is none.
+pub(crate) fn entered(model: &mut Model, line: &str) -> Result<Vec<Effect>, String> {
+    let length = units::parse_duration(line)
+        .ok()
+        .filter(|length| !length.is_zero());
+    let length = length.ok_or_else(|| format!("{line:?} is no duration such as 30s or 5m"))?;
+    let Starting::Open(choice) = &mut model.starting else {
+        return Ok(Vec::new());
+    };
+    let offers = model.setup.offers.as_deref().unwrap_or_default();
+    let Some(offer) = offers.get(choice.selected) else {
+        return Ok(Vec::new());
+    };
+    choice.stage = Stage::Planning;
+    Ok(vec![Effect::Do(Deed::Plan(
+        offer.name.clone(),
+        Some(length),
+    ))])
+}
+
+/// Takes the plan, or why there is none.
+pub(crate) fn planned(model: &mut Model, planned: Result<Plan, String>) {
+    let Starting::Open(choice) = &mut model.starting else {
+        return;
+    };
+    // Whoever went back meanwhile does not want it any more.
+    if !matches!(choice.stage, Stage::Planning) {
+        return;
+    }
+    match planned {
+        Ok(plan) => choice.stage = Stage::Asking(plan),
+        Err(problem) => {
+            choice.stage = Stage::Choosing;
+            choice.problem = Some(problem);
+        }
+    }
+}
+
+/// Draws the offers, or the plan; `false` when nothing is chosen.
+pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> bool {
+    let Starting::Open(choice) = &model.starting else {
+        return false;
+    };
+    let theme = model.setup.theme;
+    let columns = usize::from(area.width);
+    let mut lines = match &choice.stage {
+        Stage::Asking(plan) => plan_lines(model, plan, columns),
+        _ => offer_lines(model, choice, columns),
+    };
+    if let Some(problem) = &choice.problem {
+        lines.push(Line::default());
+        let told = wrap(&format!("✗ {problem}"), columns).into_iter();
+        lines.extend(told.map(|line| Line::from(span(line, theme.style(Tone::Warning)))));
+    }
+    let (keys, style) = match &choice.stage {
+        Stage::Choosing => (
+            "Enter choose   j k down, up   Esc leave",
+            theme.style(Tone::Dim),
+        ),
+        Stage::Planning => ("◌ planning   Esc leave it", theme.style(Tone::Dim)),
+        Stage::Asking(_) => ("Begin this?   y yes   n no", Theme::reversed()),
+    };
+    list::covering(lines, keys, style, frame, area);
+    true
+}
+
+fn offer_lines(model: &Model, choice: &Choice, columns: usize) -> Vec<Line<'static>> {
+    let theme = model.setup.theme;
+    let mut lines = vec![Line::from(span("Begin an experiment", theme.heading()))];
+    for (index, offer) in offers(model).iter().enumerate() {
+        let text = format!("{} {}", left(&offer.name, NAME), offer.about);
+        let text = cut(&text, columns.saturating_sub(2));
+        let spans = vec![span(text, theme.style(Tone::Plain))];
+        lines.push(list::row(spans, index == choice.selected));
+    }
+    if let Some(offer) = offers(model).get(choice.selected)
+        && !offer.alerts.is_empty()
+    {
+        lines.push(Line::default());
+        let told = format!("makes fire: {}", offer.alerts.join(", "));
+        let told = wrap(&told, columns).into_iter();
+        lines.extend(told.map(|line| Line::from(span(line, theme.style(Tone::Dim)))));
+    }
+    lines
+}
+
+fn plan_lines(model: &Model, plan: &Plan, columns: usize) -> Vec<Line<'static>> {
+    let theme = model.setup.theme;
+    let mut lines = vec![Line::from(span(
+        "What is going to be done",
+        theme.heading(),
+    ))];
+    for line in &plan.lines {
+        let told = wrap(line, columns).into_iter();
+        lines.extend(told.map(|line| Line::from(span(line, theme.style(Tone::Plain)))));
+    }
+    lines
+}
