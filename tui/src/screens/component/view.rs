@@ -41,6 +41,8 @@ pub(super) fn places(model: &Model, component: Component, area: Rect) -> Vec<(us
     let columns = match area.width {
         0..TWO_COLUMNS => 1_u16,
         TWO_COLUMNS..THREE_COLUMNS => 2,
+        // Four make two full rows of two.
+        _ if count == 4 => 2,
         _ => 3,
     };
     let across = usize::from(columns);

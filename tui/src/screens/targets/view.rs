@@ -106,7 +106,7 @@ fn condition_told(data: &Data, condition: &Condition) -> (Mark, String) {
         Condition::Connecting => (Mark::new("◌", "asking", Tone::Dim), "no answer yet".into()),
         Condition::Live { age_s, latency, .. } => {
             let latency = Unit::Seconds.format(latency.as_secs_f64());
-            let told = format!("{} ago, took {latency}", units::age(*age_s));
+            let told = format!("{} ago, took {latency:>5}", units::age(*age_s));
             (Mark::new("●", "ok", Tone::Ok), told)
         }
         Condition::Late { age_s } => {

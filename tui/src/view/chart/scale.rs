@@ -49,12 +49,26 @@ impl Scale {
         (value - self.low) / (self.high - self.low)
     }
 
+    /// Whether so many parts of the scale are whole numbers.
+    fn is_whole(self, parts: u16) -> bool {
+        let part = (self.high - self.low) / f64::from(parts);
+        part.fract().abs() < f64::EPSILON
+    }
+
     /// Labels with their rows, counted from the top.
     pub(super) fn labels(self, unit: Option<Unit>, rows: u16) -> Vec<(u16, String)> {
         let last = rows.saturating_sub(1);
-        // Parts that halve and quarter round numbers give round labels.
+        // Parts that halve and quarter round numbers give round labels; what is whole is not
+        // divided, and between up and down there is nothing.
         let most = last / LABEL_ROWS;
-        let parts = [5, 4, 2].into_iter().find(|parts| *parts <= most);
+        let usual = [5, 4, 2];
+        let parts = match unit {
+            Some(Unit::Up) => None,
+            Some(Unit::Count) => usual
+                .into_iter()
+                .find(|parts| *parts <= most && self.is_whole(*parts)),
+            _ => usual.into_iter().find(|parts| *parts <= most),
+        };
         let parts = parts.unwrap_or(1);
         (0..=parts)
             .map(|part| {
@@ -100,6 +114,23 @@ mod tests {
         ] {
             assert!((nice(value) - upper).abs() < upper * 1e-9, "{value}");
         }
+    }
+
+    #[test]
+    fn counts_are_not_divided_and_nothing_is_between_up_and_down() {
+        let labels = |high, unit| {
+            let labels = Scale { low: 0.0, high }.labels(Some(unit), 41);
+            let texts: Vec<_> = labels.into_iter().map(|(_, text)| text).collect();
+            texts.join(" ")
+        };
+        assert_eq!(labels(2.0, Unit::Count), "2 1 0");
+        assert_eq!(labels(3.0, Unit::Count), "3 0");
+        assert_eq!(labels(100.0, Unit::Count), "100 80 60 40 20.0 0");
+        assert_eq!(labels(1.0, Unit::Up), "up DOWN");
+        assert_eq!(
+            labels(1.0, Unit::Seconds),
+            "1.00s 800ms 600ms 400ms 200ms 0µs"
+        );
     }
 
     proptest! {
