@@ -1,0 +1,4 @@
+//! The clients against servers that answer anything.
+
+#[cfg(test)]
+mod answers;
