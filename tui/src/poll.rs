@@ -18,7 +18,7 @@ use voteops_observability::slo::{self, Slo};
 use voteops_observability::snapshot::{self, Sources, alert_statuses};
 
 use crate::message::{Answered, Facts, Message, Refusal};
-use crate::model::charts::{Charted, MAX_SERIES};
+use crate::model::charts::Charted;
 use crate::model::window::Range;
 use crate::model::{Feed, Setup};
 use crate::wanted::Wanted;
@@ -300,18 +300,17 @@ pub(crate) async fn ask_chart(
         .await;
     let answer = match answer {
         Ok(answer) => {
-            let found = answer.data.len();
-            let mut series = answer.data;
-            series.truncate(MAX_SERIES);
-            Ok(Charted {
-                series,
-                found,
+            let mut charted = Charted {
+                found: answer.data.len(),
+                series: answer.data,
                 range: range(from_s, to_s),
                 step_s,
                 at: Some(Timestamp::now()),
                 refusal: None,
                 warnings: answer.warnings,
-            })
+            };
+            charted.shrink(wanted.first_series);
+            Ok(charted)
         }
         Err(error) => Err(refusal(&error)),
     };

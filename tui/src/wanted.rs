@@ -14,6 +14,8 @@ use crate::screens;
 pub(crate) struct Wanted {
     /// Queries over the window.
     pub(crate) charts: Vec<String>,
+    /// The first series whose samples are looked at.
+    pub(crate) first_series: usize,
     /// The window's length.
     pub(crate) span: Duration,
     /// Its end; `None` follows the clock.

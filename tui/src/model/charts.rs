@@ -8,8 +8,11 @@ use voteops_observability::prometheus::Series;
 use crate::message::Refusal;
 use crate::model::window::Range;
 
-/// Series of one query that are kept; more would neither be drawn nor read.
-pub(crate) const MAX_SERIES: usize = 200;
+/// Series of one query that are kept.
+pub(crate) const MAX_SERIES: usize = 10_000;
+/// Series of one query whose samples are kept; the others keep their last one, until they are
+/// looked at.
+pub(crate) const WHOLE_SERIES: usize = 200;
 
 /// The query behind the alerts' history.
 pub(crate) const ALERTS_QUERY: &str = "max by (alertname, alertstate) (ALERTS)";
@@ -36,6 +39,21 @@ pub(crate) struct Charted {
 /// The charts by their query.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Charts(BTreeMap<String, Charted>);
+
+impl Charted {
+    /// Forgets what nobody can look at: series beyond the most that are kept, and the samples of
+    /// those that are not among the [`WHOLE_SERIES`] from `first` on.
+    pub(crate) fn shrink(&mut self, first: usize) {
+        self.series.truncate(MAX_SERIES);
+        let whole = first..first + WHOLE_SERIES;
+        for (index, series) in self.series.iter_mut().enumerate() {
+            if !whole.contains(&index) {
+                let last = series.samples.last().copied();
+                series.samples = last.into_iter().collect();
+            }
+        }
+    }
+}
 
 impl Charts {
     /// What is known of a query.

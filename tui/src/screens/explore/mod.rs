@@ -7,7 +7,7 @@ use ratatui::widgets::Paragraph;
 use voteops_observability::prometheus::{Labels, Series};
 
 use crate::keys::Travel;
-use crate::model::charts::ALERTS_QUERY;
+use crate::model::charts::{ALERTS_QUERY, WHOLE_SERIES};
 use crate::model::{Model, Screen};
 use crate::theme::Tone;
 use crate::view::chart::{self, Chart, Curve};
@@ -42,7 +42,19 @@ pub(crate) fn want(model: &Model, wanted: &mut Wanted) {
     if let Some(expr) = &model.explore_pane.expr {
         wanted.chart(expr);
         wanted.chart(ALERTS_QUERY);
+        wanted.first_series = first_whole(model);
     }
+}
+
+/// The first series whose samples are asked for: they are kept in steps, so that not every key
+/// asks anew. A filter may keep any of them, and is asked about the first ones only.
+fn first_whole(model: &Model) -> usize {
+    const STEP: usize = WHOLE_SERIES / 2;
+    if model.filters.contains_key(&Screen::Explore) {
+        return 0;
+    }
+    let step = model.explore_pane.selected / STEP;
+    step.saturating_sub(1) * STEP
 }
 
 /// Moves the selection.
@@ -222,6 +234,38 @@ mod tests {
             text(&model, (120, 40)).contains("› "),
             "the last one is seen"
         );
+    }
+
+    #[test]
+    fn ten_thousand_series_are_scrolled_and_those_in_sight_are_drawn() {
+        let mut model = entered(EXPR);
+        let charted = |first: usize| {
+            let mut charted = Charted {
+                found: 10_000,
+                series: (0..10_000).map(one).collect(),
+                at: Some(at(0)),
+                step_s: 2.5,
+                ..Charted::default()
+            };
+            charted.shrink(first);
+            charted
+        };
+        let answer = Message::Charted(EXPR.into(), Box::new(Ok(charted(0))));
+        update(&mut model, answer);
+        press(&mut model, "G");
+        let frame = text(&model, (120, 40));
+        assert!(frame.contains("app-9999"), "{frame}");
+        assert!(frame.contains("100.0k"), "the last value is told:\n{frame}");
+        assert!(!frame.contains("⠉⠉⠉"), "{frame}");
+        let first = wanted(&model).first_series;
+        assert!((9_800..10_000).contains(&first), "{first}");
+        let answer = Message::Charted(EXPR.into(), Box::new(Ok(charted(first))));
+        update(&mut model, answer);
+        let frame = text(&model, (120, 40));
+        assert!(frame.contains("⠉⠉⠉"), "{frame}");
+        let samples = model.charts.get(EXPR).unwrap().series.iter();
+        let samples: usize = samples.map(|series| series.samples.len()).sum();
+        assert!(samples <= 200 * 241 + 9_800, "{samples}");
     }
 
     #[test]
