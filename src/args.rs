@@ -205,6 +205,10 @@ pub struct LookArgs {
     #[arg(long, value_name = "THEME", env = "VOTEOPS_THEME",
         value_parser = clap::builder::PossibleValuesParser::new(Look::THEMES))]
     pub theme: Option<String>,
+    /// Language [default: that of the locale, if it is one of these; else en]
+    #[arg(long, value_name = "LANG", env = "VOTEOPS_LANG",
+        value_parser = clap::builder::PossibleValuesParser::new(Look::LANGS))]
+    pub lang: Option<String>,
     /// Draw nothing but ASCII, as on terminals that show nothing else
     #[arg(long)]
     pub ascii: bool,

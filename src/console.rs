@@ -31,6 +31,7 @@ pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
     let look = Look {
         theme: args.look.theme.clone().or(console.theme),
         ascii: args.look.ascii || console.ascii,
+        lang: args.look.lang.clone().or(console.lang),
     };
     let mouse = !args.look.no_mouse && console.mouse.unwrap_or(true);
     let once = args.once || !std::io::stdout().is_terminal();

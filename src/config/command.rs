@@ -79,6 +79,7 @@ fn show(path: Option<&Path>) -> Result<ExitCode, Failure> {
         "console": {
             "refresh_s": console.refresh.map(|refresh| refresh.as_secs_f64()),
             "theme": console.theme,
+            "lang": console.lang,
             "ascii": console.ascii,
             "mouse": console.mouse,
         },

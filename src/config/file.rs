@@ -32,6 +32,8 @@ pub(crate) struct Console {
     pub(crate) refresh: Option<Duration>,
     /// The theme's name.
     pub(crate) theme: Option<String>,
+    /// The language: `en` or `id`.
+    pub(crate) lang: Option<String>,
     /// Whether nothing but ASCII is drawn.
     #[serde(default)]
     pub(crate) ascii: bool,

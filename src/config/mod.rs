@@ -107,6 +107,12 @@ impl Config {
             let names = voteops_console::Look::THEMES.join(", ");
             problems.push(format!("console.theme: {theme:?} is none of {names}"));
         }
+        if let Some(lang) = &self.file.console.lang
+            && !voteops_console::Look::LANGS.contains(&lang.as_str())
+        {
+            let names = voteops_console::Look::LANGS.join(", ");
+            problems.push(format!("console.lang: {lang:?} is none of {names}"));
+        }
         for (name, context) in &self.file.contexts {
             let found = context.problems();
             problems.extend(

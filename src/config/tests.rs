@@ -80,6 +80,7 @@ fn everything_that_is_wrong_is_told_at_once() {
     let text = r#"
         default = "nope"
         console.theme = "pink"
+        console.lang = "xx"
         [contexts.a]
         prometheus = "ftp://p"
         loki = "http://me:s3cret@l"
@@ -99,6 +100,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         "chmod 600",
         "default: there is no context \"nope\"",
         "console.theme: \"pink\"",
+        "console.lang: \"xx\"",
         "contexts.a.prometheus: write http://HOST:PORT",
         "contexts.a.loki: write user and password as auth.basic",
         "contexts.a.auth: basic and bearer exclude each other",

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::lang::{self, Lang};
 use crate::model::Screen;
 use crate::theme;
 
@@ -22,6 +23,8 @@ pub(crate) enum Order {
     Context(String),
     /// Look like this.
     Theme(String),
+    /// Speak this language.
+    Lang(Lang),
     /// Take the mouse, or leave it to the terminal.
     Mouse(bool),
     /// Show the help.
@@ -45,7 +48,7 @@ const fn command(name: &'static str, takes: &'static str, about: &'static str) -
 }
 
 /// Every command.
-pub(crate) const COMMANDS: [Command; 17] = [
+pub(crate) const COMMANDS: [Command; 18] = [
     command("overview", "", "the pipeline and all signals"),
     command("app", "", "the vote app's charts"),
     command("redis", "", "Redis's charts"),
@@ -67,6 +70,7 @@ pub(crate) const COMMANDS: [Command; 17] = [
         "NAME",
         "dark, light, high-contrast, colour-blind or none",
     ),
+    command("lang", "en|id", "speak English or Indonesian"),
     command(
         "mouse",
         "on|off",
@@ -110,6 +114,9 @@ pub(crate) fn parse(line: &str) -> Result<Order, String> {
         "live" => Ok(Order::Live),
         "context" => needed(Order::Context),
         "theme" => needed(Order::Theme),
+        "lang" => Lang::named(rest)
+            .map(Order::Lang)
+            .ok_or_else(|| "write :lang en or :lang id".into()),
         "mouse" => match rest {
             "on" => Ok(Order::Mouse(true)),
             "off" => Ok(Order::Mouse(false)),
@@ -166,6 +173,7 @@ pub(crate) fn complete(line: &str, contexts: &[String]) -> Vec<String> {
     let words: Vec<&str> = match name {
         "context" => contexts.iter().map(String::as_str).collect(),
         "theme" => theme::NAMES.to_vec(),
+        "lang" => lang::NAMES.to_vec(),
         "mouse" => vec!["on", "off"],
         "range" => vec!["5m", "15m", "1h", "6h", "1d"],
         _ => Vec::new(),
@@ -208,6 +216,7 @@ mod tests {
             ("query", "write :query EXPR"),
             ("alerts now", "takes nothing"),
             ("mouse maybe", ":mouse on"),
+            ("lang", ":lang en"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(told), "{line}: {error}");
@@ -232,6 +241,7 @@ mod tests {
                 "" => command.name.to_owned(),
                 "DURATION" => format!("{} 5m", command.name),
                 "on|off" => format!("{} on", command.name),
+                "en|id" => format!("{} id", command.name),
                 _ => format!("{} x", command.name),
             };
             assert!(parse(&line).is_ok(), "{line}");

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::deeds::{self, Deed, Doers};
 use crate::event_loop::{Clock, Console};
+use crate::lang::Lang;
 use crate::message::Message;
 use crate::model::{Model, Setup};
 use crate::settings::{Error, Outcome, Settings};
@@ -42,7 +43,10 @@ const ONCE_LIMIT: Duration = Duration::from_secs(5);
 /// of the program panicked meanwhile.
 pub async fn run(mut settings: Settings) -> Result<Outcome, Error> {
     let theme = Theme::choose(&settings.look, |name| std::env::var(name).ok());
-    let setup = Setup::new(&settings, theme, TimeZone::system());
+    let setup = Setup {
+        lang: Lang::of(&settings.look),
+        ..Setup::new(&settings, theme, TimeZone::system())
+    };
     let mut model = Model::new(setup, Timestamp::now(), (0, 0));
     model.window.span = settings.range.unwrap_or(model.window.span);
     if let Some(kept) = settings.kept.take() {
@@ -167,7 +171,10 @@ pub(crate) async fn interact(
 /// do not answer within a few seconds are shown as such.
 pub async fn once(mut settings: Settings, width: u16, height: u16) -> String {
     let theme = Theme::new(false).with_ascii(settings.look.ascii);
-    let setup = Setup::new(&settings, theme, TimeZone::system());
+    let setup = Setup {
+        lang: Lang::of(&settings.look),
+        ..Setup::new(&settings, theme, TimeZone::system())
+    };
     let answers = poll::ask_once(&settings.sources, &setup, ONCE_LIMIT).await;
     let mut model = Model::new(setup, Timestamp::now(), (width, height));
     for answer in answers {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::lang::Lang;
 use crate::model::{Model, Screen};
 use crate::theme::Theme;
 
@@ -10,6 +11,7 @@ use crate::theme::Theme;
 pub struct Kept {
     screen: Screen,
     theme: Theme,
+    lang: Lang,
     mouse: bool,
     span: Duration,
     entered: Vec<String>,
@@ -21,6 +23,7 @@ impl Kept {
         Self {
             screen: model.screen,
             theme: model.setup.theme,
+            lang: model.setup.lang,
             mouse: model.mouse,
             span: model.window.span,
             entered: model.entered.clone(),
@@ -31,6 +34,7 @@ impl Kept {
     pub(crate) fn restore(self, model: &mut Model) {
         model.screen = self.screen;
         model.setup.theme = self.theme;
+        model.setup.lang = self.lang;
         model.mouse = self.mouse;
         model.window.span = self.span;
         model.entered = self.entered;

@@ -17,11 +17,14 @@
 //! - `view/`: one file per region, and the charts; a pure function from model to frame.
 //! - `event_loop.rs`: waits for input, messages and the next frame, never for I/O.
 //! - `terminal.rs`: takes the terminal and gives it back, whatever happens.
+//! - `lang.rs`, `locales/`: what it says in English and in other languages.
 //! - `theme.rs`: what a state looks like; colour is never the only mark.
 //!
 //! Invariants: the loop awaits no I/O; `update` and `view` are pure; the last good values stay,
 //! marked with their age; missing is not zero and "no alerts" is not "cannot ask"; text from
 //! outside is cleaned before it is drawn.
+
+rust_i18n::i18n!("locales", fallback = "en");
 
 mod bundle;
 mod commands;
@@ -31,6 +34,7 @@ mod event_loop;
 mod experiments;
 mod kept;
 mod keys;
+mod lang;
 mod message;
 mod model;
 mod poll;

@@ -97,11 +97,15 @@ pub struct Look {
     pub theme: Option<String>,
     /// Whether nothing but ASCII is drawn; it is anyway where the terminal shows nothing else.
     pub ascii: bool,
+    /// One of [`Look::LANGS`]; the default is that of the locale.
+    pub lang: Option<String>,
 }
 
 impl Look {
     /// The names of the themes; `none` is without colours.
     pub const THEMES: [&str; 5] = crate::theme::NAMES;
+    /// The languages: ISO 639-1 codes.
+    pub const LANGS: [&str; 2] = crate::lang::NAMES;
 }
 
 /// Something that happened.

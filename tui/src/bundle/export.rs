@@ -13,6 +13,7 @@ use ratatui::backend::TestBackend;
 use voteops_observability::logs::{LogLine, LogQuery, LogSource, MAX_LINES};
 
 use super::{Bundle, BundleError, Expected, Known, Named, Refused, VERSION};
+use crate::lang::Lang;
 use crate::message::Message;
 use crate::model::window::Window;
 use crate::model::{Feed, Model, Screen, Setup};
@@ -60,6 +61,7 @@ pub async fn export(
     let theme = Theme::new(false).with_ascii(settings.look.ascii);
     let mut setup = Setup::new(&settings, theme, TimeZone::system());
     setup.recorded = true;
+    setup.lang = Lang::of(&settings.look);
     let span = settings.range.unwrap_or(setup.history);
     let taken_at = Timestamp::now();
     let mut known = begin(&setup, &settings, taken_at, span);

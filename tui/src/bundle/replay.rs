@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::Bundle;
 use crate::console::{self, Parts};
 use crate::event_loop::Clock;
+use crate::lang::Lang;
 use crate::message::{Message, Refusal};
 use crate::model::logs::{LogNews, LogQuestion};
 use crate::model::window::Window;
@@ -29,6 +30,7 @@ impl Bundle {
         let theme = Theme::choose(look, |name| std::env::var(name).ok());
         let setup = Setup {
             mouse,
+            lang: Lang::of(look),
             ..self.setup(theme)
         };
         let taken_at = self.known.taken_at;
@@ -45,7 +47,10 @@ impl Bundle {
     /// One frame of the bundle as text.
     #[must_use]
     pub fn once(&self, look: &Look, width: u16, height: u16) -> String {
-        let setup = self.setup(Theme::new(false).with_ascii(look.ascii));
+        let setup = Setup {
+            lang: Lang::of(look),
+            ..self.setup(Theme::new(false).with_ascii(look.ascii))
+        };
         let mut model = Model::new(setup, self.known.taken_at, (width, height));
         self.tell(&mut model);
         let Ok(mut terminal) = Terminal::new(TestBackend::new(width, height));

@@ -24,6 +24,7 @@ use voteops_observability::snapshot::{AlertStatus, Reading, Sources};
 
 use self::logs::Logs;
 use crate::experiments::{Experiment, Offer};
+use crate::lang::Lang;
 use crate::screens::{alerts, chaos, component, explore, targets};
 use crate::settings::Settings;
 use crate::theme::Theme;
@@ -135,6 +136,8 @@ pub(crate) struct Setup {
     pub(crate) stale_after_s: f64,
     /// What states look like.
     pub(crate) theme: Theme,
+    /// The language that is spoken.
+    pub(crate) lang: Lang,
     /// The zone that times are told in.
     pub(crate) zone: TimeZone,
     /// The service level objectives.
@@ -209,6 +212,7 @@ impl Setup {
             refresh,
             stale_after_s: (STALE_REFRESHES * refresh.as_secs_f64()).max(MIN_STALE_S),
             theme,
+            lang: Lang::default(),
             zone,
             slos: Vec::new(),
             time_scale: scale,

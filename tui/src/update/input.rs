@@ -243,6 +243,7 @@ fn obey(model: &mut Model, order: Order) -> Result<Vec<Effect>, String> {
             model.setup.theme =
                 theme.ok_or_else(|| format!("no theme {name:?}; Tab lists them"))?;
         }
+        Order::Lang(lang) => model.setup.lang = lang,
         Order::Mouse(on) => return Ok(mouse(model, on)),
         Order::Help => model.help = true,
         Order::Quit => return Ok(quit(model)),

@@ -7,6 +7,7 @@ use voteops_observability::prometheus::Sample;
 use voteops_observability::snapshot::Reading;
 use voteops_observability::units;
 
+use crate::lang::speaking;
 use crate::message::{Answered, Effect, Facts, Message, Refusal};
 use crate::model::events;
 use crate::model::{Data, Feed, Model, Setup, seconds_between};
@@ -16,6 +17,10 @@ use crate::wanted::wanted;
 
 /// Changes the model by what happened and says what has to be done about it.
 pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
+    speaking(model.setup.lang, || change(model, message))
+}
+
+fn change(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
         Message::Now(now) => {
             model.live.now = now;

@@ -23,6 +23,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Paragraph;
 
 use crate::keys::Action;
+use crate::lang::speaking;
 use crate::model::{Model, Screen};
 use crate::screens;
 
@@ -32,7 +33,7 @@ const MIN_ROWS: u16 = 15;
 
 /// Draws the model.
 pub(crate) fn view(model: &Model, frame: &mut Frame) {
-    draw(model, frame);
+    speaking(model.setup.lang, || draw(model, frame));
     model.setup.theme.finish(frame.buffer_mut());
 }
 
