@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use voteops_console::{Bundle, Look, Outcome, Settings};
+use voteops_console::{Bundle, Keys, Look, Outcome, Settings};
 
 use crate::args::TuiArgs;
 use crate::config::Config;
@@ -37,11 +37,11 @@ pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
         let bundle = Bundle::read(dir).map_err(|error| Failure::from(error).with_code(USAGE))?;
         if once {
             let (width, height) = size();
-            print!("{}", bundle.once(&look, width, height));
+            print!("{}", bundle.once(&look, &Keys::default(), width, height));
             return Ok(ExitCode::SUCCESS);
         }
         log_file::begin(args.log_file.as_deref())?;
-        let outcome = runtime.block_on(bundle.replay(&look, mouse))?;
+        let outcome = runtime.block_on(bundle.replay(&look, &Keys::default(), mouse))?;
         return Ok(exit_code(outcome));
     }
     let found = sources::find(&args.sources)?;

@@ -10,6 +10,8 @@ use voteops_observability::signals::Component;
 use voteops_observability::slo::Slo;
 use voteops_observability::snapshot::Sources;
 
+use crate::keys::Keys;
+
 /// What the console shows, and how.
 #[derive(Debug)]
 pub struct Settings {
@@ -29,6 +31,8 @@ pub struct Settings {
     pub range: Option<Duration>,
     /// What it looks like.
     pub look: Look,
+    /// The keys that the user chose.
+    pub keys: Keys,
     /// Whether the console takes the mouse; without it the terminal selects text.
     pub mouse: bool,
     /// Who makes silences, as it is proposed.
@@ -62,6 +66,7 @@ impl Settings {
             events: None,
             range: None,
             look: Look::default(),
+            keys: Keys::default(),
             mouse: true,
             user: String::new(),
             read_only: false,

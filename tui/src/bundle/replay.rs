@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::Bundle;
 use crate::console::{self, Parts};
 use crate::event_loop::Clock;
+use crate::keys::{KeyMap, Keys};
 use crate::message::{Message, Refusal};
 use crate::model::logs::{LogNews, LogQuestion};
 use crate::model::window::Window;
@@ -25,10 +26,11 @@ impl Bundle {
     ///
     /// # Errors
     /// As [`crate::run`].
-    pub async fn replay(self, look: &Look, mouse: bool) -> Result<Outcome, Error> {
+    pub async fn replay(self, look: &Look, keys: &Keys, mouse: bool) -> Result<Outcome, Error> {
         let theme = Theme::choose(look, |name| std::env::var(name).ok());
         let setup = Setup {
             mouse,
+            keys: KeyMap::new(keys),
             ..self.setup(theme)
         };
         let taken_at = self.known.taken_at;
@@ -44,8 +46,11 @@ impl Bundle {
 
     /// One frame of the bundle as text.
     #[must_use]
-    pub fn once(&self, look: &Look, width: u16, height: u16) -> String {
-        let setup = self.setup(Theme::new(false).with_ascii(look.ascii));
+    pub fn once(&self, look: &Look, keys: &Keys, width: u16, height: u16) -> String {
+        let setup = Setup {
+            keys: KeyMap::new(keys),
+            ..self.setup(Theme::new(false).with_ascii(look.ascii))
+        };
         let mut model = Model::new(setup, self.known.taken_at, (width, height));
         self.tell(&mut model);
         let Ok(mut terminal) = Terminal::new(TestBackend::new(width, height));
@@ -103,7 +108,8 @@ impl Bundle {
             return LogNews::Failed(refused.clone().into(), None);
         }
         if question.query.entered.is_some() {
-            let full = "a recording answers no LogQL; the services, levels and / select its lines";
+            let full =
+                "a recording answers no LogQL; services, levels and the filter select its lines";
             return LogNews::Failed(recorded(full), None);
         }
         let end = question.end.unwrap_or(self.known.taken_at);

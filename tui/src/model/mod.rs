@@ -23,6 +23,7 @@ use voteops_observability::slo::{Slo, SloReading};
 use voteops_observability::snapshot::{AlertStatus, Reading, Sources};
 
 use self::logs::Logs;
+use crate::keys::KeyMap;
 use crate::screens::{alerts, chaos, component, explore, targets};
 use crate::settings::{Experiment, Settings};
 use crate::theme::Theme;
@@ -134,6 +135,8 @@ pub(crate) struct Setup {
     pub(crate) stale_after_s: f64,
     /// What states look like.
     pub(crate) theme: Theme,
+    /// What keys do.
+    pub(crate) keys: KeyMap,
     /// The zone that times are told in.
     pub(crate) zone: TimeZone,
     /// The service level objectives.
@@ -162,6 +165,7 @@ impl Setup {
             backends: backends(sources),
             addresses: addresses(sources),
             slos: settings.slos.clone(),
+            keys: KeyMap::new(&settings.keys),
             mouse: settings.mouse,
             user: settings.user.clone(),
             read_only: settings.read_only,
@@ -202,6 +206,7 @@ impl Setup {
             refresh,
             stale_after_s: (STALE_REFRESHES * refresh.as_secs_f64()).max(MIN_STALE_S),
             theme,
+            keys: KeyMap::default(),
             zone,
             slos: Vec::new(),
             time_scale: scale,
