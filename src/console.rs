@@ -8,9 +8,10 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use voteops_console::{Bundle, Keys, Look, Outcome, Settings};
 
-use crate::args::TuiArgs;
+use crate::args::{ConfigArgs, LookArgs, TuiArgs};
 use crate::config::Config;
 use crate::failure::USAGE;
+use crate::sources::Found;
 use crate::{Failure, log_file, runtime, sources};
 
 /// Time between two readings.
@@ -18,38 +19,68 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// The frame that is printed when the output's size cannot be asked for.
 const FALLBACK_SIZE: (u16, u16) = (120, 36);
 
+/// What the user wants the console to be like; arguments come before the configuration.
+pub(crate) struct Preferences {
+    refresh: Option<Duration>,
+    look: Look,
+    keys: Keys,
+    mouse: bool,
+}
+
+impl Preferences {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// [`Failure`] that names what is wrong in it.
+    pub(crate) fn read(config: &ConfigArgs, look: &LookArgs) -> Result<Self, Failure> {
+        let config = Config::read(config.config.as_deref())?;
+        let keys = config.keys()?;
+        let console = config.file.console;
+        Ok(Self {
+            refresh: console.refresh,
+            look: Look {
+                theme: look.theme.clone().or(console.theme),
+                ascii: look.ascii || console.ascii,
+            },
+            keys,
+            mouse: !look.no_mouse && console.mouse.unwrap_or(true),
+        })
+    }
+
+    /// The settings of a console that shows what was found.
+    pub(crate) fn settings(self, found: Found, refresh: Option<Duration>) -> Settings {
+        Settings {
+            look: self.look,
+            keys: self.keys,
+            mouse: self.mouse,
+            ..found.settings(refresh.or(self.refresh).unwrap_or(REFRESH))
+        }
+    }
+}
+
 /// Opens the console, or prints one frame.
 ///
 /// # Errors
 /// [`Failure`] with the exit code.
 pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
     let runtime = runtime::single_thread()?;
-    let console = Config::read(args.sources.config.config.as_deref())?
-        .file
-        .console;
-    let look = Look {
-        theme: args.look.theme.clone().or(console.theme),
-        ascii: args.look.ascii || console.ascii,
-    };
-    let mouse = !args.look.no_mouse && console.mouse.unwrap_or(true);
+    let chosen = Preferences::read(&args.sources.config, &args.look)?;
     let once = args.once || !std::io::stdout().is_terminal();
     if let Some(dir) = &args.replay {
         let bundle = Bundle::read(dir).map_err(|error| Failure::from(error).with_code(USAGE))?;
         if once {
             let (width, height) = size();
-            print!("{}", bundle.once(&look, &Keys::default(), width, height));
+            print!("{}", bundle.once(&chosen.look, &chosen.keys, width, height));
             return Ok(ExitCode::SUCCESS);
         }
         log_file::begin(args.log_file.as_deref())?;
-        let outcome = runtime.block_on(bundle.replay(&look, &Keys::default(), mouse))?;
+        let shown = bundle.replay(&chosen.look, &chosen.keys, chosen.mouse);
+        let outcome = runtime.block_on(shown)?;
         return Ok(exit_code(outcome));
     }
     let found = sources::find(&args.sources)?;
-    let refresh = args.refresh.or(console.refresh).unwrap_or(REFRESH);
-    let mut settings = found.settings(refresh);
+    let mut settings = chosen.settings(found, args.refresh);
     settings.panic_after = args.panic_after;
-    settings.mouse = mouse;
-    settings.look = look;
     settings.range = args.range;
     if let Some(dir) = &args.export {
         return export(&runtime, settings, dir);

@@ -67,8 +67,8 @@ impl Place {
                 names.join(", ")
             }
             Self::Silences => "the list of silences".into(),
-            Self::Confirm => "questions of screens".into(),
-            Self::Question => "the question whether to leave".into(),
+            Self::Confirm => "the question before a change".into(),
+            Self::Question => "the question before leaving".into(),
         }
     }
 }

@@ -90,7 +90,7 @@ impl Keys {
 fn unknown(name: &str) -> String {
     let hint = nearest(name, binding::all().map(|binding| binding.name)).map_or_else(
         || "`voteops config keys` lists them".to_owned(),
-        |near| format!("did you mean {near}?"),
+        |near| format!("the nearest name is {near}"),
     );
     format!("no binding is called {name:?}; {hint}")
 }

@@ -53,7 +53,7 @@ pub(crate) const KEYS: &[Binding] = &[
     bind("mouse", &[char('m')], Action::Mouse, Anywhere, "mouse on, off (to select text)", ""),
     bind("freeze", &[char(' ')], Action::Freeze, Anywhere, "freeze the frame", "freeze"),
     bind("back", &[key(KeyCode::Esc)], Action::Back, Anywhere, "back", ""),
-    bind("help", &[char('?')], Action::Help, Anywhere, "this help", "help"),
+    bind("help", &[char('?')], Action::Help, Anywhere, "the keys", "help"),
     bind("quit", &[char('q')], Action::Quit, Anywhere, "quit", "quit"),
     bind("interrupt", &[ctrl('c')], Action::Interrupt, Always, "quit; twice: at once", ""),
     bind("suspend", &[ctrl('z')], Action::Suspend, Always, "to the shell; fg comes back", ""),

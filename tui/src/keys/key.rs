@@ -139,7 +139,7 @@ fn unknown(text: &str) -> String {
     let names = NAMED.iter().chain(&ARROWS).map(|(_, name)| *name);
     let hint = nearest(text, names).map_or_else(
         || "write one character, Ctrl-A, F1 or a name such as Space or PgUp".to_owned(),
-        |name| format!("did you mean {name}?"),
+        |name| format!("the nearest name is {name}"),
     );
     format!("no key is called {text:?}; {hint}")
 }
@@ -178,9 +178,9 @@ mod tests {
     fn what_is_no_key_says_what_would_be_one() {
         for (text, told) in [
             ("", "no key is called \"\"; write one character"),
-            ("Spcae", "did you mean Space?"),
-            ("PageUp", "did you mean PgUp?"),
-            ("F13", "did you mean F1"),
+            ("Spcae", "; the nearest name is Space"),
+            ("PageUp", "the nearest name is PgUp"),
+            ("F13", "the nearest name is F1"),
             ("Ctrl-", "no key is called"),
             ("Ctrl-1", "no key is called"),
             ("Ctrl-I", "write Tab"),

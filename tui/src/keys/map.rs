@@ -97,8 +97,8 @@ impl KeyMap {
                 for other in &active[index + 1..] {
                     let shared = one.keys.iter().filter(|key| other.keys.contains(key));
                     conflicts.extend(shared.map(|key| {
-                        let names = (one.binding.name, other.binding.name);
-                        format!("{key} means both {} and {}", names.0, names.1)
+                        let (one, other) = (one.binding.name, other.binding.name);
+                        format!("{key} means both {one} and {other}; choose another for one")
                     }));
                 }
             }

@@ -74,10 +74,10 @@ fn everything_that_is_wrong_is_told_at_once() {
     assert_eq!(
         told,
         [
-            "no binding is called \"frezee\"; did you mean freeze?",
-            "help: no key is called \"Spcae\"; did you mean Space?",
+            "no binding is called \"frezee\"; the nearest name is freeze",
+            "help: no key is called \"Spcae\"; the nearest name is Space",
             "no binding is called \"nothing-like-it\"; `voteops config keys` lists them",
-            "F1 means both help and quit",
+            "F1 means both help and quit; choose another for one",
         ]
     );
 }
@@ -88,21 +88,21 @@ fn a_key_that_means_two_things_in_one_place_is_told() {
     assert_eq!(
         told,
         [
-            "s means both alerts.silence and freeze",
-            "s means both logs.search and freeze",
+            "s means both alerts.silence and freeze; choose another for one",
+            "s means both logs.search and freeze; choose another for one",
         ]
     );
     assert_eq!(
         problems(&[("down", &["x"])]),
-        ["x means both silences.expire and down"]
+        ["x means both silences.expire and down; choose another for one"]
     );
     assert_eq!(
         problems(&[("confirm.no", &["y"])]),
-        ["y means both confirm.yes and confirm.no"]
+        ["y means both confirm.yes and confirm.no; choose another for one"]
     );
     assert_eq!(
         problems(&[("freeze", &["Ctrl-C"])]),
-        ["Ctrl-C means both freeze and interrupt"]
+        ["Ctrl-C means both freeze and interrupt; choose another for one"]
     );
     // What is not in the same place may share a key.
     assert!(Keys::parse(&given(&[("alerts.logs", &["f"])])).is_ok());
@@ -245,37 +245,6 @@ fn texts_that_name_a_key_name_the_chosen_one() {
         frame.contains("until") && !frame.contains("goes live"),
         "{frame}"
     );
-}
-
-#[test]
-fn the_list_of_silences_and_its_questions_take_the_chosen_keys() {
-    let chosen: &[(&str, &[&str])] = &[
-        ("alerts.silence", &["z"]),
-        ("back", &["F2"]),
-        ("down", &["F6"]),
-        ("silences.expire", &["d"]),
-        ("confirm.yes", &["F12"]),
-    ];
-    let mut model = with_keys(firing(), chosen);
-    model.screen = Screen::Alerts;
-    model.live.silences = Some(Vec::new());
-    press(&mut model, "S");
-    let list = text(&model, (80, 24));
-    assert!(
-        list.contains("No silences. F2, and z on an alert makes one."),
-        "{list}"
-    );
-    assert!(list.contains("d expire   F6 k choose   F2 back"), "{list}");
-    press(&mut model, "x");
-    assert!(!text(&model, (80, 24)).contains("there is nothing to expire"));
-    press(&mut model, "d");
-    assert!(text(&model, (80, 24)).contains("there is nothing to expire"));
-    press_key(&mut model, KeyEvent::from(KeyCode::F(2)));
-    assert!(!model.silencing.is_open());
-    press(&mut model, "zbecause\r");
-    model.setup.user = "ann".into();
-    let form = text(&model, (80, 24));
-    assert!(form.contains("by: write who silences"), "{form}");
 }
 
 #[test]
