@@ -126,6 +126,9 @@ pub struct UpArgs {
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = time_scale,
         allow_negative_numbers = true)]
     pub time_scale: f64,
+    /// The console's configuration
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }
 
 /// What stands in front of a stack that was started.
@@ -224,6 +227,8 @@ pub enum ConfigCommand {
     Init(ConfigArgs),
     /// Print what is in force as JSON (schemas/config.schema.json), without secrets
     Show(ConfigArgs),
+    /// List the console's keys: the name of each binding, its keys, what they do and where
+    Keys(ConfigArgs),
     /// Tell all that is wrong
     Check(CheckArgs),
 }

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use voteops_console::{Bundle, Look, Outcome, Settings};
+use voteops_console::{Bundle, Keys, Look, Outcome, Settings};
 
-use crate::args::TuiArgs;
+use crate::args::{ConfigArgs, LookArgs, TuiArgs};
 use crate::config::Config;
 use crate::failure::USAGE;
 use crate::sources::{self, Found};
@@ -19,88 +19,109 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// The frame that is printed when the output's size cannot be asked for.
 const FALLBACK_SIZE: (u16, u16) = (120, 36);
 
+/// What the user wants the console to be like; arguments come before the configuration.
+pub(crate) struct Preferences {
+    refresh: Option<Duration>,
+    look: Look,
+    keys: Keys,
+    mouse: bool,
+}
+
+impl Preferences {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// [`Failure`] that names what is wrong in it.
+    pub(crate) fn read(config: &ConfigArgs, look: &LookArgs) -> Result<Self, Failure> {
+        let config = Config::read(config.config.as_deref())?;
+        let keys = config.keys()?;
+        let console = config.file.console;
+        Ok(Self {
+            refresh: console.refresh,
+            look: Look {
+                theme: look.theme.clone().or(console.theme),
+                ascii: look.ascii || console.ascii,
+                lang: look.lang.clone().or(console.lang),
+            },
+            keys,
+            mouse: !look.no_mouse && console.mouse.unwrap_or(true),
+        })
+    }
+
+    /// The settings of a console that shows what was found.
+    pub(crate) fn settings(&self, found: Found, allow_chaos: bool) -> Settings {
+        Settings {
+            look: self.look.clone(),
+            keys: self.keys.clone(),
+            mouse: self.mouse,
+            ..found.settings(self.refresh.unwrap_or(REFRESH), allow_chaos)
+        }
+    }
+}
+
 /// Opens the console, or prints one frame.
 ///
 /// # Errors
 /// [`Failure`] with the exit code.
 pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
     let runtime = runtime::single_thread()?;
-    let console = Config::read(args.sources.config.config.as_deref())?
-        .file
-        .console;
-    let look = Look {
-        theme: args.look.theme.clone().or(console.theme),
-        ascii: args.look.ascii || console.ascii,
-        lang: args.look.lang.clone().or(console.lang),
-    };
-    let mouse = !args.look.no_mouse && console.mouse.unwrap_or(true);
+    let mut chosen = Preferences::read(&args.sources.config, &args.look)?;
+    chosen.refresh = args.refresh.or(chosen.refresh);
     let once = args.once || !std::io::stdout().is_terminal();
     if let Some(dir) = &args.replay {
         let bundle = Bundle::read(dir).map_err(|error| Failure::from(error).with_code(USAGE))?;
         if once {
             let (width, height) = size();
-            print!("{}", bundle.once(&look, width, height));
+            print!("{}", bundle.once(&chosen.look, &chosen.keys, width, height));
             return Ok(ExitCode::SUCCESS);
         }
         log_file::begin(args.log_file.as_deref())?;
-        let outcome = runtime.block_on(bundle.replay(&look, mouse))?;
-        return Ok(exit_code(&outcome));
+        let shown = bundle.replay(&chosen.look, &chosen.keys, chosen.mouse);
+        return Ok(exit_code(&runtime.block_on(shown)?));
     }
     let found = sources::find(&args.sources)?;
-    let setting = Setting {
-        refresh: args.refresh.or(console.refresh).unwrap_or(REFRESH),
-        look,
-        mouse,
-        args,
-    };
     if let Some(dir) = &args.export {
-        return export(&runtime, setting.of(found), dir);
+        return export(&runtime, settings(args, &chosen, found), dir);
     }
     if once {
         let (width, height) = size();
-        let frame = voteops_console::once(setting.of(found), width, height);
+        let frame = voteops_console::once(settings(args, &chosen, found), width, height);
         print!("{}", runtime.block_on(frame));
         return Ok(ExitCode::SUCCESS);
     }
     log_file::begin(args.log_file.as_deref())?;
-    interact(&runtime, &setting, found)
+    interact(&runtime, args, &chosen, found)
 }
 
-/// What is the same for every context.
-struct Setting<'a> {
-    refresh: Duration,
-    look: Look,
-    mouse: bool,
-    args: &'a TuiArgs,
-}
-
-impl Setting<'_> {
-    fn of(&self, found: Found) -> Settings {
-        Settings {
-            panic_after: self.args.panic_after,
-            mouse: self.mouse,
-            look: self.look.clone(),
-            range: self.args.range,
-            ..found.settings(self.refresh, self.args.allow_chaos)
-        }
+/// The settings of a console, of whatever context.
+fn settings(args: &TuiArgs, chosen: &Preferences, found: Found) -> Settings {
+    Settings {
+        panic_after: args.panic_after,
+        range: args.range,
+        ..chosen.settings(found, args.allow_chaos)
     }
 }
 
 /// Runs the console, and goes on with another context as often as that is wanted. A context that
 /// cannot be used is told, and the one before goes on.
-fn interact(runtime: &Runtime, setting: &Setting, found: Found) -> Result<ExitCode, Failure> {
-    let sources = &setting.args.sources;
+fn interact(
+    runtime: &Runtime,
+    args: &TuiArgs,
+    chosen: &Preferences,
+    found: Found,
+) -> Result<ExitCode, Failure> {
+    let sources = &args.sources;
     let contexts = sources::contexts(sources)?;
     let (mut found, mut current) = (found, sources.context.clone());
     let (mut kept, mut notice) = (None, None);
     loop {
-        let settings = Settings {
+        let told = Settings {
             contexts: contexts.clone(),
             kept: kept.take(),
             notice: notice.take(),
-            ..setting.of(found)
+            ..settings(args, chosen, found)
         };
-        let (name, left) = match runtime.block_on(voteops_console::run(settings))? {
+        let (name, left) = match runtime.block_on(voteops_console::run(told))? {
             Outcome::Context { name, kept } => (name, kept),
             outcome => return Ok(exit_code(&outcome)),
         };

@@ -68,8 +68,11 @@ fn write(command: &Command, name: &str, dir: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A reader that has seen enough is no failure.
-fn print(bytes: &[u8]) -> Result<ExitCode, Failure> {
+/// Prints; a reader that has seen enough is no failure.
+///
+/// # Errors
+/// [`Failure`] when standard output cannot be written.
+pub(crate) fn print(bytes: &[u8]) -> Result<ExitCode, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -15,7 +15,8 @@ use voteops_local::front::{self, Front};
 use voteops_local::{Event, Options, StackFile, data_dir, packages, supervisor};
 use voteops_observability::text::clean_line;
 
-use crate::args::{StackArgs, UpArgs};
+use crate::args::{LookArgs, StackArgs, UpArgs};
+use crate::console::Preferences;
 use crate::failure::USAGE;
 use crate::{Failure, log_file, runtime, sources};
 
@@ -37,12 +38,15 @@ pub(crate) fn up(args: &UpArgs) -> Result<ExitCode, Failure> {
     let launcher = supervisor::own_launcher(&["internal", "supervise"])?;
     runtime::single_thread()?.block_on(async {
         let options = options(args)?;
+        let console = !args.front.no_tui && !args.front.detach && std::io::stdout().is_terminal();
+        // Before anything is started, so that a wrong configuration leaves nothing to stop.
+        let chosen = console.then(|| Preferences::read(&args.config, &LookArgs::default()));
+        let chosen = chosen.transpose()?;
         // Before the supervisor is there, so that no request to stop is missed.
         let mut stop = StopRequests::new()?;
         let mut front = Front::start(&options, &launcher)?;
         say!("voteops: starting the stack in {}", options.data_dir.display());
-        let console = !args.front.no_tui && !args.front.detach && std::io::stdout().is_terminal();
-        let until = if console { What::Serving } else { What::Healthy };
+        let until = if chosen.is_some() { What::Serving } else { What::Healthy };
         match come_up(&mut front, &mut stop, &until).await {
             Up::Yes => {}
             Up::Stopped => return stop_all(front, &mut stop).await,
@@ -55,8 +59,8 @@ pub(crate) fn up(args: &UpArgs) -> Result<ExitCode, Failure> {
             say!("voteops: all healthy; `voteops status` and `voteops-tui` find it, `voteops down` stops it");
             return Ok(ExitCode::SUCCESS);
         }
-        if console {
-            with_console(front, stop, &options, args.front.allow_chaos).await
+        if let Some(chosen) = chosen {
+            with_console(front, stop, &options, &chosen, args.front.allow_chaos).await
         } else {
             say!("voteops: all healthy; Ctrl-C stops the stack");
             in_foreground(front, stop).await
@@ -161,12 +165,13 @@ async fn with_console(
     mut front: Front,
     mut stop: StopRequests,
     options: &Options,
+    chosen: &Preferences,
     allow_chaos: bool,
 ) -> Result<ExitCode, Failure> {
     let stack = StackFile::find(Some(&options.data_dir))?;
     log_file::begin(None)?;
     let (sender, events) = mpsc::unbounded_channel();
-    let mut settings = sources::of_stack(&stack)?.settings(Duration::from_secs(1), allow_chaos);
+    let mut settings = chosen.settings(sources::of_stack(&stack)?, allow_chaos);
     settings.events = Some(events);
     settings.quit_prompt = Some("Stop the stack and quit?".into());
     let relay = async {

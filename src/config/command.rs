@@ -18,6 +18,7 @@ use super::{Config, Context, EXAMPLE, usual};
 use crate::Failure;
 use crate::args::ConfigCommand;
 use crate::failure::{CANNOT_ASK, USAGE};
+use crate::manual::print;
 use crate::runtime;
 
 /// Does what the command says.
@@ -28,6 +29,7 @@ pub(crate) fn run(command: &ConfigCommand) -> Result<ExitCode, Failure> {
     match command {
         ConfigCommand::Init(args) => init(args.config.as_deref()),
         ConfigCommand::Show(args) => show(args.config.as_deref()),
+        ConfigCommand::Keys(args) => keys(args.config.as_deref()),
         ConfigCommand::Check(args) => check(args.config.config.as_deref(), args.ask),
     }
 }
@@ -82,6 +84,7 @@ fn show(path: Option<&Path>) -> Result<ExitCode, Failure> {
             "lang": console.lang,
             "ascii": console.ascii,
             "mouse": console.mouse,
+            "keys": console.keys,
         },
         "contexts": contexts,
     });
@@ -126,6 +129,34 @@ fn access_told(access: &Access) -> Value {
         "client_certificate": client,
         "tenant": access.tenant,
     })
+}
+
+/// Lists what can be done by keys, and the keys in force.
+fn keys(path: Option<&Path>) -> Result<ExitCode, Failure> {
+    let bound = Config::read(path)?.keys()?.list();
+    let heading = ["name", "keys", "does", "where"].map(str::to_owned);
+    let rows = bound.into_iter().map(|bound| {
+        let keys = match bound.keys.as_slice() {
+            [] => "(none)".to_owned(),
+            keys => keys.join(" "),
+        };
+        [
+            bound.name.to_owned(),
+            keys,
+            bound.about.to_owned(),
+            bound.place,
+        ]
+    });
+    let rows: Vec<_> = std::iter::once(heading).chain(rows).collect();
+    let wide = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0)
+    };
+    let (names, keys, abouts) = (wide(0), wide(1), wide(2));
+    let lines = rows.iter().map(|[name, key, about, place]| {
+        format!("{name:names$}  {key:keys$}  {about:abouts$}  {place}\n")
+    });
+    print(lines.collect::<String>().as_bytes())
 }
 
 /// Tells all that is wrong, and asks the backends when that is wanted.

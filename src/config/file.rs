@@ -39,6 +39,9 @@ pub(crate) struct Console {
     pub(crate) ascii: bool,
     /// Whether the console takes the mouse.
     pub(crate) mouse: Option<bool>,
+    /// Keys by the names of what they do; [`voteops_console::Keys`] reads them.
+    #[serde(default, with = "keys")]
+    pub(crate) keys: BTreeMap<String, Vec<String>>,
 }
 
 /// A service and its backends.
@@ -134,6 +137,44 @@ mod duration {
     ) -> Result<Option<Duration>, D::Error> {
         let text = String::deserialize(deserializer)?;
         crate::args::refresh(&text).map(Some).map_err(Error::custom)
+    }
+}
+
+mod keys {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, de::Error};
+
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "write a list of keys, [\"F\"] for instance")]
+    enum Chosen {
+        Keys(Vec<String>),
+        /// What TOML makes of `logs.follow` without quotes.
+        Parts(BTreeMap<String, Vec<String>>),
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<String, Vec<String>>, D::Error> {
+        let mut keys = BTreeMap::new();
+        for (name, chosen) in BTreeMap::<String, Chosen>::deserialize(deserializer)? {
+            let named = match chosen {
+                Chosen::Keys(own) => vec![(name, own)],
+                Chosen::Parts(parts) => {
+                    let parts = parts.into_iter();
+                    parts
+                        .map(|(part, own)| (format!("{name}.{part}"), own))
+                        .collect()
+                }
+            };
+            for (name, own) in named {
+                if keys.contains_key(&name) {
+                    return Err(Error::custom(format!("{name} is there twice")));
+                }
+                keys.insert(name, own);
+            }
+        }
+        Ok(keys)
     }
 }
 

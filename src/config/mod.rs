@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use voteops_console::{Keys, Look};
 use voteops_observability::promql;
 
 use crate::Failure;
@@ -87,6 +88,21 @@ impl Config {
         })
     }
 
+    /// The console's keys.
+    ///
+    /// # Errors
+    /// [`Failure`] that names the file and the first thing that is wrong with them.
+    pub(crate) fn keys(&self) -> Result<Keys, Failure> {
+        Keys::parse(&self.file.console.keys).map_err(|wrong| {
+            let path = self.path.display();
+            let first = wrong.first().map_or("", String::as_str);
+            let told = format!(
+                "{path}: console.keys: {first}; `voteops config check` tells all that is wrong"
+            );
+            Failure::new(USAGE, told)
+        })
+    }
+
     /// All that is wrong beyond the form, one line each.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -102,16 +118,20 @@ impl Config {
             problems.push(format!("default: there is no context {default:?}"));
         }
         if let Some(theme) = &self.file.console.theme
-            && !voteops_console::Look::THEMES.contains(&theme.as_str())
+            && !Look::THEMES.contains(&theme.as_str())
         {
-            let names = voteops_console::Look::THEMES.join(", ");
+            let names = Look::THEMES.join(", ");
             problems.push(format!("console.theme: {theme:?} is none of {names}"));
         }
         if let Some(lang) = &self.file.console.lang
-            && !voteops_console::Look::LANGS.contains(&lang.as_str())
+            && !Look::LANGS.contains(&lang.as_str())
         {
-            let names = voteops_console::Look::LANGS.join(", ");
+            let names = Look::LANGS.join(", ");
             problems.push(format!("console.lang: {lang:?} is none of {names}"));
+        }
+        if let Err(wrong) = Keys::parse(&self.file.console.keys) {
+            let wrong = wrong.into_iter();
+            problems.extend(wrong.map(|told| format!("console.keys: {told}")));
         }
         for (name, context) in &self.file.contexts {
             let found = context.problems();

@@ -24,6 +24,8 @@ fn the_example_is_sound_with_and_without_its_comments() {
     // What names a context has to come before the first table.
     let whole = whole.replace("default = \"prod\"\n", "");
     let file = parse(&format!("default = \"prod\"\n{whole}")).unwrap();
+    assert_eq!(file.console.keys["logs.follow"], ["F", "F5"]);
+    assert_eq!(Keys::parse(&file.console.keys).err(), None);
     let prod = &file.contexts["prod"];
     assert!(prod.read_only && prod.only_own_signals);
     assert_eq!(prod.signals[0].title, "Checkouts");
@@ -54,6 +56,14 @@ fn errors_tell_the_place_and_never_a_value() {
         ("[console]\nrefresh = \"1ms\"", "between 200ms and 1h"),
         ("[contexts.a\n", "line 1"),
         (
+            "[console.keys]\nquit = \"q\"",
+            "line 2, column 8: write a list of keys",
+        ),
+        (
+            "[console.keys]\nlogs.open = [\"o\"]\n\"logs.open\" = [\"p\"]",
+            "logs.open is there twice",
+        ),
+        (
             "[contexts.a]\nprometheus = \"http://p\"\nauth.bearer = { value = \"s3cret\", file = \"x\" }",
             "write one of",
         ),
@@ -81,6 +91,10 @@ fn everything_that_is_wrong_is_told_at_once() {
         default = "nope"
         console.theme = "pink"
         console.lang = "xx"
+        console.keys.frezee = ["F1"]
+        console.keys.freeze = ["Spcae"]
+        console.keys.interrupt = []
+        console.keys.logs.follow = ["v"]
         [contexts.a]
         prometheus = "ftp://p"
         loki = "http://me:s3cret@l"
@@ -101,6 +115,10 @@ fn everything_that_is_wrong_is_told_at_once() {
         "default: there is no context \"nope\"",
         "console.theme: \"pink\"",
         "console.lang: \"xx\"",
+        "console.keys: no binding is called \"frezee\"; the nearest name is freeze",
+        "console.keys: freeze: no key is called \"Spcae\"; the nearest name is Space",
+        "console.keys: interrupt: Ctrl-C has to be among its keys",
+        "console.keys: v means both logs.follow and logs.service",
         "contexts.a.prometheus: write http://HOST:PORT",
         "contexts.a.loki: write user and password as auth.basic",
         "contexts.a.auth: basic and bearer exclude each other",
@@ -138,4 +156,30 @@ fn a_file_that_was_named_has_to_be_there() {
         told.contains("/no/such.toml") && told.contains("config init"),
         "{told}"
     );
+}
+
+#[test]
+fn names_of_keys_are_the_same_with_and_without_quotes() {
+    let keys = |line: &str| {
+        let file = parse(&format!("[console.keys]\nlogs = [\"F6\"]\n{line}"));
+        file.map(|file| file.console.keys)
+    };
+    let quoted = keys("\"alerts.open\" = [\"o\"]").unwrap();
+    assert_eq!(quoted["alerts.open"], ["o"]);
+    assert_eq!(keys("alerts.open = [\"o\"]"), Ok(quoted));
+    assert!(keys("[console.keys.alerts]\nopen = [\"o\"]").is_ok());
+}
+
+#[test]
+fn wrong_keys_are_told_with_the_file_and_end_the_call_as_wrong_usage() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.toml");
+    fs::write(&path, "console.keys.freeze = [\"s\"]").unwrap();
+    let failure = Config::read(Some(&path)).unwrap().keys().unwrap_err();
+    let told = format!("{failure:?}");
+    assert!(
+        told.contains("config.toml: console.keys: s means both"),
+        "{told}"
+    );
+    assert!(told.contains("code: 2"), "{told}");
 }

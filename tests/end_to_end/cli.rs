@@ -98,6 +98,81 @@ fn a_context_is_written_checked_shown_and_never_tells_its_secrets() {
 }
 
 #[test]
+fn keys_are_chosen_listed_shown_and_wrong_ones_told() {
+    let home = Home::new();
+    let path = home.data_dir().with_file_name("config.toml");
+    let file = path.to_str().unwrap();
+    let config = |args: &[&str]| home.voteops(&[&["config"], args, &["--config", file]].concat());
+    let frame = || {
+        let mut console = home.command("voteops-tui");
+        console.args([
+            "--once",
+            "--prometheus",
+            "http://127.0.0.1:1",
+            "--config",
+            file,
+        ]);
+        console.env("COLUMNS", "120").env("LINES", "36");
+        console.output().unwrap()
+    };
+    std::fs::write(
+        &path,
+        "[console.keys]\nhelp = [\"F1\"]\nlogs.follow = [\"F\", \"ctrl-l\"]\nmouse = []\n",
+    )
+    .unwrap();
+    assert!(config(&["check"]).status.success());
+    let listed = config(&["keys"]);
+    let rows: Vec<_> = std::str::from_utf8(&listed.stdout)
+        .unwrap()
+        .lines()
+        .collect();
+    let row = |name: &str| {
+        let found = rows.iter().find(|row| row.starts_with(&format!("{name} ")));
+        found
+            .unwrap()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(row("help"), "help F1 the keys everywhere");
+    assert_eq!(
+        row("logs.follow"),
+        "logs.follow F Ctrl-L follow, or stop logs"
+    );
+    assert!(
+        row("mouse").starts_with("mouse (none) "),
+        "{}",
+        row("mouse")
+    );
+    let column = rows[0].find("where").unwrap();
+    assert!(rows.iter().all(|row| {
+        let before: String = row.chars().take(column).collect();
+        before.ends_with("  ")
+    }));
+    let shown = serde_json::from_slice(&config(&["show"]).stdout).unwrap();
+    assert_schema("config.schema.json", &shown);
+    assert_eq!(shown["console"]["keys"]["mouse"], serde_json::json!([]));
+    let drawn = frame();
+    assert!(told(&drawn).contains("F1 help  q quit"), "{}", told(&drawn));
+
+    std::fs::write(&path, "[console.keys]\nhelp = [\"q\"]\ninterrupt = []\n").unwrap();
+    let wrong = config(&["check"]);
+    assert_eq!(wrong.status.code(), Some(2), "{}", told(&wrong));
+    for words in ["q means both help and quit", "interrupt: Ctrl-C"] {
+        assert!(told(&wrong).contains(words), "{}", told(&wrong));
+    }
+    for refused in [frame(), config(&["keys"])] {
+        assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
+        let line = String::from_utf8(refused.stderr).unwrap();
+        assert!(
+            line.contains("console.keys: interrupt: Ctrl-C has to be"),
+            "{line}"
+        );
+        assert_eq!(line.lines().count(), 1, "{line}");
+    }
+}
+
+#[test]
 fn recovering_without_a_fault_is_no_error() {
     let home = Home::new();
     let output = home.voteops(&["chaos", "recover"]);

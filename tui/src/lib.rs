@@ -9,7 +9,8 @@
 //! - `update.rs`: the only place that changes the model, a pure function of model and message.
 //! - `model/`: what is known (`Data`: readings, histories, alerts, freshness of each answer,
 //!   events) and what is looked at (screen, selection, frozen frame).
-//! - `keys.rs`: the key map. Help, footer and `update` read the same table.
+//! - `keys/`: how keys are written, what can be done by them, and the key map that comes of it and
+//!   of what the user chose. Help, footer, clicks and `update` read that one value.
 //! - `screens/`: one folder per screen: what is selected, its keys, what it needs, how it is drawn.
 //! - `wanted.rs`: what the screen that is shown needs to know; `poll.rs` and `poll_logs.rs` follow it.
 //! - `commands.rs`: the command line. `deeds.rs`: what the console does besides showing; `runs.rs`:
@@ -52,6 +53,7 @@ pub use bundle::{Bundle, BundleError, export};
 pub use console::{once, run};
 pub use experiments::{Experiment, Experimenter, Offer, Plan, Stage};
 pub use kept::Kept;
+pub use keys::{BoundKeys, Keys};
 pub use settings::{Error, Event, Look, Outcome, Settings, Severity};
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use voteops_observability::snapshot::Sources;
 
 use crate::experiments::{Experiment, Experimenter};
 use crate::kept::Kept;
+use crate::keys::Keys;
 
 /// What the console shows, and how.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub struct Settings {
     pub range: Option<Duration>,
     /// What it looks like.
     pub look: Look,
+    /// The keys that the user chose.
+    pub keys: Keys,
     /// Whether the console takes the mouse; without it the terminal selects text.
     pub mouse: bool,
     /// Who makes silences, as it is proposed.
@@ -74,6 +77,7 @@ impl Settings {
             events: None,
             range: None,
             look: Look::default(),
+            keys: Keys::default(),
             mouse: true,
             user: String::new(),
             read_only: false,

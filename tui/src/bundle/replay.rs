@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::Bundle;
 use crate::console::{self, Parts};
 use crate::event_loop::Clock;
+use crate::keys::{KeyMap, Keys};
 use crate::lang::Lang;
 use crate::message::{Message, Refusal};
 use crate::model::logs::{LogNews, LogQuestion};
@@ -26,11 +27,12 @@ impl Bundle {
     ///
     /// # Errors
     /// As [`crate::run`].
-    pub async fn replay(self, look: &Look, mouse: bool) -> Result<Outcome, Error> {
+    pub async fn replay(self, look: &Look, keys: &Keys, mouse: bool) -> Result<Outcome, Error> {
         let theme = Theme::choose(look, |name| std::env::var(name).ok());
         let setup = Setup {
             mouse,
             lang: Lang::of(look),
+            keys: KeyMap::new(keys),
             ..self.setup(theme)
         };
         let taken_at = self.known.taken_at;
@@ -46,9 +48,10 @@ impl Bundle {
 
     /// One frame of the bundle as text.
     #[must_use]
-    pub fn once(&self, look: &Look, width: u16, height: u16) -> String {
+    pub fn once(&self, look: &Look, keys: &Keys, width: u16, height: u16) -> String {
         let setup = Setup {
             lang: Lang::of(look),
+            keys: KeyMap::new(keys),
             ..self.setup(Theme::new(false).with_ascii(look.ascii))
         };
         let mut model = Model::new(setup, self.known.taken_at, (width, height));
@@ -108,7 +111,8 @@ impl Bundle {
             return LogNews::Failed(refused.clone().into(), None);
         }
         if question.query.entered.is_some() {
-            let full = "a recording answers no LogQL; the services, levels and / select its lines";
+            let full =
+                "a recording answers no LogQL; services, levels and the filter select its lines";
             return LogNews::Failed(recorded(full), None);
         }
         let end = question.end.unwrap_or(self.known.taken_at);

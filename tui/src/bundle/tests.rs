@@ -5,11 +5,12 @@ use tokio::sync::{mpsc, watch};
 use voteops_observability::logs::LogQuery;
 
 use super::*;
+use crate::keys::Keys;
 use crate::message::Effect;
 use crate::model::logs::{LogNews, LogQuestion};
 use crate::model::{Model, Screen};
 use crate::settings::{Look, Settings};
-use crate::tests::fixtures::{at, firing, press, sources, text};
+use crate::tests::fixtures::{at, firing, given, press, sources, text};
 use crate::theme::Theme;
 use crate::wanted::{Wanted, wanted};
 
@@ -40,8 +41,12 @@ async fn backends_that_are_away_are_in_the_bundle_as_such() {
     let bundle = written(&dir).await;
     let refused = bundle.known.read.as_ref().unwrap().refused.as_ref();
     assert_eq!(refused.unwrap().short, "unreachable");
-    let frame = bundle.once(&Look::default(), 80, 24);
+    let frame = bundle.once(&Look::default(), &Keys::default(), 80, 24);
     assert!(frame.contains("RECORDED"), "{frame}");
+    assert!(frame.contains("? help  q quit"), "{frame}");
+    let keys = Keys::parse(&given(&[("help", &["F1"])])).unwrap();
+    let chosen = bundle.once(&Look::default(), &keys, 80, 24);
+    assert!(chosen.contains("F1 help  q quit"), "{chosen}");
     assert!(frame.contains("✗ prometheus unreachable"), "{frame}");
     let told = fs::read_to_string(dir.join("overview.txt")).unwrap();
     assert!(told.contains("✗ prometheus unreachable"), "{told}");

@@ -24,6 +24,7 @@ use voteops_observability::snapshot::{AlertStatus, Reading, Sources};
 
 use self::logs::Logs;
 use crate::experiments::{Experiment, Offer};
+use crate::keys::KeyMap;
 use crate::lang::Lang;
 use crate::screens::{alerts, chaos, component, explore, targets};
 use crate::settings::Settings;
@@ -138,6 +139,8 @@ pub(crate) struct Setup {
     pub(crate) theme: Theme,
     /// The language that is spoken.
     pub(crate) lang: Lang,
+    /// What keys do.
+    pub(crate) keys: KeyMap,
     /// The zone that times are told in.
     pub(crate) zone: TimeZone,
     /// The service level objectives.
@@ -170,6 +173,7 @@ impl Setup {
             backends: backends(sources),
             addresses: addresses(sources),
             slos: settings.slos.clone(),
+            keys: KeyMap::new(&settings.keys),
             mouse: settings.mouse,
             user: settings.user.clone(),
             read_only: settings.read_only,
@@ -213,6 +217,7 @@ impl Setup {
             stale_after_s: (STALE_REFRESHES * refresh.as_secs_f64()).max(MIN_STALE_S),
             theme,
             lang: Lang::default(),
+            keys: KeyMap::default(),
             zone,
             slos: Vec::new(),
             time_scale: scale,

@@ -10,7 +10,7 @@ pub(crate) mod targets;
 
 use crossterm::event::KeyEvent;
 
-use crate::keys::Travel;
+use crate::keys::{Spot, Travel};
 use crate::message::Effect;
 use crate::model::prompt::Purpose;
 use crate::model::{Model, Screen};
@@ -37,12 +37,12 @@ pub(crate) fn on_key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
     }
 }
 
-/// Whether something lies over the screen that tells its own keys.
-pub(crate) fn is_covered(model: &Model) -> bool {
+/// Where the next key is pressed, when something lies over the screen that tells its own keys.
+pub(crate) fn spot(model: &Model) -> Option<Spot> {
     match model.screen {
-        Screen::Alerts => model.silencing.is_open(),
-        Screen::Chaos => model.starting.is_open(),
-        _ => false,
+        Screen::Alerts => model.silencing.spot(),
+        Screen::Chaos => model.starting.spot(),
+        _ => None,
     }
 }
 

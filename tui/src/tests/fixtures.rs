@@ -17,6 +17,7 @@ use voteops_observability::signals::{self, Component, Threshold};
 use voteops_observability::slo::SloReading;
 use voteops_observability::snapshot::{AlertStatus, Sources};
 
+use crate::keys::{KeyMap, Keys};
 use crate::message::{Answered, Effect, Facts, Message, Refusal};
 use crate::model::{Feed, Model, Setup};
 use crate::settings::Settings;
@@ -269,6 +270,23 @@ pub(crate) fn error() -> Model {
         update(&mut model, answered(feed, 0, Err(refusal())));
     }
     update(&mut model, Message::Now(at(1)));
+    model
+}
+
+/// Names of bindings and their keys, as the configuration has them.
+pub(crate) fn given(chosen: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
+    let chosen = chosen.iter();
+    chosen
+        .map(|(name, keys)| {
+            let keys = keys.iter().map(|key| (*key).to_owned());
+            ((*name).to_owned(), keys.collect())
+        })
+        .collect()
+}
+
+/// The model with keys of the user's choice.
+pub(crate) fn with_keys(mut model: Model, chosen: &[(&str, &[&str])]) -> Model {
+    model.setup.keys = KeyMap::new(&Keys::parse(&given(chosen)).unwrap());
     model
 }
 

@@ -5,7 +5,7 @@ use crossterm::event::{Event as Input, KeyEvent, KeyEventKind, MouseButton, Mous
 use crate::commands::{self, Order};
 use crate::deeds::Deed;
 use crate::kept::Kept;
-use crate::keys::{self, Action, Travel};
+use crate::keys::{Action, Spot, Travel};
 use crate::message::Effect;
 use crate::model::prompt::{Filter, Prompt, Purpose, Typed};
 use crate::model::window::Shift;
@@ -55,10 +55,19 @@ fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     {
         return effects;
     }
-    match keys::action(key, model.screen, model.asking) {
+    match model.setup.keys.action(key, spot(model)) {
         Some(action) => act(model, action),
         None => Vec::new(),
     }
+}
+
+/// Where the next key is pressed.
+fn spot(model: &Model) -> Spot {
+    if model.asking {
+        return Spot::Question;
+    }
+    let over = screens::spot(model).filter(|_| !model.help);
+    over.unwrap_or(Spot::Screen(model.screen))
 }
 
 /// Does what an action asks for, and draws.
@@ -70,6 +79,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Quit | Action::Interrupt => return quit(model),
         Action::Suspend => return vec![Effect::Suspend],
         Action::No => model.asking = false,
+        // Who asks takes the answer before.
+        Action::Confirm | Action::Decline => {}
         Action::Help => {
             model.help_scroll = 0;
             model.help = !model.help;

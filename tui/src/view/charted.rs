@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use voteops_observability::prometheus::{Labels, Series};
 use voteops_observability::units;
 
+use crate::keys::{Action, Spot};
 use crate::model::charts::{ALERTS_QUERY, Charted};
-use crate::model::window::Range;
+use crate::model::window::{Range, Shift};
 use crate::model::{Data, Model, seconds_between};
 use crate::theme::Tone;
 use crate::view::chart::{Chart, Curve, Moment};
@@ -130,6 +131,11 @@ pub(crate) fn window(model: &Model) -> String {
         (_, None) if model.setup.recorded => format!("last {span} of the recording{cursor}"),
         (_, None) => format!("last {span} · live{cursor}"),
         (Some(_), Some(_)) => format!("{span} until {until} · frozen{cursor}"),
-        (None, Some(_)) => format!("{span} until {until} · 0 goes live{cursor}"),
+        (None, Some(_)) => {
+            let spot = Spot::Screen(model.screen);
+            let key = model.setup.keys.told(spot, &[Action::Shift(Shift::Live)]);
+            let live = key.map_or_else(String::new, |key| format!(" · {key} goes live"));
+            format!("{span} until {until}{live}{cursor}")
+        }
     }
 }

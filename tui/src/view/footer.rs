@@ -1,8 +1,11 @@
 //! The keys of the screen in one line; `?` shows all of them.
 
+use std::borrow::Cow;
+
 use ratatui::text::Line;
 
-use crate::keys::{self, Action, Binding, Place};
+use crate::keys::{Action, Bound, Place, Spot};
+use crate::lang::tr;
 use crate::model::Model;
 use crate::theme::Tone;
 use crate::view::text::{cut, flow, span, width};
@@ -43,47 +46,51 @@ const GAP: usize = 2;
 
 struct Hint {
     key: String,
-    word: &'static str,
+    word: Cow<'static, str>,
     action: Action,
 }
 
 impl Hint {
-    fn new(model: &Model, binding: &Binding) -> Self {
-        let first = binding.keys.first();
-        Self {
-            key: first.map_or_else(String::new, |key| keys::name(*key)),
-            word: match binding.action {
-                Action::Freeze if model.frozen.is_some() => "live",
-                _ => binding.hint,
-            },
+    /// The hint of a binding that has a key and is hinted at.
+    fn new(model: &Model, bound: &Bound) -> Option<Self> {
+        let (key, binding) = (bound.keys.first()?, bound.binding);
+        let word = match binding.action {
+            Action::Freeze if model.frozen.is_some() => "live",
+            Action::Show(screen) if screen == model.screen => "",
+            _ => binding.hint,
+        };
+        (!word.is_empty()).then(|| Self {
+            key: key.to_string(),
+            word: tr!(word),
             action: binding.action,
-        }
+        })
     }
 
     fn columns(&self) -> usize {
-        width(&self.key) + 1 + width(self.word)
+        width(&self.key) + 1 + width(&self.word)
     }
 }
 
-/// The hints that fit. The last two are help and quit: the ones before them give way.
+/// The hints that fit. Help and quit lead on: the others give way to them, the last ones first.
 fn fitting(model: &Model, columns: usize) -> Vec<Hint> {
-    let mut hinted: Vec<_> = keys::active(model.screen, false)
-        .filter(|binding| !binding.hint.is_empty())
-        .filter(|binding| binding.action != Action::Show(model.screen))
-        .collect();
+    let active = model.setup.keys.active(Spot::Screen(model.screen));
+    let mut hinted: Vec<_> = active.collect();
     // What only this screen does is least known: it comes first.
-    hinted.sort_by_key(|binding| match binding.place {
+    hinted.sort_by_key(|bound| match bound.binding.place {
         Place::On(screens) => usize::from(screens.len() > 3),
         _ => 1,
     });
     let hinted = hinted.into_iter();
-    let mut shown: Vec<_> = hinted.map(|binding| Hint::new(model, binding)).collect();
+    let mut shown: Vec<_> = hinted.filter_map(|bound| Hint::new(model, bound)).collect();
     let wanted = |hints: &[Hint]| {
         let gaps = GAP * hints.len().saturating_sub(1);
         hints.iter().map(Hint::columns).sum::<usize>() + gaps
     };
-    while shown.len() > 2 && wanted(&shown) > columns {
-        shown.remove(shown.len() - 3);
+    let gives_way = |hint: &Hint| !matches!(hint.action, Action::Help | Action::Quit);
+    while wanted(&shown) > columns
+        && let Some(last) = shown.iter().rposition(gives_way)
+    {
+        shown.remove(last);
     }
     shown
 }

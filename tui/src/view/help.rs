@@ -1,12 +1,15 @@
 //! The key map in words, and the question whether to leave.
 
+use std::borrow::Cow;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph};
 
 use crate::commands::COMMANDS;
-use crate::keys::{self, Binding};
+use crate::keys::{Action, Bound, Spot, Travel};
+use crate::lang::tr;
 use crate::model::Model;
 use crate::theme::Tone;
 use crate::view::text::{cut, left, line_width, span, width, wrap};
@@ -26,7 +29,10 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame) {
     let all = lines.len();
     let scroll = model.help_scroll.min(all.saturating_sub(rows));
     let title = if all > rows {
-        format!(" Keys, j k scroll, {}/{all} ", scroll + rows)
+        let steps = [Travel::Down, Travel::Up].map(Action::Travel);
+        let keys = model.setup.keys.told(Spot::Screen(model.screen), &steps);
+        let scrolls = keys.map_or_else(String::new, |keys| format!(" {keys} scroll,"));
+        format!(" Keys,{scrolls} {}/{all} ", scroll + rows)
     } else {
         " Keys and commands ".into()
     };
@@ -46,10 +52,10 @@ fn lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
     let theme = model.setup.theme;
     let commands = COMMANDS.iter().map(|command| {
         let call = format!(":{} {}", command.name, command.takes);
-        (call.trim_end().to_owned(), command.about)
+        (call.trim_end().to_owned(), tr!(command.about).into_owned())
     });
     let keys = entries(model);
-    let groups: [Vec<(String, &str)>; 2] = [keys, commands.collect()];
+    let groups: [Vec<(String, String)>; 2] = [keys, commands.collect()];
     let room = columns.saturating_sub(FRAME_COLUMNS);
     let mut cells: Vec<Vec<Line<'static>>> = Vec::new();
     for group in &groups {
@@ -91,19 +97,23 @@ fn side_by_side(columns: Vec<Vec<Line<'static>>>, room: usize) -> Vec<Line<'stat
     bands.into_iter().flat_map(|(_, lines)| lines).collect()
 }
 
-/// Keys and words; bindings without words of their own join the one before.
-fn entries(model: &Model) -> Vec<(String, &'static str)> {
-    let mut entries: Vec<(String, &'static str)> = Vec::new();
-    for binding in keys::active(model.screen, false) {
-        match entries.last_mut() {
-            Some((keys, _)) if binding.about.is_empty() => {
-                *keys += " ";
-                *keys += &keys::names(binding);
-            }
-            _ => entries.push((keys::names(binding), binding.about)),
+/// Keys and words; bindings that are joined to the one before share its line.
+fn entries(model: &Model) -> Vec<(String, String)> {
+    let mut entries: Vec<(Vec<String>, Vec<Cow<str>>)> = Vec::new();
+    for bound in model.setup.keys.active(Spot::Screen(model.screen)) {
+        if !bound.binding.joined {
+            entries.push((Vec::new(), Vec::new()));
+        }
+        if let Some((keys, words)) = entries.last_mut().filter(|_| !bound.keys.is_empty()) {
+            keys.push(bound.names());
+            words.push(tr!(bound.binding.about));
         }
     }
+    entries.retain(|(keys, _)| !keys.is_empty());
+    let entries = entries.into_iter();
     entries
+        .map(|(keys, words)| (keys.join(" "), words.join(", ")))
+        .collect()
 }
 
 /// Draws the question whether to leave.
@@ -114,8 +124,9 @@ pub(crate) fn draw_question(model: &Model, frame: &mut Frame, question: &str) {
         .into_iter()
         .map(|line| Line::from(span(line, theme.style(Tone::Plain))))
         .collect();
-    let answers = keys::active(model.screen, true)
-        .filter(|binding| !binding.hint.is_empty())
+    let active = model.setup.keys.active(Spot::Question);
+    let answers = active
+        .filter(|bound| !bound.binding.hint.is_empty())
         .map(answer);
     let answers = answers.collect::<Vec<_>>().join("   ");
     lines.push(Line::default());
@@ -123,8 +134,8 @@ pub(crate) fn draw_question(model: &Model, frame: &mut Frame, question: &str) {
     popup(frame, " Quit ".into(), lines);
 }
 
-fn answer(binding: &Binding) -> String {
-    format!("{} {}", keys::names(binding), binding.hint)
+fn answer(bound: &Bound) -> String {
+    format!("{} {}", bound.names(), tr!(bound.binding.hint))
 }
 
 /// A box in the middle, as large as its lines.

@@ -60,7 +60,7 @@ fn draw(model: &Model, frame: &mut Frame) {
     match &model.prompt {
         Some(prompt) => prompt::draw(model, prompt, frame, footer),
         // It tells its own keys.
-        None if screens::is_covered(model) => {}
+        None if screens::spot(model).is_some() => {}
         None => frame.render_widget(Paragraph::new(footer::line(model, columns)), footer),
     }
     if model.help {
@@ -109,7 +109,7 @@ pub(crate) fn hit(model: &Model, (column, row): (u16, u16)) -> Option<Action> {
     if model.help || model.asking || model.prompt.is_some() {
         return None;
     }
-    if screens::is_covered(model) {
+    if screens::spot(model).is_some() {
         return None;
     }
     let [_, _, footer] = regions(model, Rect::new(0, 0, model.size.0, model.size.1));

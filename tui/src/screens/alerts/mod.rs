@@ -28,6 +28,8 @@ pub(crate) enum Action {
     Silence,
     /// The silences there are.
     Silences,
+    /// Expire the selected silence.
+    Expire,
 }
 
 /// Does what a key of the screen asks for.
@@ -35,6 +37,8 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
         Action::Silence => silence::open_form(model),
         Action::Silences => silence::open_list(model),
+        // The list of silences takes it before.
+        Action::Expire => {}
         Action::Logs => {
             let Some(alert) = selected(model) else {
                 return Vec::new();
@@ -54,10 +58,10 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 /// The screen's own keys.
 #[rustfmt::skip]
 pub(crate) const KEYS: &[Binding] = &[
-    bind(&[key(KeyCode::Enter)], keys::Action::Open, Place::On(&[Screen::Alerts]), "chart and all details", "open"),
-    bind(&[char('L')], keys::Action::Alerts(Action::Logs), Place::On(&[Screen::Alerts]), "logs of its component", "logs"),
-    bind(&[char('s')], keys::Action::Alerts(Action::Silence), Place::On(&[Screen::Alerts]), "silence it", "silence"),
-    bind(&[char('S')], keys::Action::Alerts(Action::Silences), Place::On(&[Screen::Alerts]), "silences, to expire them", ""),
+    bind("alerts.open", &[key(KeyCode::Enter)], keys::Action::Open, Place::On(&[Screen::Alerts]), "chart and all details", "open"),
+    bind("alerts.logs", &[char('L')], keys::Action::Alerts(Action::Logs), Place::On(&[Screen::Alerts]), "logs of its component", "logs"),
+    bind("alerts.silence", &[char('s')], keys::Action::Alerts(Action::Silence), Place::On(&[Screen::Alerts]), "silence it", "silence"),
+    bind("alerts.silences", &[char('S')], keys::Action::Alerts(Action::Silences), Place::On(&[Screen::Alerts]), "silences, to expire them", ""),
 ];
 
 /// What is selected.

@@ -24,8 +24,8 @@ pub(crate) enum Action {
 /// The screen's own keys.
 #[rustfmt::skip]
 pub(crate) const KEYS: &[Binding] = &[
-    bind(&[char('b')], keys::Action::Chaos(Action::Begin), Place::On(&[Screen::Chaos]), "begin an experiment", "begin"),
-    bind(&[char('x')], keys::Action::Chaos(Action::End), Place::On(&[Screen::Chaos]), "end those begun here", "end"),
+    bind("chaos.begin", &[char('b')], keys::Action::Chaos(Action::Begin), Place::On(&[Screen::Chaos]), "begin an experiment", "begin"),
+    bind("chaos.end", &[char('x')], keys::Action::Chaos(Action::End), Place::On(&[Screen::Chaos]), "end those begun here", "end"),
 ];
 
 /// Does what a key of the screen asks for.

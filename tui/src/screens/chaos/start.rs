@@ -1,7 +1,7 @@
 //! Begins an experiment: what there is to choose from, for how long, the plan, and a question.
 //! Nothing is touched before the question was answered with yes.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -9,10 +9,10 @@ use voteops_observability::units;
 
 use crate::deeds::Deed;
 use crate::experiments::{Offer, Plan};
-use crate::keys::Travel;
+use crate::keys::{Action, Spot, Travel};
 use crate::message::Effect;
-use crate::model::Model;
 use crate::model::prompt::{Prompt, Purpose};
+use crate::model::{Model, Screen};
 use crate::theme::{Theme, Tone};
 use crate::view::list;
 use crate::view::text::{cut, left, span, wrap};
@@ -31,9 +31,13 @@ pub(crate) enum Starting {
 }
 
 impl Starting {
-    /// Whether it lies over the experiments.
-    pub(crate) fn is_open(&self) -> bool {
-        matches!(self, Self::Open(_))
+    /// Where its keys are looked up; `None` while nothing is chosen.
+    pub(crate) fn spot(&self) -> Option<Spot> {
+        match self {
+            Self::Closed => None,
+            Self::Open(choice) if matches!(choice.stage, Stage::Asking(_)) => Some(Spot::Confirm),
+            Self::Open(_) => Some(Spot::Screen(Screen::Chaos)),
+        }
     }
 }
 
@@ -74,34 +78,33 @@ pub(super) fn open(model: &mut Model) {
 }
 
 /// Takes a key while the offers are shown; `None` leaves it to the key map.
-pub(crate) fn on_key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
+pub(crate) fn on_key(model: &mut Model, event: KeyEvent) -> Option<Vec<Effect>> {
+    let action = model.setup.keys.action(event, model.starting.spot()?);
+    if matches!(action, Some(Action::Interrupt | Action::Suspend)) {
+        return None;
+    }
     let Starting::Open(mut choice) = std::mem::take(&mut model.starting) else {
         return None;
     };
-    let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
-    if ctrl && matches!(key.code, KeyCode::Char('c' | 'z')) {
-        model.starting = Starting::Open(choice);
-        return None;
-    }
     let last = offers(model).len().saturating_sub(1);
     let mut effects = vec![Effect::RedrawNow];
-    match (&choice.stage, key.code) {
-        (Stage::Asking(plan), KeyCode::Char('y')) => {
+    match (&choice.stage, action) {
+        (Stage::Asking(plan), Some(Action::Confirm)) => {
             effects.push(Effect::Do(Deed::Begin(plan.clone())));
-            model.notice = Some("it is begun; x ends and undoes it".into());
+            model.notice = Some("it is begun; it can be ended from here".into());
             return Some(effects);
         }
-        (Stage::Asking(_), KeyCode::Char('n') | KeyCode::Esc) | (Stage::Planning, KeyCode::Esc) => {
+        (Stage::Asking(_), Some(Action::Decline)) | (Stage::Planning, Some(Action::Back)) => {
             choice.stage = Stage::Choosing;
         }
-        (Stage::Choosing, KeyCode::Esc) => return Some(effects),
-        (Stage::Choosing, KeyCode::Char('j') | KeyCode::Down) => {
-            choice.selected = Travel::Down.from(choice.selected, 1, last);
+        (Stage::Choosing, Some(Action::Back)) => return Some(effects),
+        (Stage::Choosing, Some(Action::Travel(step))) => {
+            choice.selected = step.from(choice.selected, last, last);
         }
-        (Stage::Choosing, KeyCode::Char('k') | KeyCode::Up) => {
-            choice.selected = Travel::Up.from(choice.selected, 1, last);
+        // As in the lines and forms that are typed.
+        (Stage::Choosing, _) if event.code == KeyCode::Enter => {
+            effects.extend(chosen(model, &mut choice));
         }
-        (Stage::Choosing, KeyCode::Enter) => effects.extend(chosen(model, &mut choice)),
         _ => {}
     }
     model.starting = Starting::Open(choice);
@@ -182,15 +185,27 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> bool {
         let told = wrap(&format!("✗ {problem}"), columns).into_iter();
         lines.extend(told.map(|line| Line::from(span(line, theme.style(Tone::Warning)))));
     }
-    let (keys, style) = match &choice.stage {
-        Stage::Choosing => (
-            "Enter choose   j k down, up   Esc leave",
-            theme.style(Tone::Dim),
-        ),
-        Stage::Planning => ("◌ planning   Esc leave it", theme.style(Tone::Dim)),
-        Stage::Asking(_) => ("Begin this?   y yes   n no", Theme::reversed()),
+    let map = &model.setup.keys;
+    let here = Spot::Screen(Screen::Chaos);
+    let steps = [Action::Travel(Travel::Down), Action::Travel(Travel::Up)];
+    let (told, style) = match &choice.stage {
+        Stage::Choosing => {
+            let hints: [(&[Action], &str); 2] = [(&steps, "down, up"), (&[Action::Back], "leave")];
+            let told = format!("Enter choose   {}", map.hints(here, &hints));
+            (told, theme.style(Tone::Dim))
+        }
+        Stage::Planning => {
+            let leave = map.hints(here, &[(&[Action::Back], "leave it")]);
+            (format!("◌ planning   {leave}"), theme.style(Tone::Dim))
+        }
+        Stage::Asking(_) => {
+            let answers: [(&[Action], &str); 2] =
+                [(&[Action::Confirm], "yes"), (&[Action::Decline], "no")];
+            let told = format!("Begin this?   {}", map.hints(Spot::Confirm, &answers));
+            (told, Theme::reversed())
+        }
     };
-    list::covering(lines, keys, style, frame, area);
+    list::covering(lines, &told, style, frame, area);
     true
 }
 

@@ -141,7 +141,7 @@ fn an_experiment_is_begun_after_its_plan_was_agreed_to() {
         effects.contains(&Effect::Do(Deed::Begin(plan()))),
         "{effects:?}"
     );
-    assert!(!model.starting.is_open());
+    assert!(model.starting.spot().is_none());
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_plan_that_is_refused_or_given_up_begins_nothing() {
     press(&mut model, "\r");
     update(&mut model, Message::Planned(Ok(plan())));
     press(&mut model, "n\x1b");
-    assert!(!model.starting.is_open());
+    assert!(model.starting.spot().is_none());
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn who_may_not_begin_is_told_why() {
         let mut model = allowed();
         change(&mut model);
         press(&mut model, "b");
-        assert!(!model.starting.is_open());
+        assert!(model.starting.spot().is_none());
         assert!(model.notice.as_ref().unwrap().contains(told));
     }
 }

@@ -28,8 +28,8 @@ pub(crate) enum Action {
 /// The screens' own keys.
 #[rustfmt::skip]
 pub(crate) const KEYS: &[Binding] = &[
-    bind(&[key(KeyCode::Enter)], keys::Action::Open, Place::On(SCREENS), "one chart alone", "open"),
-    bind(&[char('i')], keys::Action::Component(Action::Instances), Place::On(SCREENS), "each instance, or all together", "instances"),
+    bind("component.open", &[key(KeyCode::Enter)], keys::Action::Open, Place::On(SCREENS), "one chart alone", "open"),
+    bind("component.instances", &[char('i')], keys::Action::Component(Action::Instances), Place::On(SCREENS), "each instance, or all together", "instances"),
 ];
 
 /// What is selected.

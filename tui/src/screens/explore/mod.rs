@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 use voteops_observability::prometheus::{Labels, Series};
 
-use crate::keys::Travel;
+use crate::keys::{Action, Spot, Travel};
 use crate::model::charts::{ALERTS_QUERY, WHOLE_SERIES};
 use crate::model::{Model, Screen};
 use crate::theme::Tone;
@@ -156,7 +156,18 @@ fn list_lines(model: &Model, chart: &Chart, shown: &[&Series], area: Rect) -> Ve
 }
 
 fn draw_hint(model: &Model, frame: &mut Frame, area: Rect) {
-    let told = "Type :query and any PromQL expression to chart it, for instance\n        :query sum by (instance) (rate(votes_accepted_total[1m]))";
+    let spot = Spot::Screen(Screen::Explore);
+    let told = match model.setup.keys.told(spot, &[Action::Command]) {
+        Some(key) => {
+            let gap = if key.chars().count() > 1 { " " } else { "" };
+            let query = format!("{key}{gap}query");
+            format!(
+                "Type {query} and any PromQL expression to chart it, for instance\n        \
+                {query} sum by (instance) (rate(votes_accepted_total[1m]))"
+            )
+        }
+        None => "The command line, which takes an expression to chart, has no key.".into(),
+    };
     let theme = model.setup.theme;
     let lines = told.lines().flat_map(|line| wrap(line, area.width.into()));
     let lines = lines.map(|line| Line::from(span(line, theme.style(Tone::Plain))));

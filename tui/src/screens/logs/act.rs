@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use voteops_observability::logs::{Level, LogQuery};
 
-use super::{Action, Pane, follow, selected};
+use super::{Action, Pane, follow, hints, selected};
 use crate::deeds::Deed;
+use crate::keys;
 use crate::message::Effect;
 use crate::model::prompt::{Prompt, Purpose};
 use crate::model::{Model, Screen};
@@ -73,7 +74,9 @@ fn next_service(pane: &Pane) -> Vec<String> {
 /// Selects the next line that is found, or the one before.
 pub(super) fn go_to_hit(model: &mut Model, back: bool) {
     if model.logs_pane.search.is_none() {
-        model.notice = Some("nothing is searched for: press s".into());
+        let search = hints::key(model, keys::Action::Logs(Action::Search));
+        let press = search.map_or_else(String::new, |key| format!(": press {key}"));
+        model.notice = Some(format!("nothing is searched for{press}"));
         return;
     }
     let place = selected(model);

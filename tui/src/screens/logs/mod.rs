@@ -1,13 +1,14 @@
 //! The logs screen: what the services write, from Loki or from the stack's own files.
 
 mod act;
+mod hints;
 mod view;
 mod volume;
 
 use crossterm::event::KeyCode;
 use voteops_observability::logs::{LogLine, LogQuery};
 
-use crate::keys::{self, Binding, Place, Travel, bind, char, key};
+use crate::keys::{self, Binding, Place, Travel, also, bind, char, key};
 use crate::message::Effect;
 use crate::model::logs::{LogNews, LogQuestion};
 use crate::model::prompt::{Filter, Purpose};
@@ -57,20 +58,20 @@ pub(crate) enum Action {
 /// The screen's own keys.
 #[rustfmt::skip]
 pub(crate) const KEYS: &[Binding] = &[
-    bind(&[char('f')], keys::Action::Logs(Action::Follow), HERE, "follow, or stop", "follow"),
-    bind(&[char('v')], keys::Action::Logs(Action::Service), HERE, "next service only", "service"),
-    bind(&[char('e')], keys::Action::Logs(Action::Level), HERE, "next least level", "level"),
-    bind(&[char('s')], keys::Action::Logs(Action::Search), HERE, "search", "search"),
-    bind(&[char('n')], keys::Action::Logs(Action::NextHit), HERE, "next, previous found", ""),
-    bind(&[char('N')], keys::Action::Logs(Action::PreviousHit), HERE, "", ""),
-    bind(&[char('Q')], keys::Action::Logs(Action::Query), HERE, "enter LogQL", ""),
-    bind(&[key(KeyCode::Enter)], keys::Action::Open, HERE, "all fields of the line", "fields"),
-    bind(&[char('c')], keys::Action::Logs(Action::Context), HERE, "what was written around it", "context"),
-    bind(&[char('w')], keys::Action::Logs(Action::Wrap), HERE, "wrap lines", ""),
-    bind(&[key(KeyCode::Left)], keys::Action::Logs(Action::Left), HERE, "left, right", ""),
-    bind(&[key(KeyCode::Right)], keys::Action::Logs(Action::Right), HERE, "", ""),
-    bind(&[char('y')], keys::Action::Logs(Action::Copy), HERE, "copy the line", ""),
-    bind(&[char('X')], keys::Action::Logs(Action::Export), HERE, "write the lines to a file", ""),
+    bind("logs.follow", &[char('f')], keys::Action::Logs(Action::Follow), HERE, "follow, or stop", "follow"),
+    bind("logs.service", &[char('v')], keys::Action::Logs(Action::Service), HERE, "next service only", "service"),
+    bind("logs.level", &[char('e')], keys::Action::Logs(Action::Level), HERE, "next least level", "level"),
+    bind("logs.search", &[char('s')], keys::Action::Logs(Action::Search), HERE, "search", "search"),
+    bind("logs.next-hit", &[char('n')], keys::Action::Logs(Action::NextHit), HERE, "next found", ""),
+    also("logs.previous-hit", &[char('N')], keys::Action::Logs(Action::PreviousHit), HERE, "previous found"),
+    bind("logs.query", &[char('Q')], keys::Action::Logs(Action::Query), HERE, "enter LogQL", ""),
+    bind("logs.open", &[key(KeyCode::Enter)], keys::Action::Open, HERE, "all fields of the line", "fields"),
+    bind("logs.context", &[char('c')], keys::Action::Logs(Action::Context), HERE, "what was written around it", "context"),
+    bind("logs.wrap", &[char('w')], keys::Action::Logs(Action::Wrap), HERE, "wrap lines", ""),
+    bind("logs.left", &[key(KeyCode::Left)], keys::Action::Logs(Action::Left), HERE, "left", ""),
+    also("logs.right", &[key(KeyCode::Right)], keys::Action::Logs(Action::Right), HERE, "right"),
+    bind("logs.copy", &[char('y')], keys::Action::Logs(Action::Copy), HERE, "copy the line", ""),
+    bind("logs.export", &[char('X')], keys::Action::Logs(Action::Export), HERE, "write the lines to a file", ""),
 ];
 
 /// What is looked at.

@@ -8,7 +8,7 @@ use super::*;
 use crate::deeds::Deed;
 use crate::message::{Message, Refusal};
 use crate::model::prompt::Purpose;
-use crate::tests::fixtures::{at, buffer, live, press, refusal, text};
+use crate::tests::fixtures::{at, buffer, live, press, refusal, text, with_keys};
 use crate::update::update;
 use crate::wanted::wanted;
 
@@ -291,6 +291,79 @@ fn how_lines_come_is_told() {
     let frame = text(&model, (80, 24));
     assert!(
         frame.contains("▲ following by asking again: no tail, HTTP 404"),
+        "{frame}"
+    );
+}
+
+#[test]
+fn texts_name_the_keys_that_were_chosen() {
+    let chosen: &[(&str, &[&str])] = &[
+        ("bottom", &["F1"]),
+        ("back", &["F2"]),
+        ("zoom-out", &["F3"]),
+        ("logs.service", &["F4"]),
+        ("logs.search", &["F5"]),
+    ];
+    let says = |model: &Model, told: &str| {
+        let frame = text(model, (100, 24));
+        assert!(frame.contains(told), "{told} not in\n{frame}");
+    };
+    let mut model = with_keys(told("loki"), chosen);
+    press(&mut model, "n");
+    says(&model, "nothing is searched for: press F5");
+    press(&mut model, "k");
+    says(&model, "stopped, nothing new, F1 follows");
+    press(&mut model, "c");
+    tell(&mut model, LogNews::Begin(some()));
+    says(&model, "context, F2 goes back");
+    press(&mut model, "/zzz");
+    enter(&mut model);
+    says(&model, "kept by the filter; F2 removes it.");
+    let mut empty = with_keys(on_logs(Some("loki")), chosen);
+    tell(&mut empty, LogNews::Begin(Vec::new()));
+    says(
+        &empty,
+        "F3 shows more time, e more levels, F4 other services.",
+    );
+}
+
+#[test]
+fn texts_leave_out_what_has_no_key() {
+    let chosen: &[(&str, &[&str])] = &[
+        ("bottom", &[]),
+        ("back", &[]),
+        ("zoom-out", &[]),
+        ("logs.service", &[]),
+        ("logs.search", &[]),
+    ];
+    let says = |model: &Model, told: &str| {
+        let frame = text(model, (100, 24));
+        assert!(frame.contains(told), "{told} not in\n{frame}");
+    };
+    let mut model = with_keys(told("loki"), chosen);
+    press(&mut model, "n");
+    let frame = text(&model, (100, 24));
+    assert!(
+        frame.lines().any(|line| line == "nothing is searched for"),
+        "{frame}"
+    );
+    press(&mut model, "k");
+    says(&model, "stopped, nothing new  43 lines");
+    press(&mut model, "/zzz");
+    enter(&mut model);
+    says(&model, "kept by the filter.");
+    let mut empty = with_keys(on_logs(Some("loki")), chosen);
+    tell(&mut empty, LogNews::Begin(Vec::new()));
+    says(&empty, "No lines in this time. e shows more levels.");
+    let chosen: Vec<_> = chosen
+        .iter()
+        .copied()
+        .chain([("logs.level", &[][..])])
+        .collect();
+    let empty = with_keys(empty, &chosen);
+    let frame = text(&empty, (100, 24));
+    assert!(
+        frame.lines().any(|line| line == "No lines in this time."),
         "{frame}"
     );
 }

@@ -9,7 +9,9 @@ use ratatui::widgets::Paragraph;
 use voteops_observability::logs::{Level, LogLine, Way};
 use voteops_observability::units;
 
+use super::hints::{self, key};
 use super::{Pane, question, selected, volume};
+use crate::keys::{Action, Travel};
 use crate::model::{Model, Screen, seconds_between};
 use crate::theme::{Theme, Tone};
 use crate::view::marks::Mark;
@@ -162,7 +164,11 @@ fn state(model: &Model, columns: usize) -> Line<'static> {
             Mark::new("✗", format!("{age}{retry}{}", refusal.full), Tone::Critical)
         }
         None if !logs.loaded || !asked => Mark::new("◌", "asking", Tone::Dim),
-        None if pane.context.is_some() => Mark::new("●", "context, Esc goes back", Tone::Ok),
+        None if pane.context.is_some() => {
+            let back = key(model, Action::Back);
+            let back = back.map_or_else(String::new, |key| format!(", {key} goes back"));
+            Mark::new("●", format!("context{back}"), Tone::Ok)
+        }
         None if model.window.end.is_some() => Mark::new("●", "of the past", Tone::Plain),
         None if pane.follow => match &logs.way {
             None => Mark::new("●", "following", Tone::Ok),
@@ -178,7 +184,9 @@ fn state(model: &Model, columns: usize) -> Line<'static> {
                 1 => "1 new line".into(),
                 count => format!("{count} new lines"),
             };
-            Mark::new("▲", format!("stopped, {fresh}, G follows"), Tone::Warning)
+            let last = key(model, Action::Travel(Travel::Last));
+            let follows = last.map_or_else(String::new, |key| format!(", {key} follows"));
+            Mark::new("▲", format!("stopped, {fresh}{follows}"), Tone::Warning)
         }
     };
     told.push(mark.span(theme));
@@ -218,11 +226,13 @@ fn nothing(model: &Model, columns: usize) -> Vec<Line<'static>> {
         return Vec::new();
     }
     let told = if model.logs.all().next().is_some() {
-        "No line is kept by the filter; Esc removes it."
+        let back = key(model, Action::Back);
+        let removes = back.map_or_else(String::new, |key| format!("; {key} removes it"));
+        format!("No line is kept by the filter{removes}.")
     } else {
-        "No lines in this time. - shows more time, e more levels, v other services."
+        format!("No lines in this time.{}", hints::what_shows_more(model))
     };
-    plain(model, told, columns)
+    plain(model, &told, columns)
 }
 
 /// The lines around the selected one, as many as fit.

@@ -5,7 +5,7 @@ mod view;
 
 use std::time::Duration;
 
-use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{Event as Input, KeyCode, KeyEvent};
 use jiff::SignedDuration;
 use tui_input::backend::crossterm::EventHandler;
 use voteops_observability::alertmanager::HeldAlert;
@@ -16,7 +16,7 @@ use voteops_observability::snapshot::AlertStatus;
 use voteops_observability::units;
 
 use crate::deeds::Deed;
-use crate::keys::Travel;
+use crate::keys::{Action, Binding, Key, Place, Spot, bind, char, ctrl, key};
 use crate::message::Effect;
 use crate::model::{Backend, Model};
 
@@ -28,6 +28,16 @@ const FIELDS: [&str; 4] = ["matchers", "for", "by", "because"];
 const USUAL: &str = "2h";
 /// Labels that describe an alert but do not tell it from others.
 const DESCRIBING: [&str; 2] = ["severity", "component"];
+
+/// Sends the form from every field.
+const SEND: Key = ctrl('s');
+
+/// The keys of the list. The form is typed into, so its keys are always the same.
+#[rustfmt::skip]
+pub(crate) const KEYS: &[Binding] = &[
+    bind("silences.expire", &[char('x'), key(KeyCode::Enter)], Action::Alerts(super::Action::Expire), Place::Silences, "expire the silence", ""),
+    bind("silences.close", &[char('S')], Action::Alerts(super::Action::Silences), Place::Silences, "back to the alerts", ""),
+];
 
 /// What lies over the alerts.
 #[derive(Debug, Clone, Default)]
@@ -42,9 +52,18 @@ pub(crate) enum Silencing {
 }
 
 impl Silencing {
-    /// Whether something lies over the alerts.
-    pub(crate) fn is_open(&self) -> bool {
-        !matches!(self, Self::Closed)
+    /// Where its keys are looked up; `None` while nothing lies over the alerts.
+    pub(crate) fn spot(&self) -> Option<Spot> {
+        match self {
+            Self::Closed => None,
+            Self::List(list) if list.stage != Stage::Asking => Some(Spot::Silences),
+            Self::Form(_) | Self::List(_) => Some(Spot::Confirm),
+        }
+    }
+
+    /// Whether a key is a letter of what is being written, unless Ctrl is held.
+    fn is_writing(&self) -> bool {
+        matches!(self, Self::Form(form) if form.stage == Stage::Writing)
     }
 }
 
@@ -143,39 +162,33 @@ fn identifying(alert: &AlertStatus) -> Vec<Matcher> {
 }
 
 /// Takes a key while something lies over the alerts; `None` leaves it to the key map.
-pub(crate) fn on_key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
-    let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
-    if ctrl && matches!(key.code, KeyCode::Char('c' | 'z')) {
+pub(crate) fn on_key(model: &mut Model, event: KeyEvent) -> Option<Vec<Effect>> {
+    let action = model.setup.keys.action(event, model.silencing.spot()?);
+    let pressed = Key::from(event);
+    if matches!(action, Some(Action::Interrupt | Action::Suspend))
+        && (!model.silencing.is_writing() || pressed.has_ctrl() && pressed != SEND)
+    {
         return None;
     }
     match std::mem::take(&mut model.silencing) {
         Silencing::Closed => None,
-        Silencing::Form(form) => Some(on_form_key(model, form, key, ctrl)),
-        Silencing::List(list) => on_list_key(model, list, key),
+        Silencing::Form(form) if form.stage == Stage::Writing => Some(on_typed(model, form, event)),
+        Silencing::Form(form) => Some(on_form_key(model, form, event, action)),
+        Silencing::List(list) => on_list_key(model, list, action),
     }
 }
 
-fn on_form_key(model: &mut Model, mut form: Box<Form>, key: KeyEvent, ctrl: bool) -> Vec<Effect> {
-    let mut effects = vec![Effect::RedrawNow];
-    match (form.stage, key.code) {
-        (Stage::Asking, KeyCode::Char('y')) => match form.silence(model) {
-            Ok(silence) => {
-                form.stage = Stage::Sent;
-                effects.push(Effect::Do(Deed::Silence(silence)));
-            }
-            Err(problem) => form.refuse(problem),
-        },
-        (Stage::Asking, KeyCode::Char('n') | KeyCode::Esc) => form.stage = Stage::Writing,
-        // What was sent cannot be taken back by leaving, only by expiring it.
-        (Stage::Sent | Stage::Writing, KeyCode::Esc) => return effects,
-        (Stage::Asking | Stage::Sent, _) => {}
-        (Stage::Writing, KeyCode::Tab | KeyCode::Down) => form.step(1),
-        (Stage::Writing, KeyCode::BackTab | KeyCode::Up) => form.step(FIELDS.len() - 1),
-        (Stage::Writing, KeyCode::Enter) if form.at + 1 < FIELDS.len() => form.step(1),
-        (Stage::Writing, KeyCode::Enter) => form.ask(model),
-        (Stage::Writing, KeyCode::Char('s')) if ctrl => form.ask(model),
-        (Stage::Writing, _) => {
-            form.fields[form.at].handle_event(&Input::Key(key));
+fn on_typed(model: &mut Model, mut form: Box<Form>, event: KeyEvent) -> Vec<Effect> {
+    let effects = vec![Effect::RedrawNow];
+    match event.code {
+        KeyCode::Esc => return effects,
+        KeyCode::Tab | KeyCode::Down => form.step(1),
+        KeyCode::BackTab | KeyCode::Up => form.step(FIELDS.len() - 1),
+        KeyCode::Enter if form.at + 1 < FIELDS.len() => form.step(1),
+        KeyCode::Enter => form.ask(model),
+        _ if Key::from(event) == SEND => form.ask(model),
+        _ => {
+            form.fields[form.at].handle_event(&Input::Key(event));
             form.problem = None;
         }
     }
@@ -183,7 +196,32 @@ fn on_form_key(model: &mut Model, mut form: Box<Form>, key: KeyEvent, ctrl: bool
     effects
 }
 
-fn on_list_key(model: &mut Model, mut list: List, key: KeyEvent) -> Option<Vec<Effect>> {
+/// Takes a key while the question is open, or the answer awaited.
+fn on_form_key(
+    model: &mut Model,
+    mut form: Box<Form>,
+    event: KeyEvent,
+    action: Option<Action>,
+) -> Vec<Effect> {
+    let mut effects = vec![Effect::RedrawNow];
+    match (form.stage, action) {
+        (Stage::Asking, Some(Action::Confirm)) => match form.silence(model) {
+            Ok(silence) => {
+                form.stage = Stage::Sent;
+                effects.push(Effect::Do(Deed::Silence(silence)));
+            }
+            Err(problem) => form.refuse(problem),
+        },
+        (Stage::Asking, Some(Action::Decline)) => form.stage = Stage::Writing,
+        // What was sent cannot be taken back by leaving, only by expiring it.
+        (Stage::Sent, _) if event.code == KeyCode::Esc => return effects,
+        _ => {}
+    }
+    model.silencing = Silencing::Form(form);
+    effects
+}
+
+fn on_list_key(model: &mut Model, mut list: List, action: Option<Action>) -> Option<Vec<Effect>> {
     let mut effects = vec![Effect::RedrawNow];
     let ids: Vec<_> = shown(model)
         .iter()
@@ -191,25 +229,23 @@ fn on_list_key(model: &mut Model, mut list: List, key: KeyEvent) -> Option<Vec<E
         .collect();
     let bottom = ids.len().saturating_sub(1);
     list.selected = list.selected.min(bottom);
-    let page = usize::from(model.size.1) / 2;
-    let travel = |step: Travel, list: &List| step.from(list.selected, page, bottom);
-    match (list.stage, key.code) {
-        (Stage::Asking, KeyCode::Char('y')) => {
+    match (list.stage, action) {
+        (Stage::Asking, Some(Action::Confirm)) => {
             list.stage = Stage::Sent;
             if let Some(id) = ids.get(list.selected) {
                 effects.push(Effect::Do(Deed::Expire(id.clone())));
             }
         }
-        (Stage::Asking, KeyCode::Char('n') | KeyCode::Esc) => list.stage = Stage::Writing,
+        (Stage::Asking, Some(Action::Decline)) => list.stage = Stage::Writing,
         (Stage::Asking, _) => {}
-        (_, KeyCode::Esc | KeyCode::Char('S')) => return Some(effects),
-        (_, KeyCode::Char('j') | KeyCode::Down) => list.selected = travel(Travel::Down, &list),
-        (_, KeyCode::Char('k') | KeyCode::Up) => list.selected = travel(Travel::Up, &list),
-        (_, KeyCode::PageDown) => list.selected = travel(Travel::PageDown, &list),
-        (_, KeyCode::PageUp) => list.selected = travel(Travel::PageUp, &list),
-        (_, KeyCode::Char('g') | KeyCode::Home) => list.selected = 0,
-        (_, KeyCode::Char('G') | KeyCode::End) => list.selected = bottom,
-        (Stage::Writing, KeyCode::Char('x') | KeyCode::Enter) => ask_to_expire(model, &mut list),
+        (_, Some(Action::Back | Action::Alerts(super::Action::Silences))) => return Some(effects),
+        (_, Some(Action::Travel(step))) => {
+            let page = usize::from(model.size.1) / 2;
+            list.selected = step.from(list.selected, page, bottom);
+        }
+        (Stage::Writing, Some(Action::Alerts(super::Action::Expire))) => {
+            ask_to_expire(model, &mut list);
+        }
         _ => {
             model.silencing = Silencing::List(list);
             return None;

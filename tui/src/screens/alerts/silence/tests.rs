@@ -5,7 +5,7 @@ use voteops_observability::alertmanager::silences::{SilenceStatus, parse};
 use super::*;
 use crate::message::{Facts, Message};
 use crate::model::{Feed, Screen};
-use crate::tests::fixtures::{answered as told, at, firing, press, text};
+use crate::tests::fixtures::{answered as told, at, firing, press, text, with_keys};
 use crate::update::update;
 
 fn held(name: &str, silenced_by: &[&str]) -> HeldAlert {
@@ -142,7 +142,7 @@ fn the_preview_follows_what_is_written() {
     let shown = text(&model, (80, 24));
     assert!(shown.contains("a comma is missing before ("), "{shown}");
     press(&mut model, "\x1b");
-    assert!(!model.silencing.is_open());
+    assert!(model.silencing.spot().is_none());
     assert_eq!(model.screen, Screen::Alerts);
 }
 
@@ -224,4 +224,53 @@ fn who_may_not_or_cannot_is_told_why() {
     recorded.setup.recorded = true;
     press(&mut recorded, "s");
     assert!(text(&recorded, (80, 24)).contains("a recording cannot be changed"));
+}
+
+#[test]
+fn the_list_and_the_questions_take_the_chosen_keys() {
+    let chosen: &[(&str, &[&str])] = &[
+        ("alerts.silence", &["z"]),
+        ("back", &["F2"]),
+        ("down", &["F6"]),
+        ("silences.expire", &["d"]),
+        ("confirm.yes", &["o"]),
+    ];
+    let mut model = with_keys(model(), chosen);
+    let says = |model: &Model, told: &str| {
+        let shown = text(model, (80, 24));
+        assert!(shown.contains(told), "{told} not in\n{shown}");
+    };
+    press(&mut model, "S");
+    says(&model, "d expire   F6 k choose   F2 back");
+    press(&mut model, "x\r");
+    says(&model, "d expire   F6 k choose   F2 back");
+    press(&mut model, "d");
+    says(&model, "Expire this silence now?   o yes   n no");
+    assert!(deeds(&press(&mut model, "y")).is_empty());
+    let effects = press(&mut model, "o");
+    assert_eq!(deeds(&effects), [&Deed::Expire("a".into())]);
+    press(&mut model, "S");
+    assert!(model.silencing.spot().is_none());
+    press(&mut model, "zwhy\r");
+    says(&model, "Silence this?   o yes   n no");
+    assert!(deeds(&press(&mut model, "y")).is_empty());
+    assert_eq!(deeds(&press(&mut model, "o")).len(), 1);
+}
+
+#[test]
+fn an_empty_list_names_the_keys_that_lead_to_a_silence() {
+    let says = |chosen: &[(&str, &[&str])], told: &str| {
+        let mut model = with_keys(model(), chosen);
+        model.live.silences = Some(Vec::new());
+        press(&mut model, "S");
+        let shown = text(&model, (80, 24));
+        assert!(
+            shown.lines().any(|line| line == told),
+            "{told} not in\n{shown}"
+        );
+    };
+    says(&[], "No silences. Esc, and s on an alert makes one.");
+    let chosen: &[(&str, &[&str])] = &[("alerts.silence", &["z"]), ("back", &["F2"])];
+    says(chosen, "No silences. F2, and z on an alert makes one.");
+    says(&[("alerts.silence", &[])], "No silences.");
 }

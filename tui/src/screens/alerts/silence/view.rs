@@ -3,12 +3,15 @@
 use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
 use ratatui::text::Line;
 use voteops_observability::alertmanager::silences::{Silence, SilenceState};
 use voteops_observability::units;
 
-use super::{FIELDS, Form, List, Silencing, Stage, shown};
-use crate::model::{Data, Feed, Model};
+use super::{FIELDS, Form, List, SEND, Silencing, Stage, shown};
+use crate::keys::{Action, Spot, Travel};
+use crate::model::{Data, Feed, Model, Screen};
+use crate::screens::alerts;
 use crate::theme::{Theme, Tone};
 use crate::view::list;
 use crate::view::marks::Mark;
@@ -18,6 +21,11 @@ use crate::view::text::{clock, cut, left, span, width, wrap};
 const NAME: usize = 10;
 /// Columns of a silence's state, `● active 23h59m left`.
 const STATE: usize = 22;
+
+/// What chooses among silences.
+const STEPS: [Action; 2] = [Action::Travel(Travel::Down), Action::Travel(Travel::Up)];
+/// What is told until the answer is there.
+const SENT: &str = "asking Alertmanager…";
 
 /// Draws what lies over the alerts, if anything does.
 pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> bool {
@@ -79,15 +87,28 @@ fn draw_form(model: &Model, form: &Form, frame: &mut Frame, area: Rect) {
         let told = wrap(problem, columns).into_iter();
         lines.extend(told.map(|line| Line::from(span(line, theme.style(Tone::Warning)))));
     }
-    let (told, style) = match form.stage {
-        Stage::Writing => (
-            "Tab next field   Enter on the last, or Ctrl-S: silence   Esc leave",
-            theme.style(Tone::Dim),
-        ),
-        Stage::Asking => ("Silence this?   y yes   n no", Theme::reversed()),
-        Stage::Sent => ("asking Alertmanager…", theme.style(Tone::Dim)),
+    let told = match form.stage {
+        Stage::Writing => {
+            format!("Tab next field   Enter on the last, or {SEND}: silence   Esc leave")
+        }
+        Stage::Asking => format!("Silence this?   {}", answers(model)),
+        Stage::Sent => SENT.into(),
     };
-    list::covering(lines, told, style, frame, area);
+    list::covering(lines, &told, row_style(form.stage, theme), frame, area);
+}
+
+/// The keys that answer a question.
+fn answers(model: &Model) -> String {
+    let answers: [(&[Action], &str); 2] = [(&[Action::Confirm], "yes"), (&[Action::Decline], "no")];
+    model.setup.keys.hints(Spot::Confirm, &answers)
+}
+
+/// What can be done stands in the last row; a question stands out.
+fn row_style(stage: Stage, theme: Theme) -> Style {
+    match stage {
+        Stage::Asking => Theme::reversed(),
+        Stage::Writing | Stage::Sent => theme.style(Tone::Dim),
+    }
 }
 
 /// Which alerts it would silence at this moment.
@@ -149,11 +170,11 @@ fn draw_list(model: &Model, list: &List, frame: &mut Frame, area: Rect) {
     let mut lines = vec![heading(model, all.len())];
     if all.is_empty() {
         let told = match (&data.silences, data.feeds.has_answered(Feed::Silences)) {
-            (Some(_), _) => "No silences. Esc, and s on an alert makes one.",
-            (None, _) => "Alertmanager has not told its silences yet.",
+            (Some(_), _) => format!("No silences.{}", how_to_make_one(model)),
+            (None, _) => "Alertmanager has not told its silences yet.".into(),
         };
         lines.push(Line::from(span(
-            cut(told, columns),
+            cut(&told, columns),
             theme.style(Tone::Plain),
         )));
     }
@@ -177,12 +198,31 @@ fn draw_list(model: &Model, list: &List, frame: &mut Frame, area: Rect) {
             theme.style(Tone::Warning),
         )));
     }
-    let (told, style) = match list.stage {
-        Stage::Writing => ("x expire   j k choose   Esc back", theme.style(Tone::Dim)),
-        Stage::Asking => ("Expire this silence now?   y yes   n no", Theme::reversed()),
-        Stage::Sent => ("asking Alertmanager…", theme.style(Tone::Dim)),
+    let told = match list.stage {
+        Stage::Writing => {
+            let hints: [(&[Action], &str); 3] = [
+                (&[Action::Alerts(alerts::Action::Expire)], "expire"),
+                (&STEPS, "choose"),
+                (&[Action::Back], "back"),
+            ];
+            model.setup.keys.hints(Spot::Silences, &hints)
+        }
+        Stage::Asking => format!("Expire this silence now?   {}", answers(model)),
+        Stage::Sent => SENT.into(),
     };
-    list::covering(lines, told, style, frame, area);
+    list::covering(lines, &told, row_style(list.stage, theme), frame, area);
+}
+
+/// Which keys lead to a new silence, as a sentence; nothing when they have none.
+fn how_to_make_one(model: &Model) -> String {
+    let keys = &model.setup.keys;
+    let back = keys.told(Spot::Silences, &[Action::Back]);
+    let silence = Action::Alerts(alerts::Action::Silence);
+    let silence = keys.told(Spot::Screen(Screen::Alerts), &[silence]);
+    match (back, silence) {
+        (Some(back), Some(silence)) => format!(" {back}, and {silence} on an alert makes one."),
+        _ => String::new(),
+    }
 }
 
 fn heading(model: &Model, count: usize) -> Line<'static> {
