@@ -6,6 +6,7 @@ use url::Url;
 use voteops_local::StackFile;
 use voteops_local::component::Kind;
 use voteops_observability::alertmanager::Alertmanager;
+use voteops_observability::grafana::Grafana;
 use voteops_observability::logs::{LogFile, LogFiles, LogSource, Loki};
 use voteops_observability::prometheus::Prometheus;
 use voteops_observability::signals::{self, Component};
@@ -39,7 +40,12 @@ pub(crate) fn find(args: &SourceArgs) -> Result<Found, Failure> {
     if let Some(prometheus) = &args.prometheus {
         let title = prometheus.host_str().unwrap_or("prometheus").to_owned();
         return Ok(Found {
-            sources: sources(prometheus, args.alertmanager.as_ref(), 1.0)?,
+            sources: sources(
+                prometheus,
+                args.alertmanager.as_ref(),
+                args.grafana.as_ref(),
+                1.0,
+            )?,
             title,
             time_scale: 1.0,
             expected: Vec::new(),
@@ -75,6 +81,8 @@ fn of_context(name: &str, context: &Context) -> Result<Found, Failure> {
     let alertmanager = context.alertmanager.as_ref();
     let access = context.access("alertmanager");
     let alertmanager = alertmanager.map(|url| Alertmanager::with_access(url, &access));
+    let grafana = context.grafana.as_ref();
+    let grafana = grafana.map(|url| Grafana::with_access(url, &context.access("grafana")));
     let access = context.access("prometheus");
     let voting = !context.only_own_signals;
     let mut signals = if voting {
@@ -94,6 +102,7 @@ fn of_context(name: &str, context: &Context) -> Result<Found, Failure> {
         sources: Sources {
             prometheus: Prometheus::with_access(&context.prometheus, &access).map_err(usage)?,
             alertmanager: alertmanager.transpose().map_err(usage)?,
+            grafana: grafana.transpose().map_err(usage)?,
             signals,
         },
         title: name.to_owned(),
@@ -116,6 +125,8 @@ pub(crate) fn of_stack(stack: &StackFile) -> Result<Found, Failure> {
         .url(Kind::Prometheus)
         .ok_or_else(|| Failure::new(CANNOT_ASK, "the stack has no Prometheus"))?;
     let alertmanager = stack.url(Kind::Alertmanager);
+    // The stack's Grafana lets anybody on this machine read.
+    let grafana = stack.url(Kind::Grafana);
     let title = if stack.time_scale > 1.0 {
         format!("local stack, time ÷{}", stack.time_scale)
     } else {
@@ -123,7 +134,12 @@ pub(crate) fn of_stack(stack: &StackFile) -> Result<Found, Failure> {
     };
     let count = |kind| stack.of_kind(kind).count();
     Ok(Found {
-        sources: sources(&prometheus, alertmanager.as_ref(), stack.time_scale)?,
+        sources: sources(
+            &prometheus,
+            alertmanager.as_ref(),
+            grafana.as_ref(),
+            stack.time_scale,
+        )?,
         title,
         time_scale: stack.time_scale,
         expected: vec![
@@ -165,6 +181,7 @@ fn logs_of(stack: &StackFile) -> Result<LogSource, Failure> {
 fn sources(
     prometheus: &Url,
     alertmanager: Option<&Url>,
+    grafana: Option<&Url>,
     time_scale: f64,
 ) -> Result<Sources, Failure> {
     let usage = |error| Failure::from(error).with_code(USAGE);
@@ -174,6 +191,7 @@ fn sources(
             .map(Alertmanager::new)
             .transpose()
             .map_err(usage)?,
+        grafana: grafana.map(Grafana::new).transpose().map_err(usage)?,
         signals: signals::shipped(time_scale)?,
     })
 }

@@ -43,6 +43,7 @@ pub(crate) fn start(
         prometheus,
         alertmanager,
         signals,
+        ..
     } = sources.clone();
     let question = Arc::new(signals::question(&signals));
     let (span, step) = (setup.history, setup.fill_step());
@@ -105,6 +106,7 @@ pub(crate) async fn ask_once(sources: &Sources, setup: &Setup, limit: Duration) 
         prometheus,
         alertmanager,
         signals,
+        ..
     } = sources.clone();
     let held = async {
         match alertmanager {

@@ -9,7 +9,7 @@ use voteops_observability::logs::LogLine;
 use voteops_observability::prometheus::{AlertState, Labels, Sample, Series, Target, TargetHealth};
 use voteops_observability::promql::Comparison;
 use voteops_observability::signals::Threshold;
-use voteops_observability::snapshot::AlertStatus;
+use voteops_observability::snapshot::{AlertStatus, Origin};
 
 use crate::message::{Facts, Message, Refusal};
 use crate::model::charts::Charted;
@@ -58,6 +58,7 @@ fn wild_threshold() -> impl Strategy<Value = Threshold> {
 }
 
 fn wild_alert() -> impl Strategy<Value = AlertStatus> {
+    let origin = prop_oneof![Just(Origin::Prometheus), Just(Origin::Grafana)];
     let state = prop_oneof![
         Just(AlertState::Firing),
         Just(AlertState::Pending),
@@ -81,26 +82,30 @@ fn wild_alert() -> impl Strategy<Value = AlertStatus> {
         labels(),
         labels(),
     );
-    (name, state, times, numbers, texts).prop_map(|(name, state, times, numbers, texts)| {
-        let (since, fires_at, for_s) = times;
-        let (value, threshold) = numbers;
-        let (expr, error, labels, mut annotations) = texts;
-        annotations.insert("summary".into(), expr.clone());
-        AlertStatus {
-            name,
-            state,
-            since,
-            fires_at,
-            value,
-            threshold,
-            active: labels.len(),
-            labels,
-            annotations,
-            expr,
-            for_s,
-            error,
-        }
-    })
+    (name, (origin, state), times, numbers, texts).prop_map(
+        |(name, kind, times, numbers, texts)| {
+            let (origin, state) = kind;
+            let (since, fires_at, for_s) = times;
+            let (value, threshold) = numbers;
+            let (expr, error, labels, mut annotations) = texts;
+            annotations.insert("summary".into(), expr.clone());
+            AlertStatus {
+                origin,
+                name,
+                state,
+                since,
+                fires_at,
+                value,
+                threshold,
+                active: labels.len(),
+                labels,
+                annotations,
+                expr,
+                for_s,
+                error,
+            }
+        },
+    )
 }
 
 fn wild_labels() -> impl Strategy<Value = Labels> {
