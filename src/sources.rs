@@ -223,3 +223,52 @@ impl Found {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use voteops_local::component::{Component as StackComponent, State};
+    use voteops_local::stack_file::ProcessId;
+
+    use super::*;
+
+    fn component(kind: Kind, url: &str) -> StackComponent {
+        StackComponent {
+            name: format!("{kind:?}").to_lowercase(),
+            kind,
+            pid: None,
+            start_ticks: None,
+            url: Some(url.into()),
+            log: None,
+            state: State::Healthy,
+            restarts: 0,
+        }
+    }
+
+    fn stack(components: Vec<StackComponent>) -> StackFile {
+        StackFile {
+            version: 1,
+            time_scale: 1.0,
+            supervisor: ProcessId {
+                pid: 1,
+                start_ticks: 1,
+            },
+            data_dir: PathBuf::from("/nowhere"),
+            ledger_url: "sqlite:votes.db".into(),
+            started_at: jiff::Timestamp::UNIX_EPOCH,
+            components,
+        }
+    }
+
+    #[test]
+    fn a_stacks_grafana_is_asked_when_it_has_one() {
+        let prometheus = component(Kind::Prometheus, "http://127.0.0.1:9090/");
+        let without = of_stack(&stack(vec![prometheus.clone()])).unwrap();
+        assert!(without.sources.grafana.is_none());
+        let grafana = component(Kind::Grafana, "http://127.0.0.1:3000/");
+        let with = of_stack(&stack(vec![prometheus, grafana])).unwrap();
+        let base = with.sources.grafana.unwrap().base().to_string();
+        assert_eq!(base, "http://127.0.0.1:3000/");
+    }
+}

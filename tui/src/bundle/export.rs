@@ -129,6 +129,7 @@ fn begin(setup: &Setup, settings: &Settings, taken_at: Timestamp, span: Duration
         past: Vec::new(),
         read: None,
         rules: None,
+        grafana_rules: None,
         held: None,
         objectives: None,
         targets: None,

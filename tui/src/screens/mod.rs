@@ -8,7 +8,7 @@ pub(crate) mod explore;
 pub(crate) mod logs;
 pub(crate) mod targets;
 
-use crate::keys::Travel;
+use crate::keys::{Action, Travel};
 use crate::message::Effect;
 use crate::model::prompt::Purpose;
 use crate::model::{Model, Screen};
@@ -43,6 +43,14 @@ pub(crate) fn close(model: &mut Model) -> bool {
         Screen::VoteApp | Screen::Redis | Screen::Worker => component::close(model),
         Screen::Logs => logs::close(model),
         _ => false,
+    }
+}
+
+/// Whether an action makes sense for what is selected.
+pub(crate) fn offers(model: &Model, action: Action) -> bool {
+    match action {
+        Action::Alerts(action) => alerts::offers(model, action),
+        _ => true,
     }
 }
 

@@ -14,7 +14,7 @@ use voteops_observability::snapshot::{AlertStatus, Origin};
 use crate::message::{Facts, Message, Refusal};
 use crate::model::charts::Charted;
 use crate::model::logs::LogNews;
-use crate::model::{Feed, Model, Screen};
+use crate::model::{Backend, Feed, Model, Screen};
 use crate::settings::{Event, Experiment, Severity, Stage};
 use crate::tests::fixtures::{answered, at, buffer, connecting, press, text};
 use crate::update::update;
@@ -223,6 +223,7 @@ fn wild_model() -> impl Strategy<Value = Model> {
         let (title, news, now, keys) = rest;
         let mut model = connecting();
         model.setup.title = title;
+        model.setup.backends.push(Backend::Grafana);
         model.setup.quit_prompt = Some(news.clone());
         let thresholds: BTreeMap<_, _> = alerts
             .iter()
@@ -239,6 +240,11 @@ fn wild_model() -> impl Strategy<Value = Model> {
                 Ok(Facts::Signals(values, vec![news.clone()])),
             ),
             Message::Filled(vec![samples; 12]),
+            answered(
+                Feed::GrafanaRules,
+                -1,
+                Ok(Facts::GrafanaRules(alerts.clone())),
+            ),
             answered(Feed::Rules, -1, Ok(Facts::Rules(alerts, thresholds))),
             Message::News(Event {
                 at: now,

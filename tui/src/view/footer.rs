@@ -4,6 +4,7 @@ use ratatui::text::Line;
 
 use crate::keys::{self, Action, Binding, Place};
 use crate::model::Model;
+use crate::screens;
 use crate::theme::Tone;
 use crate::view::text::{cut, flow, span, width};
 
@@ -70,6 +71,7 @@ fn fitting(model: &Model, columns: usize) -> Vec<Hint> {
     let mut hinted: Vec<_> = keys::active(model.screen, false)
         .filter(|binding| !binding.hint.is_empty())
         .filter(|binding| binding.action != Action::Show(model.screen))
+        .filter(|binding| screens::offers(model, binding.action))
         .collect();
     // What only this screen does is least known: it comes first.
     hinted.sort_by_key(|binding| match binding.place {
