@@ -82,6 +82,10 @@ pub struct SourceArgs {
     #[arg(long, value_name = "URL", env = "VOTEOPS_ALERTMANAGER", value_parser = http_url,
         requires = "prometheus")]
     pub alertmanager: Option<Url>,
+    /// Grafana to ask for the alert rules that it evaluates itself; with --prometheus only
+    #[arg(long, value_name = "URL", env = "VOTEOPS_GRAFANA", value_parser = http_url,
+        requires = "prometheus")]
+    pub grafana: Option<Url>,
     /// Loki to ask for logs; with --prometheus only
     #[arg(long, value_name = "URL", env = "VOTEOPS_LOKI", value_parser = http_url,
         requires = "prometheus")]

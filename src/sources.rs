@@ -8,6 +8,7 @@ use voteops_console::{Experimenter, Settings};
 use voteops_local::StackFile;
 use voteops_local::component::Kind;
 use voteops_observability::alertmanager::Alertmanager;
+use voteops_observability::grafana::Grafana;
 use voteops_observability::logs::{LogFile, LogFiles, LogSource, Loki};
 use voteops_observability::prometheus::Prometheus;
 use voteops_observability::signals::{self, Component};
@@ -42,7 +43,12 @@ pub(crate) fn find(args: &SourceArgs) -> Result<Found, Failure> {
     if let Some(prometheus) = &args.prometheus {
         let title = prometheus.host_str().unwrap_or("prometheus").to_owned();
         return Ok(Found {
-            sources: sources(prometheus, args.alertmanager.as_ref(), 1.0)?,
+            sources: sources(
+                prometheus,
+                args.alertmanager.as_ref(),
+                args.grafana.as_ref(),
+                1.0,
+            )?,
             title,
             time_scale: 1.0,
             expected: Vec::new(),
@@ -102,6 +108,8 @@ fn of_context(name: &str, context: &Context) -> Result<Found, Failure> {
     let alertmanager = context.alertmanager.as_ref();
     let access = context.access("alertmanager");
     let alertmanager = alertmanager.map(|url| Alertmanager::with_access(url, &access));
+    let grafana = context.grafana.as_ref();
+    let grafana = grafana.map(|url| Grafana::with_access(url, &context.access("grafana")));
     let access = context.access("prometheus");
     let voting = !context.only_own_signals;
     let mut signals = if voting {
@@ -121,6 +129,7 @@ fn of_context(name: &str, context: &Context) -> Result<Found, Failure> {
         sources: Sources {
             prometheus: Prometheus::with_access(&context.prometheus, &access).map_err(usage)?,
             alertmanager: alertmanager.transpose().map_err(usage)?,
+            grafana: grafana.transpose().map_err(usage)?,
             signals,
         },
         title: name.to_owned(),
@@ -143,6 +152,8 @@ pub(crate) fn of_stack(stack: &StackFile) -> Result<Found, Failure> {
         .url(Kind::Prometheus)
         .ok_or_else(|| Failure::new(CANNOT_ASK, "the stack has no Prometheus"))?;
     let alertmanager = stack.url(Kind::Alertmanager);
+    // The stack's Grafana lets anybody on this machine read.
+    let grafana = stack.url(Kind::Grafana);
     let title = if stack.time_scale > 1.0 {
         format!("local stack, time ÷{}", stack.time_scale)
     } else {
@@ -150,7 +161,12 @@ pub(crate) fn of_stack(stack: &StackFile) -> Result<Found, Failure> {
     };
     let count = |kind| stack.of_kind(kind).count();
     Ok(Found {
-        sources: sources(&prometheus, alertmanager.as_ref(), stack.time_scale)?,
+        sources: sources(
+            &prometheus,
+            alertmanager.as_ref(),
+            grafana.as_ref(),
+            stack.time_scale,
+        )?,
         title,
         time_scale: stack.time_scale,
         expected: vec![
@@ -192,6 +208,7 @@ fn logs_of(stack: &StackFile) -> Result<LogSource, Failure> {
 fn sources(
     prometheus: &Url,
     alertmanager: Option<&Url>,
+    grafana: Option<&Url>,
     time_scale: f64,
 ) -> Result<Sources, Failure> {
     let usage = |error| Failure::from(error).with_code(USAGE);
@@ -201,6 +218,7 @@ fn sources(
             .map(Alertmanager::new)
             .transpose()
             .map_err(usage)?,
+        grafana: grafana.map(Grafana::new).transpose().map_err(usage)?,
         signals: signals::shipped(time_scale)?,
     })
 }
@@ -235,5 +253,54 @@ impl Found {
                 .map(|stack| experiments::watch(stack.data_dir.join("chaos"))),
             ..Settings::new(self.sources, self.title)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use voteops_local::component::{Component as StackComponent, State};
+    use voteops_local::stack_file::ProcessId;
+
+    use super::*;
+
+    fn component(kind: Kind, url: &str) -> StackComponent {
+        StackComponent {
+            name: format!("{kind:?}").to_lowercase(),
+            kind,
+            pid: None,
+            start_ticks: None,
+            url: Some(url.into()),
+            log: None,
+            state: State::Healthy,
+            restarts: 0,
+        }
+    }
+
+    fn stack(components: Vec<StackComponent>) -> StackFile {
+        StackFile {
+            version: 1,
+            time_scale: 1.0,
+            supervisor: ProcessId {
+                pid: 1,
+                start_ticks: 1,
+            },
+            data_dir: PathBuf::from("/nowhere"),
+            ledger_url: "sqlite:votes.db".into(),
+            started_at: jiff::Timestamp::UNIX_EPOCH,
+            components,
+        }
+    }
+
+    #[test]
+    fn a_stacks_grafana_is_asked_when_it_has_one() {
+        let prometheus = component(Kind::Prometheus, "http://127.0.0.1:9090/");
+        let without = of_stack(&stack(vec![prometheus.clone()])).unwrap();
+        assert!(without.sources.grafana.is_none());
+        let grafana = component(Kind::Grafana, "http://127.0.0.1:3000/");
+        let with = of_stack(&stack(vec![prometheus, grafana])).unwrap();
+        let base = with.sources.grafana.unwrap().base().to_string();
+        assert_eq!(base, "http://127.0.0.1:3000/");
     }
 }

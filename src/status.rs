@@ -70,22 +70,7 @@ fn text(snapshot: &Snapshot) -> String {
         }
     }
     line(&mut out, "Alerts");
-    match &snapshot.alerts {
-        None => line(&mut out, "  could not be asked for"),
-        Some(alerts) => {
-            let quiet = alerts
-                .iter()
-                .filter(|a| a.state >= AlertState::Inactive)
-                .count();
-            for alert in alerts.iter().filter(|a| a.state < AlertState::Inactive) {
-                line(&mut out, &alert_line(alert, snapshot));
-            }
-            line(
-                &mut out,
-                &format!("  ● {quiet} of {} rules inactive", alerts.len()),
-            );
-        }
-    }
+    alerts_text(&mut out, snapshot);
     line(&mut out, "Backends");
     for backend in &snapshot.backends {
         let (glyph, word) = if backend.ok {
@@ -103,6 +88,32 @@ fn text(snapshot: &Snapshot) -> String {
         }
     }
     out
+}
+
+/// The rules that are not quiet, how many are, and whose are not known.
+fn alerts_text(out: &mut String, snapshot: &Snapshot) {
+    if let Some(alerts) = &snapshot.alerts {
+        let is_active = |alert: &&AlertStatus| alert.state < AlertState::Inactive;
+        for alert in alerts.iter().filter(is_active) {
+            line(out, &alert_line(alert, snapshot));
+        }
+        let quiet = alerts.iter().filter(|alert| !is_active(alert));
+        for alert in quiet.clone() {
+            if let Some(error) = &alert.error {
+                let (name, error) = (alert.full_name(), clean_line(error));
+                line(
+                    out,
+                    &format!("  ▲ {} rule error: {error}", clean_line(&name)),
+                );
+            }
+        }
+        let (quiet, all) = (quiet.count(), alerts.len());
+        line(out, &format!("  ● {quiet} of {all} rules inactive"));
+    }
+    for origin in &snapshot.alerts_missing {
+        let name = origin.name();
+        line(out, &format!("  ◌ those of {name} could not be asked for"));
+    }
 }
 
 /// The processes of the local stack.
@@ -148,9 +159,10 @@ fn reading_line(reading: &Reading) -> String {
 
 fn alert_line(alert: &AlertStatus, snapshot: &Snapshot) -> String {
     let seconds = |from, to: jiff::Timestamp| to.duration_since(from).as_secs_f64();
+    let name = alert.full_name();
     let mut told = match alert.state {
-        AlertState::Firing => format!("  ✖ {} FIRING", clean_line(&alert.name)),
-        _ => format!("  ▲ {} pending", clean_line(&alert.name)),
+        AlertState::Firing => format!("  ✖ {} FIRING", clean_line(&name)),
+        _ => format!("  ▲ {} pending", clean_line(&name)),
     };
     if let Some(since) = alert.since {
         // Writing to a string cannot fail.
@@ -168,4 +180,115 @@ fn alert_line(alert: &AlertStatus, snapshot: &Snapshot) -> String {
 fn line(out: &mut String, text: &str) {
     out.push_str(text);
     out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use voteops_observability::snapshot::{BackendStatus, Origin};
+
+    use super::*;
+
+    fn alert(name: &str, origin: Origin, state: AlertState) -> AlertStatus {
+        AlertStatus {
+            origin,
+            name: name.into(),
+            state,
+            since: None,
+            fires_at: None,
+            value: None,
+            threshold: None,
+            active: 0,
+            labels: [("grafana_folder".to_owned(), "Votes".to_owned())].into(),
+            annotations: [("summary".to_owned(), "slow".to_owned())].into(),
+            expr: "up".into(),
+            for_s: 60.0,
+            error: None,
+        }
+    }
+
+    fn snapshot(alerts: Option<Vec<AlertStatus>>, alerts_missing: Vec<Origin>) -> Snapshot {
+        Snapshot {
+            taken_at: jiff::Timestamp::UNIX_EPOCH,
+            signals: Vec::new(),
+            alerts,
+            alerts_missing,
+            backends: ["prometheus", "grafana"].map(backend).into(),
+        }
+    }
+
+    fn backend(name: &'static str) -> BackendStatus {
+        BackendStatus {
+            name,
+            url: format!("http://{name}/"),
+            ok: true,
+            latency_ms: 1.5,
+            error: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    fn both() -> Snapshot {
+        let broken = AlertStatus {
+            error: Some("the query gave no data".into()),
+            ..alert("C", Origin::Grafana, AlertState::Inactive)
+        };
+        let alerts = vec![
+            alert("A", Origin::Grafana, AlertState::Firing),
+            alert("A", Origin::Prometheus, AlertState::Pending),
+            alert("B", Origin::Prometheus, AlertState::Inactive),
+            broken,
+        ];
+        snapshot(Some(alerts), Vec::new())
+    }
+
+    #[test]
+    fn alerts_are_told_with_who_evaluates_them() {
+        let mut out = String::new();
+        alerts_text(&mut out, &both());
+        assert_eq!(
+            out,
+            "  ✖ A (grafana) FIRING: slow\n  ▲ A pending: slow\n  \
+             ▲ C (grafana) rule error: the query gave no data\n  ● 2 of 4 rules inactive\n"
+        );
+    }
+
+    #[test]
+    fn whose_rules_are_not_known_is_told_beside_those_that_are() {
+        let known = vec![alert("A", Origin::Prometheus, AlertState::Inactive)];
+        for (alerts, missing, told) in [
+            (
+                Some(known),
+                vec![Origin::Grafana],
+                "  ● 1 of 1 rules inactive\n  ◌ those of grafana could not be asked for\n",
+            ),
+            (
+                None,
+                vec![Origin::Prometheus],
+                "  ◌ those of prometheus could not be asked for\n",
+            ),
+        ] {
+            let mut out = String::new();
+            alerts_text(&mut out, &snapshot(alerts, missing));
+            assert_eq!(out, told);
+        }
+    }
+
+    #[test]
+    fn what_is_printed_is_as_its_schema_says() {
+        let schema = include_str!("../schemas/status.schema.json");
+        let schema = serde_json::from_str(schema).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let away = snapshot(None, vec![Origin::Prometheus, Origin::Grafana]);
+        for snapshot in [both(), away] {
+            let printed = Printed {
+                snapshot: &snapshot,
+                components: None,
+            };
+            let printed = json!(printed);
+            let wrong: Vec<_> = validator.iter_errors(&printed).collect();
+            assert!(wrong.is_empty(), "{wrong:?}");
+        }
+        assert_eq!(json!(both())["alerts"][0]["origin"], "grafana");
+    }
 }

@@ -1,5 +1,5 @@
-//! What voteops knows about observing a service: clients of Prometheus and Alertmanager, the
-//! webhook receiver, the catalogue of signals, the alert rules, and the prediction of when an
+//! What voteops knows about observing a service: clients of Prometheus, Alertmanager and Grafana,
+//! the webhook receiver, the catalogue of signals, the alert rules, and the prediction of when an
 //! alert fires.
 //!
 //! Nothing here draws, injects or starts anything. The console, `voteops status` and the chaos
@@ -10,6 +10,7 @@ pub mod alertmanager;
 pub mod backend;
 pub mod combined;
 pub mod config;
+pub mod grafana;
 pub mod logs;
 pub mod prediction;
 pub mod prometheus;

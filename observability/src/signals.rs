@@ -143,19 +143,22 @@ pub struct Threshold {
     pub value: f64,
 }
 
+/// The number that an expression compares with; `None` without one, and when it is not PromQL.
+#[must_use]
+pub fn threshold(expr: &str) -> Option<Threshold> {
+    let condition = promql::condition(expr).ok()??;
+    Some(Threshold {
+        comparison: condition.comparison,
+        value: condition.threshold,
+    })
+}
+
 /// The thresholds of the alert rules that a server evaluates, by alert name.
 #[must_use]
 pub fn thresholds<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> BTreeMap<String, Threshold> {
     rules
         .into_iter()
-        .filter_map(|rule| {
-            let condition = promql::condition(&rule.query).ok()??;
-            let threshold = Threshold {
-                comparison: condition.comparison,
-                value: condition.threshold,
-            };
-            Some((rule.name.clone(), threshold))
-        })
+        .filter_map(|rule| Some((rule.name.clone(), threshold(&rule.query)?)))
         .collect()
 }
 

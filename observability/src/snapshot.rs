@@ -1,9 +1,11 @@
 //! The one model behind the console, `voteops status` and its JSON: signals, alerts, targets and
 //! backends at one instant.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use futures::future::OptionFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -11,8 +13,8 @@ use url::Url;
 use crate::alertmanager::Alertmanager;
 use crate::backend::BackendError;
 use crate::combined::Question;
+use crate::grafana::Grafana;
 use crate::prometheus::{AlertState, Labels, Prometheus, RuleGroup, RuleKind};
-use crate::promql;
 use crate::signals::{self, Component, Signal, SignalState, Threshold};
 use crate::units::Unit;
 
@@ -23,6 +25,8 @@ pub struct Sources {
     pub prometheus: Prometheus,
     /// Alerts that are held and notified about; not every setup has one.
     pub alertmanager: Option<Alertmanager>,
+    /// The alert rules that Grafana evaluates; not every setup has one.
+    pub grafana: Option<Grafana>,
     /// The signals to read.
     pub signals: Vec<Signal>,
 }
@@ -74,9 +78,34 @@ impl Reading {
     }
 }
 
+/// Who evaluates an alert rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Prometheus.
+    #[default]
+    Prometheus,
+    /// Grafana.
+    Grafana,
+}
+
+impl Origin {
+    /// Its name, that of its backend.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Prometheus => "prometheus",
+            Self::Grafana => "grafana",
+        }
+    }
+}
+
 /// An alert rule with the most urgent of its alerts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlertStatus {
+    /// Who evaluates the rule.
+    #[serde(default)]
+    pub origin: Origin,
     /// The alert's name.
     pub name: String,
     /// How far it is.
@@ -127,9 +156,11 @@ pub struct Snapshot {
     pub taken_at: Timestamp,
     /// The signals, in the catalogue's order.
     pub signals: Vec<Reading>,
-    /// The alert rules, most urgent first; `None` when they could not be asked for, which is
+    /// The alert rules, most urgent first; `None` when nobody could be asked for them, which is
     /// not the same as none.
     pub alerts: Option<Vec<AlertStatus>>,
+    /// Whose rules could not be asked for, and are missing from `alerts`.
+    pub alerts_missing: Vec<Origin>,
     /// The backends that were asked.
     pub backends: Vec<BackendStatus>,
 }
@@ -162,8 +193,17 @@ pub fn alert_statuses(groups: &[RuleGroup]) -> Vec<AlertStatus> {
         .filter(|(_, rule)| rule.kind == RuleKind::Alerting)
         .map(|(interval_s, rule)| alert_status(rule, interval_s))
         .collect();
-    statuses.sort_by(|a, b| a.state.cmp(&b.state).then_with(|| a.name.cmp(&b.name)));
+    statuses.sort_by(by_urgency);
     statuses
+}
+
+/// The order of alert rules: most urgent first, then by name.
+#[must_use]
+pub fn by_urgency(a: &AlertStatus, b: &AlertStatus) -> Ordering {
+    a.state
+        .cmp(&b.state)
+        .then_with(|| a.name.cmp(&b.name))
+        .then_with(|| a.origin.cmp(&b.origin))
 }
 
 fn alert_status(rule: &crate::prometheus::Rule, interval_s: f64) -> AlertStatus {
@@ -180,18 +220,13 @@ fn alert_status(rule: &crate::prometheus::Rule, interval_s: f64) -> AlertStatus 
         })
     });
     AlertStatus {
+        origin: Origin::Prometheus,
         name: rule.name.clone(),
         state: rule.state,
         since,
         fires_at: urgent.and_then(|alert| alert.fires_at(rule.for_s, interval_s)),
         value: urgent.map(|alert| alert.value),
-        threshold: promql::condition(&rule.query)
-            .ok()
-            .flatten()
-            .map(|condition| Threshold {
-                comparison: condition.comparison,
-                value: condition.threshold,
-            }),
+        threshold: signals::threshold(&rule.query),
         active: rule.alerts.len(),
         labels: urgent.map_or_else(|| rule.labels.clone(), |alert| alert.labels.clone()),
         annotations: urgent.map_or_else(
@@ -204,60 +239,57 @@ fn alert_status(rule: &crate::prometheus::Rule, interval_s: f64) -> AlertStatus 
     }
 }
 
+impl AlertStatus {
+    /// The rule's name, with who evaluates it where that is not Prometheus.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        match self.origin {
+            Origin::Prometheus => self.name.clone(),
+            Origin::Grafana => format!("{} ({})", self.name, self.origin.name()),
+        }
+    }
+}
+
 impl Snapshot {
     /// Asks every source once, all at the same time.
     pub async fn take(sources: &Sources) -> Self {
         let question = signals::question(&sources.signals);
-        let (rules, values, held) = tokio::join!(
+        let (rules, values, held, managed) = tokio::join!(
             timed(sources.prometheus.rules()),
             timed(read_signals(&sources.prometheus, &question)),
-            async {
-                match &sources.alertmanager {
-                    Some(alertmanager) => Some(timed(alertmanager.alerts()).await),
-                    None => None,
-                }
-            },
+            OptionFuture::from(sources.alertmanager.as_ref().map(|am| timed(am.alerts()))),
+            OptionFuture::from(sources.grafana.as_ref().map(|g| timed(g.rules()))),
         );
         let groups = rules.0.as_ref().ok().map(|answer| answer.data.as_slice());
-        let thresholds = signals::thresholds(
-            groups
-                .iter()
-                .flat_map(|groups| groups.iter().flat_map(|group| &group.rules)),
-        );
         let read = values.0.as_ref().ok();
-        let readings = sources.signals.iter().enumerate().map(|(index, signal)| {
-            Reading::new(
-                signal,
-                read.and_then(|(values, _)| values[index]),
-                &thresholds,
-            )
-        });
-        let warnings = read
-            .map(|(_, warnings)| warnings.clone())
-            .unwrap_or_default();
+        let warnings = read.map(|(_, warnings)| warnings.clone());
+        let signals = readings(sources, read.map(|(values, _)| values.as_slice()), groups);
         let error = rules.0.as_ref().err().or(values.0.as_ref().err());
-        let latency = rules.1.max(values.1);
-        let mut backends = vec![status(
-            "prometheus",
-            sources.prometheus.base(),
-            error,
-            latency,
-            warnings,
-        )];
-        if let (Some(alertmanager), Some(held)) = (&sources.alertmanager, &held) {
-            let error = held.0.as_ref().err();
-            backends.push(status(
-                "alertmanager",
-                alertmanager.base(),
+        let mut backends = vec![BackendStatus {
+            warnings: warnings.unwrap_or_default(),
+            ..status(
+                "prometheus",
+                sources.prometheus.base(),
                 error,
-                held.1,
-                Vec::new(),
-            ));
+                rules.1.max(values.1),
+            )
+        }];
+        if let (Some(alertmanager), Some((held, took))) = (&sources.alertmanager, &held) {
+            let error = held.as_ref().err();
+            backends.push(status("alertmanager", alertmanager.base(), error, *took));
         }
+        if let (Some(grafana), Some((managed, took))) = (&sources.grafana, &managed) {
+            let error = managed.as_ref().err();
+            backends.push(status("grafana", grafana.base(), error, *took));
+        }
+        let mut told = vec![(Origin::Prometheus, groups.map(alert_statuses))];
+        told.extend(managed.map(|(managed, _)| (Origin::Grafana, managed.ok())));
+        let (alerts, alerts_missing) = merged(told);
         Self {
             taken_at: Timestamp::now(),
-            signals: readings.collect(),
-            alerts: groups.map(alert_statuses),
+            signals,
+            alerts,
+            alerts_missing,
             backends,
         }
     }
@@ -277,6 +309,41 @@ impl Snapshot {
     }
 }
 
+/// The signals with their values, against the thresholds of the rules.
+fn readings(
+    sources: &Sources,
+    values: Option<&[Option<f64>]>,
+    groups: Option<&[RuleGroup]>,
+) -> Vec<Reading> {
+    let rules = groups.into_iter().flatten().flat_map(|group| &group.rules);
+    let thresholds = signals::thresholds(rules);
+    let signals = sources.signals.iter().enumerate();
+    signals
+        .map(|(index, signal)| {
+            Reading::new(signal, values.and_then(|values| values[index]), &thresholds)
+        })
+        .collect()
+}
+
+/// The rules of all who answered, most urgent first, and who did not answer; of those who were
+/// asked. `None` when nobody did.
+fn merged(
+    told: Vec<(Origin, Option<Vec<AlertStatus>>)>,
+) -> (Option<Vec<AlertStatus>>, Vec<Origin>) {
+    let mut all: Option<Vec<AlertStatus>> = None;
+    let mut missing = Vec::new();
+    for (origin, answer) in told {
+        match answer {
+            Some(alerts) => all.get_or_insert_default().extend(alerts),
+            None => missing.push(origin),
+        }
+    }
+    if let Some(all) = &mut all {
+        all.sort_by(by_urgency);
+    }
+    (all, missing)
+}
+
 async fn timed<T>(answer: impl Future<Output = T>) -> (T, Duration) {
     let asked = Instant::now();
     (answer.await, asked.elapsed())
@@ -287,7 +354,6 @@ fn status(
     url: &Url,
     error: Option<&BackendError>,
     latency: Duration,
-    warnings: Vec<String>,
 ) -> BackendStatus {
     BackendStatus {
         name,
@@ -295,6 +361,10 @@ fn status(
         ok: error.is_none(),
         latency_ms: (latency.as_secs_f64() * 1e6).round() / 1e3,
         error: error.map(ToString::to_string),
-        warnings,
+        warnings: Vec::new(),
     }
 }
+
+#[cfg(test)]
+#[path = "snapshot_tests.rs"]
+mod tests;

@@ -10,6 +10,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use voteops_observability::access::{Access, Login};
 use voteops_observability::alertmanager::Alertmanager;
+use voteops_observability::grafana::Grafana;
 use voteops_observability::logs::Loki;
 use voteops_observability::prometheus::Prometheus;
 use voteops_observability::units::Unit;
@@ -200,6 +201,10 @@ async fn ask_all(config: &Config) -> bool {
                 },
                 "alertmanager" => match Alertmanager::with_access(url, &access) {
                     Ok(client) => client.alerts().await.map(drop),
+                    Err(error) => Err(error),
+                },
+                "grafana" => match Grafana::with_access(url, &access) {
+                    Ok(client) => client.rules().await.map(drop),
                     Err(error) => Err(error),
                 },
                 _ => match Loki::with_access(url, &access) {

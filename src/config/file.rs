@@ -52,12 +52,15 @@ pub(crate) struct Context {
     pub(crate) prometheus: Url,
     /// Alerts that are held and notified about.
     pub(crate) alertmanager: Option<Url>,
+    /// The alert rules that Grafana evaluates.
+    pub(crate) grafana: Option<Url>,
     /// Log lines.
     pub(crate) loki: Option<Url>,
     /// How all of them are spoken to.
     auth: Option<Auth>,
     prometheus_auth: Option<Auth>,
     alertmanager_auth: Option<Auth>,
+    grafana_auth: Option<Auth>,
     loki_auth: Option<Auth>,
     /// Whether nothing may be changed from here.
     #[serde(default)]
@@ -214,6 +217,7 @@ impl Context {
             &mut self.auth,
             &mut self.prometheus_auth,
             &mut self.alertmanager_auth,
+            &mut self.grafana_auth,
             &mut self.loki_auth,
         ];
         own.into_iter().flatten()
@@ -224,6 +228,7 @@ impl Context {
             ("auth", &self.auth),
             ("prometheus_auth", &self.prometheus_auth),
             ("alertmanager_auth", &self.alertmanager_auth),
+            ("grafana_auth", &self.grafana_auth),
             ("loki_auth", &self.loki_auth),
         ];
         own.into_iter()
@@ -243,6 +248,7 @@ impl Context {
                 self.alertmanager.as_ref(),
                 &self.alertmanager_auth,
             ),
+            ("grafana", self.grafana.as_ref(), &self.grafana_auth),
             ("loki", self.loki.as_ref(), &self.loki_auth),
         ];
         all.into_iter()

@@ -32,6 +32,9 @@ fn the_example_is_sound_with_and_without_its_comments() {
     let access = prod.access("loki");
     assert_eq!(access.tenant.as_deref(), Some("team-a"));
     assert_eq!(access.ca, Some("/etc/voteops/ca.pem".into()));
+    let token = prod.access("grafana").login;
+    let told = format!("{token:?}");
+    assert!(told.contains("/etc/voteops/grafana-token"), "{told}");
     assert_eq!(
         file.console.refresh,
         Some(std::time::Duration::from_secs(1))
@@ -98,6 +101,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         [contexts.a]
         prometheus = "ftp://p"
         loki = "http://me:s3cret@l"
+        grafana = "grafana:3000"
         auth.basic = { user = "u", password = { value = "s3cret" } }
         auth.bearer = { file = "no-token" }
         [[contexts.a.signals]]
@@ -121,6 +125,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         "console.keys: v means both logs.follow and logs.service",
         "contexts.a.prometheus: write http://HOST:PORT",
         "contexts.a.loki: write user and password as auth.basic",
+        "contexts.a.grafana: write http://HOST:PORT",
         "contexts.a.auth: basic and bearer exclude each other",
         "no-token is no file that is there",
         "contexts.a.signals x.y:",
@@ -138,12 +143,14 @@ fn everything_that_is_wrong_is_told_at_once() {
 #[test]
 fn own_access_comes_before_that_of_all() {
     let file = parse(
-        "[contexts.a]\nprometheus = \"http://p\"\nloki = \"http://l\"\nauth.tenant = \"all\"\nloki_auth.tenant = \"own\"",
+        "[contexts.a]\nprometheus = \"http://p\"\nloki = \"http://l\"\ngrafana = \"http://g\"\nauth.tenant = \"all\"\nloki_auth.tenant = \"own\"\ngrafana_auth.tenant = \"seen\"",
     )
     .unwrap();
     let context = &file.contexts["a"];
-    let tenants = ["prometheus", "loki", "alertmanager"].map(|name| context.access(name).tenant);
-    assert_eq!(tenants, [Some("all".into()), Some("own".into()), None]);
+    let names = ["prometheus", "loki", "grafana", "alertmanager"];
+    let tenants = names.map(|name| context.access(name).tenant);
+    let told = tenants.each_ref().map(Option::as_deref);
+    assert_eq!(told, [Some("all"), Some("own"), Some("seen"), None]);
 }
 
 #[test]

@@ -175,7 +175,7 @@ pub async fn once(mut settings: Settings, width: u16, height: u16) -> String {
         lang: Lang::of(&settings.look),
         ..Setup::new(&settings, theme, TimeZone::system())
     };
-    let answers = poll::ask_once(&settings.sources, &setup, ONCE_LIMIT).await;
+    let answers = Box::pin(poll::ask_once(&settings.sources, &setup, ONCE_LIMIT)).await;
     let mut model = Model::new(setup, Timestamp::now(), (width, height));
     for answer in answers {
         update(&mut model, answer);

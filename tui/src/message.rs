@@ -77,6 +77,8 @@ pub(crate) enum Facts {
     Targets(Vec<Target>),
     /// The silences.
     Silences(Vec<Silence>),
+    /// The alert rules that Grafana evaluates, most urgent first.
+    GrafanaRules(Vec<AlertStatus>),
 }
 
 /// Why there is no answer.

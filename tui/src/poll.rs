@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::OptionFuture;
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc::Sender;
@@ -12,6 +13,7 @@ use tokio::time::sleep;
 use voteops_observability::BackendError;
 use voteops_observability::alertmanager::Alertmanager;
 use voteops_observability::combined::Question;
+use voteops_observability::grafana::Grafana;
 use voteops_observability::prometheus::{Prometheus, Sample, Series};
 use voteops_observability::signals;
 use voteops_observability::slo::{self, Slo};
@@ -42,6 +44,7 @@ pub(crate) fn start(
     let Sources {
         prometheus,
         alertmanager,
+        grafana,
         signals,
     } = sources.clone();
     let question = Arc::new(signals::question(&signals));
@@ -83,6 +86,12 @@ pub(crate) fn start(
     tasks.spawn(poll(Feed::Signals, refresh, messages.clone(), move || {
         ask_signals(prometheus.clone(), Arc::clone(&question))
     }));
+    if let Some(grafana) = grafana {
+        let feed = Feed::GrafanaRules;
+        tasks.spawn(poll(feed, refresh, messages.clone(), move || {
+            ask_grafana_rules(grafana.clone())
+        }));
+    }
     if let Some(alertmanager) = alertmanager {
         let silences = alertmanager.clone();
         tasks.spawn(while_wanted(
@@ -104,14 +113,11 @@ pub(crate) async fn ask_once(sources: &Sources, setup: &Setup, limit: Duration) 
     let Sources {
         prometheus,
         alertmanager,
+        grafana,
         signals,
     } = sources.clone();
-    let held = async {
-        match alertmanager {
-            Some(alertmanager) => Some(ask(Feed::Held, limit, ask_held(alertmanager)).await),
-            None => None,
-        }
-    };
+    let held = alertmanager.map(|server| ask(Feed::Held, limit, ask_held(server)));
+    let managed = grafana.map(|server| ask(Feed::GrafanaRules, limit, ask_grafana_rules(server)));
     let question = Arc::new(signals::question(&signals));
     let past = read_past(
         &prometheus,
@@ -128,7 +134,7 @@ pub(crate) async fn ask_once(sources: &Sources, setup: &Setup, limit: Duration) 
         let answer = ask_slos(prometheus.clone(), setup.slos.clone(), question);
         Some(ask(Feed::Slos, limit, answer).await)
     };
-    let (past, rules, values, held, slos) = tokio::join!(
+    let (past, rules, values, held, managed, slos) = tokio::join!(
         tokio::time::timeout(limit, past),
         ask(Feed::Rules, limit, ask_rules(prometheus.clone())),
         ask(
@@ -136,11 +142,12 @@ pub(crate) async fn ask_once(sources: &Sources, setup: &Setup, limit: Duration) 
             limit,
             ask_signals(prometheus.clone(), Arc::clone(&question))
         ),
-        held,
+        OptionFuture::from(held),
+        OptionFuture::from(managed),
         slos,
     );
     let past = past.ok().and_then(Result::ok).map(Message::Filled);
-    let answers = [Some(rules), Some(values), held, slos]
+    let answers = [Some(rules), Some(values), held, managed, slos]
         .into_iter()
         .flatten();
     answers.map(Message::Answered).chain(past).collect()
@@ -399,6 +406,10 @@ async fn ask_rules(prometheus: Prometheus) -> Result<Facts, BackendError> {
     let groups = prometheus.rules().await?.data;
     let thresholds = signals::thresholds(groups.iter().flat_map(|group| &group.rules));
     Ok(Facts::Rules(alert_statuses(&groups), thresholds))
+}
+
+async fn ask_grafana_rules(grafana: Grafana) -> Result<Facts, BackendError> {
+    Ok(Facts::GrafanaRules(grafana.rules().await?))
 }
 
 async fn ask_silences(alertmanager: Alertmanager) -> Result<Facts, BackendError> {

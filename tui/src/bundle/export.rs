@@ -131,6 +131,7 @@ fn begin(setup: &Setup, settings: &Settings, taken_at: Timestamp, span: Duration
         past: Vec::new(),
         read: None,
         rules: None,
+        grafana_rules: None,
         held: None,
         objectives: None,
         targets: None,

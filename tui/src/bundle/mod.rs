@@ -97,6 +97,7 @@ struct Known {
     past: Vec<Vec<Point>>,
     read: Option<Told<Vec<Option<f64>>>>,
     rules: Option<Told<Rules>>,
+    grafana_rules: Option<Told<Vec<AlertStatus>>>,
     held: Option<Told<Vec<HeldAlert>>>,
     objectives: Option<Told<Vec<SloReading>>>,
     targets: Option<Told<Vec<Target>>>,
@@ -262,6 +263,13 @@ impl Known {
                 });
                 self.rules = Some(Told::new(answered, rules));
             }
+            Feed::GrafanaRules => {
+                let alerts = facts.and_then(|facts| match facts {
+                    Facts::GrafanaRules(alerts) => Some(alerts.clone()),
+                    _ => None,
+                });
+                self.grafana_rules = Some(Told::new(answered, alerts));
+            }
             Feed::Held => {
                 let held = facts.and_then(|facts| match facts {
                     Facts::Held(held) => Some(held.clone()),
@@ -302,6 +310,9 @@ impl Known {
                 Facts::Rules(rules.alerts, rules.thresholds)
             })
         });
+        let managed = known.grafana_rules.and_then(|answer| {
+            answer.message(Feed::GrafanaRules, |alerts, _| Facts::GrafanaRules(alerts))
+        });
         let read = known.read;
         let read = read.and_then(|answer| answer.message(Feed::Signals, Facts::Signals));
         let held = known.held;
@@ -312,7 +323,8 @@ impl Known {
             .targets
             .and_then(|answer| answer.message(Feed::Targets, |targets, _| Facts::Targets(targets)));
         let mut messages = vec![Message::Filled(past.collect())];
-        messages.extend([rules, read, held, slos, targets].into_iter().flatten());
+        let told = [rules, managed, read, held, slos, targets];
+        messages.extend(told.into_iter().flatten());
         messages.extend(known.experiments.map(Message::Experiments));
         messages
     }

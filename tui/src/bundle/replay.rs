@@ -63,7 +63,7 @@ impl Bundle {
 
     pub(super) fn setup(&self, theme: Theme) -> Setup {
         let known = &self.known;
-        let backends = [Backend::Prometheus, Backend::Alertmanager].into_iter();
+        let backends = Backend::ALL.into_iter();
         let is_named = |backend: &Backend| known.backends.iter().any(|b| b.name == backend.name());
         let seconds = |s: f64| Duration::try_from_secs_f64(s).unwrap_or_default();
         Setup {

@@ -1,8 +1,10 @@
 use std::fs;
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use voteops_observability::logs::LogQuery;
+use voteops_observability::snapshot::Origin;
 
 use super::*;
 use crate::keys::Keys;
@@ -11,6 +13,7 @@ use crate::model::logs::{LogNews, LogQuestion};
 use crate::model::{Model, Screen};
 use crate::settings::{Look, Settings};
 use crate::tests::fixtures::{at, firing, given, press, sources, text};
+use crate::tests::grafana;
 use crate::theme::Theme;
 use crate::wanted::{Wanted, wanted};
 
@@ -106,10 +109,14 @@ fn known(model: &Model) -> Bundle {
         span_s: 600.0,
         refresh_s: 1.0,
         expected: Vec::new(),
-        backends: vec![Named {
-            name: "prometheus".into(),
-            url: NOBODY.into(),
-        }],
+        backends: setup
+            .backends
+            .iter()
+            .map(|backend| Named {
+                name: backend.name().into(),
+                url: NOBODY.into(),
+            })
+            .collect(),
         log_source: Some("loki".into()),
         logs_refused: None,
         signals: setup.signals.clone(),
@@ -117,6 +124,7 @@ fn known(model: &Model) -> Bundle {
         past: Vec::new(),
         read: None,
         rules: None,
+        grafana_rules: None,
         held: None,
         objectives: None,
         targets: None,
@@ -124,8 +132,10 @@ fn known(model: &Model) -> Bundle {
         events: model.live.events.newest().cloned().collect(),
     };
     let values = model.live.readings.iter().map(|reading| reading.value);
-    let alerts = model.live.alerts.clone().unwrap();
+    let alerts = model.live.alerts.all().iter().cloned();
+    let (managed, alerts) = alerts.partition(|alert| alert.origin == Origin::Grafana);
     for facts in [
+        (Feed::GrafanaRules, Facts::GrafanaRules(managed)),
         (
             Feed::Rules,
             Facts::Rules(alerts, model.live.thresholds.clone()),
@@ -203,6 +213,63 @@ fn a_bundle_is_read_as_it_was_written_and_looks_the_same() {
         assert!(was.contains(word) && is.contains(word), "{word}:\n{is}");
     }
     assert!(is.contains("▲ prometheus 0s 12ms · 1 warning"), "{is}");
+}
+
+/// The same bundle after it was written and read.
+fn written_and_read(bundle: &Bundle, change: impl FnOnce(&mut Value)) -> Bundle {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("incident");
+    bundle.write(&dir, &[]).unwrap();
+    let file = dir.join("bundle.json");
+    let mut known = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    change(&mut known);
+    fs::write(&file, known.to_string()).unwrap();
+    Bundle::read(&dir).unwrap()
+}
+
+/// The alerts screen of a bundle that is looked at again.
+fn alerts_of(bundle: &Bundle) -> String {
+    let mut model = Model::new(bundle.setup(Theme::new(true)), at(0), (120, 40));
+    bundle.tell(&mut model);
+    press(&mut model, "5");
+    text(&model, (120, 40))
+}
+
+#[test]
+fn the_rules_that_grafana_evaluates_are_kept() {
+    let bundle = known(&grafana::live());
+    let read = written_and_read(&bundle, |known| {
+        let schema = include_str!("../../../schemas/bundle.schema.json");
+        let schema = serde_json::from_str(schema).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let wrong: Vec<_> = validator.iter_errors(known).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    });
+    assert_eq!(read.known, bundle.known);
+    let frame = alerts_of(&read);
+    for told in [
+        "■ 2 firing",
+        "● grafana 0s 12ms",
+        "◆ PENDING 1:40  Carts left (grafana)",
+        "■ FIRING 3m10s  WorkerDown  ",
+    ] {
+        assert!(frame.contains(told), "{told}:\n{frame}");
+    }
+}
+
+#[test]
+fn a_bundle_from_before_grafana_was_asked_is_read() {
+    let bundle = known(&firing());
+    let read = written_and_read(&bundle, |known| {
+        known.as_object_mut().unwrap().remove("grafana_rules");
+        let alerts = &mut known["rules"]["answer"]["alerts"];
+        for alert in alerts.as_array_mut().unwrap() {
+            alert.as_object_mut().unwrap().remove("origin").unwrap();
+        }
+    });
+    let frame = alerts_of(&read);
+    assert!(frame.contains("■ FIRING 3m10s  WorkerDown  "), "{frame}");
+    assert!(!frame.contains("grafana"), "{frame}");
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ impl Events {
 
 /// What makes two statuses the same rule.
 pub(crate) fn same_rule(a: &AlertStatus, b: &AlertStatus) -> bool {
-    a.name == b.name && a.expr == b.expr
+    a.origin == b.origin && a.name == b.name && a.expr == b.expr
 }
 
 /// The events that lead from `before` (`None`: not known) to `after`.
@@ -121,7 +121,7 @@ fn change(old: Option<AlertState>, alert: &AlertStatus, at: Timestamp) -> Option
     };
     Some(Event {
         at,
-        text: format!("{} {text}", alert.name),
+        text: format!("{} {text}", alert.full_name()),
         severity,
     })
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use voteops_observability::snapshot::Origin;
 
 use crate::message::Refusal;
 use crate::model::seconds_between;
@@ -22,6 +23,8 @@ pub(crate) enum Feed {
     Targets,
     /// The silences, while they are shown.
     Silences,
+    /// The alert rules that Grafana evaluates, and their states.
+    GrafanaRules,
 }
 
 /// A server that is asked.
@@ -31,14 +34,20 @@ pub(crate) enum Backend {
     Prometheus,
     /// Held alerts.
     Alertmanager,
+    /// Rules of its own.
+    Grafana,
 }
 
 impl Backend {
+    /// Every server, in the order in which they are shown.
+    pub(crate) const ALL: [Self; 3] = [Self::Prometheus, Self::Alertmanager, Self::Grafana];
+
     /// Its name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Prometheus => "prometheus",
             Self::Alertmanager => "alertmanager",
+            Self::Grafana => "grafana",
         }
     }
 
@@ -47,19 +56,29 @@ impl Backend {
         match self {
             Self::Prometheus => &[Feed::Signals, Feed::Rules],
             Self::Alertmanager => &[Feed::Held],
+            Self::Grafana => &[Feed::GrafanaRules],
         }
     }
 }
 
 impl Feed {
     /// How many kinds there are.
-    const COUNT: usize = 6;
+    const COUNT: usize = 7;
+
+    /// The question for the rules of an origin.
+    pub(crate) fn of_rules(origin: Origin) -> Self {
+        match origin {
+            Origin::Prometheus => Self::Rules,
+            Origin::Grafana => Self::GrafanaRules,
+        }
+    }
 
     /// The server that is asked.
     pub(crate) fn backend(self) -> Backend {
         match self {
             Self::Signals | Self::Rules | Self::Targets | Self::Slos => Backend::Prometheus,
             Self::Held | Self::Silences => Backend::Alertmanager,
+            Self::GrafanaRules => Backend::Grafana,
         }
     }
 
@@ -71,6 +90,7 @@ impl Feed {
             Self::Targets => 3,
             Self::Slos => 4,
             Self::Silences => 5,
+            Self::GrafanaRules => 6,
         }
     }
 }

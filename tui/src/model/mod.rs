@@ -1,5 +1,6 @@
 //! What is known and what is looked at. Only `update` changes it, only `view` draws it.
 
+pub(crate) mod alerts;
 pub(crate) mod charts;
 pub(crate) mod events;
 pub(crate) mod forecast;
@@ -16,17 +17,20 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use voteops_observability::alertmanager::silences::Silence;
 use voteops_observability::alertmanager::{Alertmanager, HeldAlert};
+use voteops_observability::backend;
+use voteops_observability::grafana::Grafana;
 use voteops_observability::logs::LogSource;
 use voteops_observability::prometheus::Target;
 use voteops_observability::signals::{Component, Signal, Threshold};
 use voteops_observability::slo::{Slo, SloReading};
 use voteops_observability::snapshot::{AlertStatus, Reading, Sources};
 
+use self::alerts::Alerts;
 use self::logs::Logs;
 use crate::experiments::{Experiment, Offer};
 use crate::keys::KeyMap;
 use crate::lang::Lang;
-use crate::screens::{alerts, chaos, component, explore, targets};
+use crate::screens::{self, chaos, component, explore, targets};
 use crate::settings::Settings;
 use crate::theme::Theme;
 use charts::Charts;
@@ -167,11 +171,12 @@ impl Setup {
     /// The setup that `settings` ask for.
     pub(crate) fn new(settings: &Settings, theme: Theme, zone: TimeZone) -> Self {
         let sources = &settings.sources;
+        let (backends, addresses) = backends(sources).unzip();
         Self {
             quit_prompt: settings.quit_prompt.clone(),
             expected: settings.expected.clone(),
-            backends: backends(sources),
-            addresses: addresses(sources),
+            backends,
+            addresses,
             slos: settings.slos.clone(),
             keys: KeyMap::new(&settings.keys),
             mouse: settings.mouse,
@@ -239,27 +244,28 @@ impl Setup {
             .map(|(_, count)| *count)
     }
 
+    /// The address of a backend that is asked.
+    pub(crate) fn address(&self, backend: Backend) -> Option<&str> {
+        let all = self.backends.iter().zip(&self.addresses);
+        let mut found = all.filter(|(known, _)| **known == backend);
+        found.next().map(|(_, address)| address.as_str())
+    }
+
     /// The time between two samples that fill a history.
     pub(crate) fn fill_step(&self) -> Duration {
         self.history / FILL_POINTS
     }
 }
 
-fn backends(sources: &Sources) -> Vec<Backend> {
-    let mut backends = vec![Backend::Prometheus];
-    if sources.alertmanager.is_some() {
-        backends.push(Backend::Alertmanager);
-    }
-    backends
-}
-
-fn addresses(sources: &Sources) -> Vec<String> {
-    let alertmanager = sources.alertmanager.as_ref();
-    let others = alertmanager.map(Alertmanager::base);
-    std::iter::once(sources.prometheus.base())
-        .chain(others)
-        .map(voteops_observability::backend::bare)
-        .collect()
+/// The backends that are asked, with their addresses.
+fn backends(sources: &Sources) -> impl Iterator<Item = (Backend, String)> {
+    let base = |backend| match backend {
+        Backend::Prometheus => Some(sources.prometheus.base()),
+        Backend::Alertmanager => sources.alertmanager.as_ref().map(Alertmanager::base),
+        Backend::Grafana => sources.grafana.as_ref().map(Grafana::base),
+    };
+    let all = Backend::ALL.into_iter();
+    all.filter_map(move |backend| Some((backend, backend::bare(base(backend)?))))
 }
 
 /// What is known. Freezing the frame keeps a copy of it.
@@ -273,8 +279,8 @@ pub(crate) struct Data {
     pub(crate) histories: Vec<History>,
     /// The thresholds in force, by alert.
     pub(crate) thresholds: BTreeMap<String, Threshold>,
-    /// The alert rules; `None` until they could be asked for.
-    pub(crate) alerts: Option<Vec<AlertStatus>>,
+    /// The alert rules of all who could be asked.
+    pub(crate) alerts: Alerts,
     /// What Alertmanager holds; `None` until it could be asked.
     pub(crate) held: Option<Vec<HeldAlert>>,
     /// The silences; `None` until they were asked for.
@@ -302,7 +308,7 @@ impl Data {
                 .collect(),
             histories: vec![History::default(); setup.signals.len()],
             thresholds,
-            alerts: None,
+            alerts: Alerts::default(),
             held: None,
             silences: None,
             targets: None,
@@ -324,15 +330,6 @@ impl Data {
             .iter()
             .zip(&self.histories)
             .find(|(reading, _)| reading.id == id)
-    }
-
-    /// The rule behind a reading's target.
-    pub(crate) fn alert_of(&self, reading: &Reading) -> Option<&AlertStatus> {
-        let name = reading.alert.as_ref()?;
-        self.alerts
-            .as_ref()?
-            .iter()
-            .find(|alert| alert.name == *name)
     }
 }
 
@@ -375,13 +372,13 @@ pub(crate) struct Model {
     /// What was last told to the user, in place of the footer, until the next key.
     pub(crate) notice: Option<String>,
     /// The alerts screen's selection.
-    pub(crate) alerts_pane: alerts::Pane,
+    pub(crate) alerts_pane: screens::alerts::Pane,
     /// What lies over the alerts.
-    pub(crate) silencing: alerts::silence::Silencing,
+    pub(crate) silencing: screens::alerts::silence::Silencing,
     /// The component screens' selection.
     pub(crate) component_pane: component::Pane,
     /// What the logs screen shows.
-    pub(crate) logs_pane: crate::screens::logs::Pane,
+    pub(crate) logs_pane: screens::logs::Pane,
     /// The chaos screen's selection.
     pub(crate) chaos_pane: chaos::Pane,
     /// The experiment that is being chosen.
@@ -417,10 +414,10 @@ impl Model {
             logs: Logs::default(),
             mouse,
             notice: None,
-            alerts_pane: alerts::Pane::default(),
-            silencing: alerts::silence::Silencing::default(),
+            alerts_pane: screens::alerts::Pane::default(),
+            silencing: screens::alerts::silence::Silencing::default(),
             component_pane: component::Pane::default(),
-            logs_pane: crate::screens::logs::Pane::default(),
+            logs_pane: screens::logs::Pane::default(),
             chaos_pane: chaos::Pane::default(),
             starting: chaos::start::Starting::default(),
             running: 0,
@@ -453,6 +450,6 @@ impl Model {
 
     /// The alert rules that are drawn.
     pub(crate) fn alerts(&self) -> &[AlertStatus] {
-        self.shown().alerts.as_deref().unwrap_or_default()
+        self.shown().alerts.all()
     }
 }

@@ -10,7 +10,7 @@ pub(crate) mod targets;
 
 use crossterm::event::KeyEvent;
 
-use crate::keys::{Spot, Travel};
+use crate::keys::{Action, Spot, Travel};
 use crate::message::Effect;
 use crate::model::prompt::Purpose;
 use crate::model::{Model, Screen};
@@ -63,6 +63,14 @@ pub(crate) fn close(model: &mut Model) -> bool {
         Screen::VoteApp | Screen::Redis | Screen::Worker => component::close(model),
         Screen::Logs => logs::close(model),
         _ => false,
+    }
+}
+
+/// Whether an action makes sense for what is selected.
+pub(crate) fn offers(model: &Model, action: Action) -> bool {
+    match action {
+        Action::Alerts(action) => alerts::offers(model, action),
+        _ => true,
     }
 }
 

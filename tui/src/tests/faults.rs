@@ -6,6 +6,8 @@ use regex::Regex;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use voteops_observability::grafana::Grafana;
+use voteops_observability::snapshot::Sources;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
@@ -29,9 +31,13 @@ struct Fed {
 }
 
 fn watch(prometheus: &str, alertmanager: Option<&str>) -> Fed {
+    feed(sources(prometheus, alertmanager))
+}
+
+fn feed(sources: Sources) -> Fed {
     let settings = Settings {
         refresh: REFRESH,
-        ..Settings::new(sources(prometheus, alertmanager), "test")
+        ..Settings::new(sources, "test")
     };
     let model = model(&settings, true);
     let (sender, messages) = mpsc::channel(64);
@@ -206,6 +212,50 @@ async fn one_backend_down_leaves_the_other_live() {
         .shows(&["● prometheus", "✗ alertmanager unreachable", "queue 7"])
         .await;
     assert!(!frame.contains("stale"), "{frame}");
+}
+
+#[tokio::test]
+async fn grafana_is_asked_lost_and_back_without_touching_prometheus() {
+    let server = MockServer::builder().start().await;
+    well(&server, "7").await;
+    let grafana = MockServer::builder().start().await;
+    let rules = r#"{"status":"success","data":{"groups":[{"name":"g","file":"f","interval":60,
+        "rules":[{"type":"alerting","name":"Managed","query":"up","health":"ok","state":"firing"}]}]}}"#;
+    answers(&grafana, raw(rules)).await;
+    let mut all = sources(&server.uri(), None);
+    all.grafana = Some(Grafana::new(&grafana.uri().parse().unwrap()).unwrap());
+    let once = Settings::new(all.clone(), "test");
+    let frame = crate::once(once, 120, 36).await;
+    assert!(
+        frame.contains("■ FIRING        Managed (grafana)"),
+        "{frame}"
+    );
+    let mut fed = feed(all);
+    fed.shows(&[
+        "■ FIRING        Managed (grafana)",
+        "● ok            OnlyRule",
+    ])
+    .await;
+
+    let refused = ResponseTemplate::new(401).set_body_string(r#"{"message":"Unauthorized"}"#);
+    answers(&grafana, refused).await;
+    let lost = [
+        "✗ grafana HTTP 401",
+        "retry in",
+        "■ was FIRING",
+        "grafana lost",
+    ];
+    let frame = fed.shows(&lost).await;
+    assert!(frame.contains("● ok            OnlyRule"), "{frame}");
+    assert!(frame.contains("● prometheus"), "{frame}");
+
+    answers(&grafana, raw(rules)).await;
+    fed.shows(&[
+        "● grafana",
+        "■ FIRING        Managed (grafana)",
+        "grafana is back",
+    ])
+    .await;
 }
 
 #[tokio::test]

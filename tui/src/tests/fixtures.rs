@@ -15,7 +15,7 @@ use voteops_observability::prometheus::{AlertState, Prometheus, Sample};
 use voteops_observability::rules;
 use voteops_observability::signals::{self, Component, Threshold};
 use voteops_observability::slo::SloReading;
-use voteops_observability::snapshot::{AlertStatus, Sources};
+use voteops_observability::snapshot::{AlertStatus, Origin, Sources};
 
 use crate::keys::{KeyMap, Keys};
 use crate::message::{Answered, Effect, Facts, Message, Refusal};
@@ -39,6 +39,7 @@ pub(crate) fn sources(prometheus: &str, alertmanager: Option<&str>) -> Sources {
     Sources {
         prometheus: Prometheus::new(&url(prometheus)).unwrap(),
         alertmanager: alertmanager.map(|base| Alertmanager::new(&url(base)).unwrap()),
+        grafana: None,
         signals: signals::shipped(1.0).unwrap(),
     }
 }
@@ -84,6 +85,7 @@ pub(crate) fn inactive() -> Vec<AlertStatus> {
         .unwrap()
         .into_iter()
         .map(|rule| AlertStatus {
+            origin: Origin::Prometheus,
             threshold: rule.condition.map(|condition| Threshold {
                 comparison: condition.comparison,
                 value: condition.threshold,

@@ -4,6 +4,7 @@ mod changes;
 mod faults;
 pub(crate) mod fixtures;
 mod frames;
+pub(crate) mod grafana;
 mod keys;
 mod looks;
 mod robust;

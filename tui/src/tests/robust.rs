@@ -9,13 +9,13 @@ use voteops_observability::logs::LogLine;
 use voteops_observability::prometheus::{AlertState, Labels, Sample, Series, Target, TargetHealth};
 use voteops_observability::promql::Comparison;
 use voteops_observability::signals::Threshold;
-use voteops_observability::snapshot::AlertStatus;
+use voteops_observability::snapshot::{AlertStatus, Origin};
 
 use crate::experiments::{Experiment, Stage};
 use crate::message::{Facts, Message, Refusal};
 use crate::model::charts::Charted;
 use crate::model::logs::LogNews;
-use crate::model::{Feed, Model, Screen};
+use crate::model::{Backend, Feed, Model, Screen};
 use crate::settings::{Event, Severity};
 use crate::tests::fixtures::{answered, at, buffer, connecting, press, text};
 use crate::update::update;
@@ -59,6 +59,7 @@ fn wild_threshold() -> impl Strategy<Value = Threshold> {
 }
 
 fn wild_alert() -> impl Strategy<Value = AlertStatus> {
+    let origin = prop_oneof![Just(Origin::Prometheus), Just(Origin::Grafana)];
     let state = prop_oneof![
         Just(AlertState::Firing),
         Just(AlertState::Pending),
@@ -82,26 +83,30 @@ fn wild_alert() -> impl Strategy<Value = AlertStatus> {
         labels(),
         labels(),
     );
-    (name, state, times, numbers, texts).prop_map(|(name, state, times, numbers, texts)| {
-        let (since, fires_at, for_s) = times;
-        let (value, threshold) = numbers;
-        let (expr, error, labels, mut annotations) = texts;
-        annotations.insert("summary".into(), expr.clone());
-        AlertStatus {
-            name,
-            state,
-            since,
-            fires_at,
-            value,
-            threshold,
-            active: labels.len(),
-            labels,
-            annotations,
-            expr,
-            for_s,
-            error,
-        }
-    })
+    (name, (origin, state), times, numbers, texts).prop_map(
+        |(name, kind, times, numbers, texts)| {
+            let (origin, state) = kind;
+            let (since, fires_at, for_s) = times;
+            let (value, threshold) = numbers;
+            let (expr, error, labels, mut annotations) = texts;
+            annotations.insert("summary".into(), expr.clone());
+            AlertStatus {
+                origin,
+                name,
+                state,
+                since,
+                fires_at,
+                value,
+                threshold,
+                active: labels.len(),
+                labels,
+                annotations,
+                expr,
+                for_s,
+                error,
+            }
+        },
+    )
 }
 
 fn wild_labels() -> impl Strategy<Value = Labels> {
@@ -219,6 +224,7 @@ fn wild_model() -> impl Strategy<Value = Model> {
         let (title, news, now, keys) = rest;
         let mut model = connecting();
         model.setup.title = title;
+        model.setup.backends.push(Backend::Grafana);
         model.setup.quit_prompt = Some(news.clone());
         let thresholds: BTreeMap<_, _> = alerts
             .iter()
@@ -235,6 +241,11 @@ fn wild_model() -> impl Strategy<Value = Model> {
                 Ok(Facts::Signals(values, vec![news.clone()])),
             ),
             Message::Filled(vec![samples; 12]),
+            answered(
+                Feed::GrafanaRules,
+                -1,
+                Ok(Facts::GrafanaRules(alerts.clone())),
+            ),
             answered(Feed::Rules, -1, Ok(Facts::Rules(alerts, thresholds))),
             Message::News(Event {
                 at: now,

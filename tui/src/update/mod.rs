@@ -4,7 +4,7 @@ mod input;
 
 use jiff::Timestamp;
 use voteops_observability::prometheus::Sample;
-use voteops_observability::snapshot::Reading;
+use voteops_observability::snapshot::{AlertStatus, Origin, Reading};
 use voteops_observability::units;
 
 use crate::lang::speaking;
@@ -138,17 +138,14 @@ fn take_in(model: &mut Model, facts: Facts, at: Timestamp) -> Vec<String> {
             warnings
         }
         Facts::Rules(alerts, thresholds) => {
-            for event in events::changes(data.alerts.as_deref(), &alerts, at) {
-                data.events.push(event);
-            }
             data.thresholds = thresholds;
             let values: Vec<_> = data.readings.iter().map(|r| r.value).collect();
             data.readings = readings(&model.setup, data, &values);
-            let before = data.alerts.replace(alerts).unwrap_or_default();
-            if model.frozen.is_none() {
-                let after = data.alerts.as_deref().unwrap_or_default();
-                reselect(&mut model.alerts_pane, &before, after);
-            }
+            take_alerts(model, Origin::Prometheus, alerts, at);
+            Vec::new()
+        }
+        Facts::GrafanaRules(alerts) => {
+            take_alerts(model, Origin::Grafana, alerts, at);
             Vec::new()
         }
         Facts::Slos(slos) => {
@@ -168,6 +165,19 @@ fn take_in(model: &mut Model, facts: Facts, at: Timestamp) -> Vec<String> {
             data.held = Some(held);
             Vec::new()
         }
+    }
+}
+
+/// Takes the rules of an origin into the model, tells what changed, and keeps the selection.
+fn take_alerts(model: &mut Model, origin: Origin, alerts: Vec<AlertStatus>, at: Timestamp) {
+    let data = &mut model.live;
+    let known = data.alerts.is_known(origin).then(|| data.alerts.all());
+    for event in events::changes(known, &alerts, at) {
+        data.events.push(event);
+    }
+    let before = data.alerts.replace(origin, alerts);
+    if model.frozen.is_none() {
+        reselect(&mut model.alerts_pane, &before, data.alerts.all());
     }
 }
 

@@ -7,6 +7,7 @@ use ratatui::text::Line;
 use crate::keys::{Action, Bound, Place, Spot};
 use crate::lang::tr;
 use crate::model::Model;
+use crate::screens;
 use crate::theme::Tone;
 use crate::view::text::{cut, flow, span, width};
 
@@ -74,6 +75,7 @@ impl Hint {
 /// The hints that fit. Help and quit lead on: the others give way to them, the last ones first.
 fn fitting(model: &Model, columns: usize) -> Vec<Hint> {
     let active = model.setup.keys.active(Spot::Screen(model.screen));
+    let active = active.filter(|bound| screens::offers(model, bound.binding.action));
     let mut hinted: Vec<_> = active.collect();
     // What only this screen does is least known: it comes first.
     hinted.sort_by_key(|bound| match bound.binding.place {

@@ -10,10 +10,13 @@ use voteops_observability::units::{self, Unit};
 
 use crate::model::{Condition, Data, Feed};
 use crate::theme::{Theme, Tone};
-use crate::view::text::{countdown, left, span};
+use crate::view::text::{countdown, cut, left, span, width};
 
 /// Columns of the longest mark, `◆ PENDING 59:59`.
 pub(crate) const MARK_COLUMNS: usize = 15;
+
+/// Columns of a rule's name without which its origin says nothing.
+const MIN_NAME: usize = 6;
 
 /// A glyph with a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,9 +105,16 @@ fn breach(threshold: Option<Threshold>) -> &'static str {
     }
 }
 
+/// Whether a rule's state is too old to be called live: as who evaluates it was last asked.
+pub(crate) fn is_old(data: &Data, alert: &AlertStatus) -> bool {
+    let feed = Feed::of_rules(alert.origin);
+    data.feeds.stale_s(feed, data.now).is_some()
+}
+
 /// The state of an alert with the time that matters: until it fires, or since it does.
 pub(crate) fn of_alert(data: &Data, alert: &AlertStatus) -> Mark {
-    if let Some(age_s) = data.feeds.stale_s(Feed::Rules, data.now) {
+    let feed = Feed::of_rules(alert.origin);
+    if let Some(age_s) = data.feeds.stale_s(feed, data.now) {
         let (glyph, text, tone) = match alert.state {
             AlertState::Firing => ("■", "was FIRING", Tone::Critical),
             AlertState::Pending => ("◆", "was PENDING", Tone::Warning),
@@ -170,10 +180,19 @@ fn number(value: f64) -> String {
     }
 }
 
+/// A rule's name in at most `columns`, with who evaluates it where that is not Prometheus: of a
+/// name that is too long its end gives way.
+pub(crate) fn rule_name(alert: &AlertStatus, columns: usize) -> String {
+    let full = alert.full_name();
+    let origin = full.strip_prefix(&alert.name).unwrap_or_default();
+    let room = columns.saturating_sub(width(origin));
+    if room < MIN_NAME {
+        return cut(&full, columns);
+    }
+    cut(&alert.name, room) + origin
+}
+
 /// The unit of the signal that an alert is about.
 pub(crate) fn unit_of(data: &Data, alert: &AlertStatus) -> Option<Unit> {
-    data.readings
-        .iter()
-        .find(|reading| reading.alert.as_deref() == Some(&alert.name))
-        .map(|reading| reading.unit)
+    data.reading_of(alert).map(|reading| reading.unit)
 }

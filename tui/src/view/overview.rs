@@ -46,7 +46,7 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
             .spacing(2)
             .areas(lower)
     } else {
-        let about = if data.alerts.is_none() {
+        let about = if data.alerts.is_unknown() {
             2
         } else {
             summary::active(data)

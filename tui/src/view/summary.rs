@@ -2,12 +2,12 @@
 
 use ratatui::text::{Line, Span};
 use voteops_observability::prometheus::AlertState;
-use voteops_observability::snapshot::AlertStatus;
+use voteops_observability::snapshot::{AlertStatus, Origin};
 
 use crate::model::{Condition, Data, Feed, Model};
 use crate::theme::Tone;
 use crate::view::marks::{self, MARK_COLUMNS, Mark, dimmed};
-use crate::view::text::{cut, left, span, width, wrap};
+use crate::view::text::{cut, left, line_width, span, width, wrap};
 
 /// With so many rows the rules that are well are listed too.
 const ALL_ROWS: usize = 8;
@@ -18,7 +18,7 @@ const MIN_SUMMARY: usize = 20;
 
 /// How many rules are pending or firing, or cannot be evaluated.
 pub(crate) fn active(data: &Data) -> usize {
-    let alerts = data.alerts.iter().flatten();
+    let alerts = data.alerts.all().iter();
     alerts.filter(|alert| is_active(alert)).count()
 }
 
@@ -31,22 +31,16 @@ pub(crate) fn lines(model: &Model, size: (usize, usize)) -> Vec<Line<'static>> {
     let (columns, rows) = size;
     let data = model.shown();
     let theme = model.setup.theme;
-    let mut heading = vec![span("Alerts", theme.heading())];
-    for mark in counts(model) {
-        heading.push(Span::raw("  "));
-        heading.push(mark.span(theme));
-    }
-    let mut lines = vec![Line::from(heading)];
-    let Some(alerts) = &data.alerts else {
-        let why = wrap(&unknown(data), columns);
-        let why = why.into_iter().map(|l| span(l, theme.style(Tone::Dim)));
-        lines.extend(why.map(Line::from));
+    let mut lines = vec![Line::from(heading(model, columns))];
+    if data.alerts.is_unknown() {
+        let why = unknown(model).into_iter();
+        let why = why.flat_map(|why| wrap(&why, columns));
+        lines.extend(why.map(|line| Line::from(span(line, theme.style(Tone::Dim)))));
         lines.truncate(rows);
         return lines;
-    };
-    let shown = alerts
-        .iter()
-        .filter(|alert| rows >= ALL_ROWS || is_active(alert));
+    }
+    let alerts = data.alerts.all().iter();
+    let shown = alerts.filter(|alert| rows >= ALL_ROWS || is_active(alert));
     lines.extend(shown.map(|alert| row(model, alert, columns)));
     if lines.len() > rows && rows > 2 {
         let hidden = lines.len() - rows + 1;
@@ -57,68 +51,123 @@ pub(crate) fn lines(model: &Model, size: (usize, usize)) -> Vec<Line<'static>> {
     lines
 }
 
-/// How many rules are in which state.
-pub(crate) fn counts(model: &Model) -> Vec<Mark> {
-    let data = model.shown();
-    let Some(alerts) = &data.alerts else {
-        return vec![Mark::new("◌", "unknown", Tone::Warning)];
+/// The word and the counts. Where `columns` are few, those that are well are not counted.
+pub(crate) fn heading(model: &Model, columns: usize) -> Vec<Span<'static>> {
+    let theme = model.setup.theme;
+    let told = |marks: &[Mark]| {
+        let counts = marks.iter();
+        let counts = counts.flat_map(|mark| [Span::raw("  "), mark.span(theme)]);
+        let word = span("Alerts", theme.heading());
+        std::iter::once(word).chain(counts).collect::<Vec<_>>()
     };
-    if alerts.is_empty() {
-        return vec![Mark::new("◌", "no alert rules are loaded", Tone::Dim)];
+    let mut marks = counts(model);
+    let all = told(&marks);
+    if line_width(&all) <= columns {
+        return all;
     }
-    let stale_s = data.feeds.stale_s(Feed::Rules, data.now);
-    let count = |state| alerts.iter().filter(|a| a.state == state).count();
-    let failed = alerts.iter().filter(|a| a.error.is_some()).count();
-    let counted = [
-        ("■", count(AlertState::Firing), "firing", Tone::Critical),
-        ("◆", count(AlertState::Pending), "pending", Tone::Warning),
-        ("●", count(AlertState::Inactive), "ok", Tone::Ok),
-        ("◌", count(AlertState::Unknown), "unknown", Tone::Dim),
-        ("✗", failed, "cannot be evaluated", Tone::Warning),
-    ];
-    let mut marks: Vec<_> = counted
-        .into_iter()
-        .filter(|(_, count, ..)| *count > 0)
-        .map(|(glyph, count, word, tone)| Mark {
-            old: stale_s.is_some(),
-            ..Mark::new(glyph, format!("{count} {word}"), tone)
+    marks.retain(|mark| mark.tone != Tone::Ok);
+    told(&marks)
+}
+
+/// How many rules are in which state, and whose states are old or not known.
+fn counts(model: &Model) -> Vec<Mark> {
+    let data = model.shown();
+    if data.alerts.is_unknown() {
+        return vec![Mark::new("◌", "unknown", Tone::Warning)];
+    }
+    let mut marks = counted(data);
+    let origins = model.setup.origins();
+    marks.extend(origins.iter().filter_map(|origin| {
+        let mark = doubt(data, *origin)?;
+        Some(match origins {
+            [_] => mark,
+            _ => Mark {
+                text: format!("{} {}", origin.name(), mark.text),
+                ..mark
+            },
         })
-        .collect();
-    marks.extend(stale_s.map(marks::stale));
+    }));
     marks
 }
 
-/// Why nothing is known about the alerts.
-pub(crate) fn unknown(data: &Data) -> String {
-    match data.feeds.condition(Feed::Rules, data.now) {
-        Condition::Failing { failure, .. } => format!(
-            "Alert states are not known, which is not the same as no alerts: {}",
-            failure.refusal.full
-        ),
-        _ => "Waiting for the first answer.".into(),
+fn counted(data: &Data) -> Vec<Mark> {
+    let alerts = data.alerts.all();
+    if alerts.is_empty() {
+        return vec![Mark::new("◌", "no alert rules are loaded", Tone::Dim)];
     }
+    let all = |keep: &dyn Fn(&AlertStatus) -> bool| -> Vec<_> {
+        alerts.iter().filter(|alert| keep(alert)).collect()
+    };
+    let are = |state| all(&|alert| alert.state == state);
+    let failed = all(&|alert| alert.error.is_some());
+    let counted = [
+        ("■", are(AlertState::Firing), "firing", Tone::Critical),
+        ("◆", are(AlertState::Pending), "pending", Tone::Warning),
+        ("●", are(AlertState::Inactive), "ok", Tone::Ok),
+        ("◌", are(AlertState::Unknown), "unknown", Tone::Dim),
+        ("✗", failed, "cannot be evaluated", Tone::Warning),
+    ];
+    let some = counted.into_iter().filter(|(_, of, ..)| !of.is_empty());
+    some.map(|(glyph, of, word, tone)| Mark {
+        // A count may no longer hold when nothing in it is known to.
+        old: of.iter().all(|alert| marks::is_old(data, alert)),
+        ..Mark::new(glyph, format!("{} {word}", of.len()), tone)
+    })
+    .collect()
+}
+
+/// What is to be said of an origin's rules besides their states.
+fn doubt(data: &Data, origin: Origin) -> Option<Mark> {
+    if !data.alerts.is_known(origin) {
+        return Some(Mark::new("◌", "unknown", Tone::Warning));
+    }
+    let feed = Feed::of_rules(origin);
+    data.feeds.stale_s(feed, data.now).map(marks::stale)
+}
+
+/// Why the rules of those who did not tell them yet are not known.
+pub(crate) fn unknown(model: &Model) -> Vec<String> {
+    let data = model.shown();
+    let origins = model.setup.origins();
+    let unknown = origins.iter().filter(|o| !data.alerts.is_known(**o));
+    let why = unknown.map(|origin| {
+        let whose = match origins {
+            [_] => String::new(),
+            _ => format!(" of {}", origin.name()),
+        };
+        match data.feeds.condition(Feed::of_rules(*origin), data.now) {
+            Condition::Failing { failure, .. } => format!(
+                "Alert states{whose} are not known, which is not the same as no alerts: {}",
+                failure.refusal.full
+            ),
+            _ => format!("Waiting for the first answer{whose}."),
+        }
+    });
+    why.collect()
 }
 
 fn row(model: &Model, alert: &AlertStatus, columns: usize) -> Line<'static> {
     let data = model.shown();
     let theme = model.setup.theme;
-    let old = data.feeds.stale_s(Feed::Rules, data.now).is_some();
-    let plain = dimmed(theme.style(Tone::Plain), old);
+    let plain = dimmed(theme.style(Tone::Plain), marks::is_old(data, alert));
     let mark = marks::of_alert(data, alert);
     let room = columns.saturating_sub(MARK_COLUMNS + 1);
     let mut spans = vec![mark.cell(theme, MARK_COLUMNS), Span::raw(" ")];
-    let summary = alert.annotations.get("summary");
+    let name = alert.full_name();
+    let about = alert
+        .error
+        .as_ref()
+        .or_else(|| alert.annotations.get("summary"));
     let beside = room.saturating_sub(NAME + 2);
-    match summary.filter(|_| is_active(alert) && beside >= MIN_SUMMARY) {
-        Some(summary) if width(&alert.name) <= NAME => {
-            spans.push(span(left(&alert.name, NAME), plain));
-            let text = alert.error.as_ref().unwrap_or(summary);
+    match about.filter(|_| is_active(alert) && beside >= MIN_SUMMARY) {
+        Some(about) if width(&name) <= NAME => {
+            spans.push(span(left(&name, NAME), plain));
             spans.push(span(
-                format!("  {}", cut(text, beside)),
+                format!("  {}", cut(about, beside)),
                 theme.style(Tone::Dim),
             ));
         }
-        _ => spans.push(span(cut(&alert.name, room), plain)),
+        _ => spans.push(span(marks::rule_name(alert, room), plain)),
     }
     Line::from(spans)
 }

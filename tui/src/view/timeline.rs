@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use ratatui::text::Span;
 use voteops_observability::prometheus::AlertState;
+use voteops_observability::snapshot::{AlertStatus, Origin};
 use voteops_observability::units;
 
 use crate::model::charts::ALERTS_QUERY;
@@ -23,16 +24,20 @@ pub(crate) struct Stretch {
     pub(crate) to: Timestamp,
 }
 
-/// The states of all alerts of a name along the window, oldest first; `None` until that was
-/// answered.
-pub(crate) fn stretches(model: &Model, name: &str) -> Option<Vec<Stretch>> {
+/// The states of all alerts of a rule along the window, oldest first; `None` until that was
+/// answered, and for rules whose history Prometheus does not keep.
+pub(crate) fn stretches(model: &Model, rule: &AlertStatus) -> Option<Vec<Stretch>> {
+    if rule.origin != Origin::Prometheus {
+        return None;
+    }
+    let name = &rule.name;
     let charted = model.charts.get(ALERTS_QUERY)?;
     charted.at?;
     let gap_s = charted.step_s * (GAP_STEPS - 1.0);
     let step = SignedDuration::try_from_secs_f64(charted.step_s).unwrap_or_default();
     let mut found: Vec<Stretch> = Vec::new();
     let of_it = charted.series.iter();
-    for series in of_it.filter(|series| series.labels.get("alertname").is_some_and(|n| n == name)) {
+    for series in of_it.filter(|series| series.labels.get("alertname") == Some(name)) {
         let state = match series.labels.get("alertstate").map(String::as_str) {
             Some("firing") => AlertState::Firing,
             Some("pending") => AlertState::Pending,
@@ -92,8 +97,13 @@ pub(crate) fn glyph(state: Option<AlertState>) -> (&'static str, Tone) {
 }
 
 /// The history of an alert in exactly `columns`; blank until it is known.
-pub(crate) fn strip(model: &Model, theme: Theme, name: &str, columns: u16) -> Vec<Span<'static>> {
-    let Some(stretches) = stretches(model, name) else {
+pub(crate) fn strip(
+    model: &Model,
+    theme: Theme,
+    rule: &AlertStatus,
+    columns: u16,
+) -> Vec<Span<'static>> {
+    let Some(stretches) = stretches(model, rule) else {
         return vec![Span::raw(" ".repeat(columns.into()))];
     };
     let mut spans: Vec<Span<'static>> = Vec::new();
@@ -109,9 +119,9 @@ pub(crate) fn strip(model: &Model, theme: Theme, name: &str, columns: u16) -> Ve
 }
 
 /// The last stretches in words, newest first: `firing 14:08:20 for 2m05s, pending 14:03:20 for 5m00s`.
-pub(crate) fn told(model: &Model, name: &str) -> Option<String> {
+pub(crate) fn told(model: &Model, rule: &AlertStatus) -> Option<String> {
     const MOST: usize = 6;
-    let stretches = stretches(model, name)?;
+    let stretches = stretches(model, rule)?;
     if stretches.is_empty() {
         return Some("neither pending nor firing in this time".into());
     }

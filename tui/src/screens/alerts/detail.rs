@@ -5,11 +5,11 @@ use std::time::Duration;
 use ratatui::text::Line;
 use voteops_observability::alertmanager::HeldAlert;
 use voteops_observability::prometheus::{AlertState, Labels};
-use voteops_observability::snapshot::AlertStatus;
+use voteops_observability::snapshot::{AlertStatus, Origin};
 use voteops_observability::units;
 
 use super::silence;
-use crate::model::{Feed, Model};
+use crate::model::{Backend, Feed, Model};
 use crate::theme::Tone;
 use crate::view::text::{clock, countdown, left, span, wrap};
 use crate::view::{marks, timeline};
@@ -27,7 +27,7 @@ pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
         model,
         columns,
         lines: vec![Line::from(vec![
-            span(&alert.name, theme.heading()),
+            span(alert.full_name(), theme.heading()),
             span("  ", theme.style(Tone::Plain)),
             marks::of_alert(data, alert).span(theme),
         ])],
@@ -40,7 +40,7 @@ pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
     if let Some(error) = &alert.error {
         page.entry("rule error", error);
     }
-    if let Some(history) = timeline::told(model, &alert.name) {
+    if let Some(history) = timeline::told(model, alert) {
         page.entry("history", &history);
     }
     let labels = alert
@@ -53,7 +53,9 @@ pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
     for (index, line) in alert.expr.lines().enumerate() {
         page.entry(if index == 0 { "expression" } else { "" }, line);
     }
-    if let Some(held) = &data.held {
+    if alert.origin == Origin::Grafana {
+        page.grafana(alert);
+    } else if let Some(held) = &data.held {
         let mut told = held_as(alert, held);
         let of_it = held
             .iter()
@@ -92,6 +94,21 @@ impl Page<'_> {
         }
     }
 
+    /// What differs for a rule that Grafana evaluates.
+    fn grafana(&mut self, alert: &AlertStatus) {
+        let address = self.model.setup.address(Backend::Grafana);
+        let address = address.map_or_else(String::new, |address| format!(" at {address}"));
+        let told = format!("grafana{address}, where it is notified about and silenced");
+        self.entry("evaluated by", &told);
+        let charted = match super::subject(alert) {
+            Some(_) => "the query, as Prometheus answers it here",
+            None => "nothing to chart: the query is not PromQL alone",
+        };
+        if self.model.alerts_pane.expanded {
+            self.entry("chart", charted);
+        }
+    }
+
     /// The summary and the description first: they say what to do.
     fn annotations(&mut self, annotations: &Labels) {
         let first = ["summary", "description"];
@@ -119,8 +136,7 @@ fn times(model: &Model, alert: &AlertStatus) -> Vec<(String, String)> {
     }
     if let Some(at) = alert.fires_at {
         let left_s = -data.age_s(at);
-        let stale = data.feeds.stale_s(Feed::Rules, data.now).is_some();
-        let text = if stale {
+        let text = if marks::is_old(data, alert) {
             format!("{}, unless it ended since the last answer", told(at))
         } else if left_s > 0.0 {
             format!("{} (in {}) if it goes on", told(at), countdown(left_s))
@@ -142,6 +158,9 @@ fn times(model: &Model, alert: &AlertStatus) -> Vec<(String, String)> {
 fn against(model: &Model, alert: &AlertStatus) -> String {
     let unit = marks::unit_of(model.shown(), alert);
     let limit = alert.threshold.map(|limit| marks::limit(limit, unit));
+    if alert.origin == Origin::Grafana {
+        return in_grafana(alert);
+    }
     let limit = limit.map_or_else(
         || "the expression compares with no number".into(),
         |limit| format!("alerts if {limit}"),
@@ -150,6 +169,19 @@ fn against(model: &Model, alert: &AlertStatus) -> String {
         (Some(value), _) => format!("{}, {limit}", marks::value(Some(value), unit)),
         (None, AlertState::Inactive) => format!("not in the alert's range; {limit}"),
         (None, _) => format!("not known; {limit}"),
+    }
+}
+
+/// The value of a rule that Grafana evaluates. What it is of, the rule's condition, is not told:
+/// often it is 1 for true.
+fn in_grafana(alert: &AlertStatus) -> String {
+    match (alert.value, alert.state) {
+        (Some(value), _) => {
+            let value = marks::value(Some(value), None);
+            format!("{value}, as the rule's condition gives it")
+        }
+        (None, AlertState::Inactive) => "not told while the rule is inactive".into(),
+        (None, _) => "not known".into(),
     }
 }
 

@@ -93,14 +93,15 @@ fn draw_chart(model: &Model, alert: &AlertStatus, frame: &mut Frame, area: Rect)
             own.cloned().unwrap_or_default()
         })
     });
+    let title = format!("{}  {}", alert.full_name(), charted::window(model));
     let chart = Chart {
         mark: Some(marks::of_alert(data, alert)),
         unit: marks::unit_of(data, alert),
         curves: curves.into_iter().flatten().collect(),
         threshold: alert.threshold,
-        states: timeline::stretches(model, &alert.name),
+        states: timeline::stretches(model, alert),
         note: charted::note(model, &[&subject]),
-        ..charted::chart(model, format!("{}  {}", alert.name, charted::window(model)))
+        ..charted::chart(model, title)
     };
     chart::draw(&chart, model.setup.theme, frame, area);
 }

@@ -5,11 +5,11 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
-use voteops_observability::snapshot::AlertStatus;
+use voteops_observability::snapshot::{AlertStatus, Origin};
 use voteops_observability::units;
 
 use super::detail;
-use crate::model::{Feed, Model, Screen};
+use crate::model::{Model, Screen};
 use crate::theme::{Theme, Tone};
 use crate::view::marks::{self, MARK_COLUMNS, dimmed};
 use crate::view::text::{left, right, span, width, wrap};
@@ -54,26 +54,19 @@ fn list_rows(model: &Model, rows: usize) -> usize {
 }
 
 fn list_lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> {
-    let data = model.shown();
     let theme = model.setup.theme;
-    let mut counts = vec![span("Alerts", theme.heading())];
-    for mark in summary::counts(model) {
-        counts.push(Span::raw("  "));
-        counts.push(mark.span(theme));
-    }
-    if let Some(filter) = model.filters.get(&Screen::Alerts) {
+    let filter = model.filters.get(&Screen::Alerts).map(|filter| {
         let (kept, all) = (super::kept(model).len(), model.alerts().len());
         let told = list::count(kept, all, "rules", Some(&filter.text));
-        counts.push(span(format!("  {told}"), theme.style(Tone::Dim)));
-    }
+        format!("  {told}")
+    });
+    let room = columns.saturating_sub(filter.as_deref().map_or(0, width));
+    let mut counts = summary::heading(model, room);
+    counts.extend(filter.map(|told| span(told, theme.style(Tone::Dim))));
     let mut lines = vec![Line::from(counts)];
     if model.alerts().is_empty() {
-        let why = if data.alerts.is_none() {
-            summary::unknown(data)
-        } else {
-            "Prometheus evaluates no alert rules: look at rule_files in its configuration.".into()
-        };
-        let why = wrap(&why, columns).into_iter();
+        let why = none_told(model).into_iter().chain(summary::unknown(model));
+        let why = why.flat_map(|why| wrap(&why, columns));
         lines.extend(why.map(|line| Line::from(span(line, theme.style(Tone::Plain)))));
         return lines;
     }
@@ -85,6 +78,20 @@ fn list_lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> 
     let shown = kept.iter().enumerate().skip(first).take(rows);
     lines.extend(shown.map(|(index, alert)| table.row(model, alert, index == selected)));
     lines
+}
+
+/// What is to be said of those who evaluate no rules.
+fn none_told(model: &Model) -> Vec<String> {
+    let alerts = &model.shown().alerts;
+    let origins = model.setup.origins().iter();
+    let without = origins.filter(|origin| alerts.is_known(**origin));
+    let told = without.map(|origin| match origin {
+        Origin::Prometheus => {
+            "Prometheus evaluates no alert rules: look at rule_files in its configuration."
+        }
+        Origin::Grafana => "Grafana evaluates no alert rules, or none that may be read from here.",
+    });
+    told.map(str::to_owned).collect()
 }
 
 /// A column beside state and name.
@@ -175,7 +182,7 @@ impl Table {
     fn row(&self, model: &Model, alert: &AlertStatus, selected: bool) -> Line<'static> {
         let data = model.shown();
         let theme = model.setup.theme;
-        let old = data.feeds.stale_s(Feed::Rules, data.now).is_some();
+        let old = marks::is_old(data, alert);
         let unit = marks::unit_of(data, alert);
         let value = alert.value.map(|value| marks::value(Some(value), unit));
         let limit = alert.threshold.map(|limit| marks::limit(limit, unit));
@@ -187,7 +194,7 @@ impl Table {
             severity.map_or("", String::as_str),
             since.as_deref().unwrap_or_default(),
         ];
-        let text = self.cells(&alert.name, texts);
+        let text = self.cells(&marks::rule_name(alert, self.name), texts);
         let highlight = if selected {
             Theme::reversed()
         } else {
@@ -202,7 +209,7 @@ impl Table {
         ];
         if let Some(columns) = self.history {
             spans.push(Span::raw("  "));
-            spans.extend(timeline::strip(model, theme, &alert.name, columns));
+            spans.extend(timeline::strip(model, theme, alert, columns));
         }
         Line::from(spans)
     }

@@ -9,7 +9,7 @@ use crossterm::event::KeyCode;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use voteops_observability::promql;
-use voteops_observability::snapshot::AlertStatus;
+use voteops_observability::snapshot::{AlertStatus, Origin};
 
 use crate::keys::{self, Binding, Place, Travel, bind, char, key};
 use crate::message::Effect;
@@ -120,16 +120,26 @@ pub(crate) fn selected(model: &Model) -> Option<&AlertStatus> {
     kept(model).get(model.alerts_pane.selected).copied()
 }
 
-/// What the rule compares with its threshold, as PromQL.
+/// What the rule compares with its threshold, as PromQL. Of Grafana's rules only the queries are
+/// known, which need not compare.
 pub(crate) fn subject(alert: &AlertStatus) -> Option<String> {
-    let condition = promql::condition(&alert.expr).ok()??;
-    Some(condition.subject)
+    match promql::condition(&alert.expr).ok()? {
+        Some(condition) => Some(condition.subject),
+        None if alert.origin == Origin::Grafana => Some(alert.expr.clone()),
+        None => None,
+    }
+}
+
+/// Whether an action makes sense for what is selected: Alertmanager's silences do not reach what
+/// Grafana evaluates.
+pub(crate) fn offers(model: &Model, action: Action) -> bool {
+    let is_managed = |alert: &AlertStatus| alert.origin == Origin::Grafana;
+    action != Action::Silence || !selected(model).is_some_and(is_managed)
 }
 
 /// The services whose logs belong to an alert: its signal's component, else what its labels name.
 fn services(model: &Model, alert: &AlertStatus) -> Option<Vec<String>> {
-    let mut readings = model.shown().readings.iter();
-    let reading = readings.find(|reading| reading.alert.as_ref() == Some(&alert.name));
+    let reading = model.shown().reading_of(alert);
     let signal = reading.map(|reading| reading.component.title().to_lowercase().replace(' ', "-"));
     let labelled = ["service", "component", "job"];
     let label = labelled.iter().find_map(|key| alert.labels.get(*key));

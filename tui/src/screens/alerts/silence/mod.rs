@@ -12,7 +12,7 @@ use voteops_observability::alertmanager::HeldAlert;
 use voteops_observability::alertmanager::silences::{
     self, Matcher, NewSilence, Silence, SilenceState,
 };
-use voteops_observability::snapshot::AlertStatus;
+use voteops_observability::snapshot::{AlertStatus, Origin};
 use voteops_observability::units;
 
 use crate::deeds::Deed;
@@ -97,11 +97,16 @@ pub(crate) struct List {
 
 /// Opens the form for the selected alert.
 pub(super) fn open_form(model: &mut Model) {
-    if let Some(why) = hindered(model) {
+    let selected = super::selected(model);
+    let managed = selected.filter(|alert| alert.origin == Origin::Grafana);
+    if let Some(why) = managed
+        .map(|_| in_grafana(model))
+        .or_else(|| hindered(model))
+    {
         model.notice = Some(why);
         return;
     }
-    let Some(alert) = super::selected(model) else {
+    let Some(alert) = selected else {
         return;
     };
     let matchers: Vec<_> = identifying(alert).iter().map(ToString::to_string).collect();
@@ -148,6 +153,12 @@ fn hindered(model: &Model) -> Option<String> {
     } else {
         None
     }
+}
+
+/// Where the alerts that Grafana evaluates are silenced.
+fn in_grafana(model: &Model) -> String {
+    let address = model.setup.address(Backend::Grafana).unwrap_or("GRAFANA/");
+    format!("grafana's alerts are silenced in Grafana: {address}alerting/silences")
 }
 
 /// The matchers that tell the alert from others.

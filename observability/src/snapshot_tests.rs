@@ -1,0 +1,80 @@
+use serde_json::{Value, json};
+use wiremock::matchers::path;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::*;
+
+/// A server whose rules are these, under this path.
+async fn ruled(route: &str, rules: Value) -> MockServer {
+    let groups = json!([{"name": "g", "file": "f", "interval": 60, "rules": rules}]);
+    let body = json!({"status": "success", "data": {"groups": groups}});
+    let server = MockServer::start().await;
+    Mock::given(path(route))
+        .respond_with(ResponseTemplate::new(200).set_body_json(body))
+        .mount(&server)
+        .await;
+    server
+}
+
+fn rule(name: &str, state: &str) -> Value {
+    json!({"name": name, "query": "up == 0", "state": state, "health": "ok", "type": "alerting"})
+}
+
+async fn taken(prometheus: Option<&MockServer>, grafana: Option<&MockServer>) -> Snapshot {
+    let address = |server: Option<&MockServer>| {
+        let uri = server.map_or("http://127.0.0.1:1".into(), MockServer::uri);
+        uri.parse::<Url>().unwrap()
+    };
+    Snapshot::take(&Sources {
+        prometheus: Prometheus::new(&address(prometheus)).unwrap(),
+        alertmanager: None,
+        grafana: Some(Grafana::new(&address(grafana)).unwrap()),
+        signals: Vec::new(),
+    })
+    .await
+}
+
+fn told(snapshot: &Snapshot) -> Option<Vec<String>> {
+    let alerts = snapshot.alerts.as_ref()?.iter();
+    Some(alerts.map(AlertStatus::full_name).collect())
+}
+
+#[tokio::test]
+async fn rules_of_both_are_told_together_or_by_who_can_be_asked() {
+    let own = json!([rule("B", "inactive"), rule("A", "firing")]);
+    let prometheus = ruled("/api/v1/rules", own).await;
+    let managed = json!([rule("A", "firing"), rule("C", "pending")]);
+    let grafana = ruled("/api/prometheus/grafana/api/v1/rules", managed).await;
+
+    let both = taken(Some(&prometheus), Some(&grafana)).await;
+    let names = ["A", "A (grafana)", "C (grafana)", "B"];
+    assert_eq!(told(&both).unwrap(), names);
+    assert_eq!(both.alerts_missing, []);
+    assert_eq!(both.firing().count(), 2);
+    let backends: Vec<_> = both.backends.iter().map(|backend| backend.name).collect();
+    assert_eq!(backends, ["prometheus", "grafana"]);
+    assert!(both.complete());
+
+    let own = taken(Some(&prometheus), None).await;
+    assert_eq!(told(&own).unwrap(), ["A", "B"]);
+    assert_eq!(own.alerts_missing, [Origin::Grafana]);
+    assert!(!own.complete());
+
+    let managed = taken(None, Some(&grafana)).await;
+    assert_eq!(told(&managed).unwrap(), ["A (grafana)", "C (grafana)"]);
+    assert_eq!(managed.alerts_missing, [Origin::Prometheus]);
+
+    let neither = taken(None, None).await;
+    assert_eq!(told(&neither), None);
+    let missing = [Origin::Prometheus, Origin::Grafana];
+    assert_eq!(neither.alerts_missing, missing);
+}
+
+#[tokio::test]
+async fn a_grafana_without_rules_has_none_which_is_known() {
+    let grafana = ruled("/api/prometheus/grafana/api/v1/rules", json!([])).await;
+    let prometheus = ruled("/api/v1/rules", json!([])).await;
+    let none = taken(Some(&prometheus), Some(&grafana)).await;
+    assert_eq!(told(&none), Some(Vec::new()));
+    assert_eq!(none.alerts_missing, []);
+}

@@ -1,0 +1,71 @@
+//! The alert rules of all who evaluate some, and the signals that they are about.
+
+use voteops_observability::snapshot::{AlertStatus, Origin, Reading, by_urgency};
+
+use crate::model::{Backend, Data, Setup};
+
+/// The alert rules that are known. Each origin's stay until it tells others.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Alerts {
+    all: Vec<AlertStatus>,
+    told_by: Vec<Origin>,
+}
+
+impl Alerts {
+    /// The rules of all, most urgent first.
+    pub(crate) fn all(&self) -> &[AlertStatus] {
+        &self.all
+    }
+
+    /// Whether an origin ever told its rules, even if there are none.
+    pub(crate) fn is_known(&self, origin: Origin) -> bool {
+        self.told_by.contains(&origin)
+    }
+
+    /// Whether nobody told any rules yet.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.told_by.is_empty()
+    }
+
+    /// Replaces the rules of an origin; gives the rules of all as they were.
+    pub(crate) fn replace(&mut self, origin: Origin, rules: Vec<AlertStatus>) -> Vec<AlertStatus> {
+        let before = self.all.clone();
+        self.all.retain(|rule| rule.origin != origin);
+        let own = rules.into_iter().filter(|rule| rule.origin == origin);
+        self.all.extend(own);
+        self.all.sort_by(by_urgency);
+        if !self.is_known(origin) {
+            self.told_by.push(origin);
+        }
+        before
+    }
+}
+
+impl Setup {
+    /// Who is asked for alert rules.
+    pub(crate) fn origins(&self) -> &'static [Origin] {
+        if self.backends.contains(&Backend::Grafana) {
+            &[Origin::Prometheus, Origin::Grafana]
+        } else {
+            &[Origin::Prometheus]
+        }
+    }
+}
+
+impl Data {
+    /// The rule behind a reading's target. Only Prometheus's rules are about the signals.
+    pub(crate) fn alert_of(&self, reading: &Reading) -> Option<&AlertStatus> {
+        let mut rules = self.alerts.all().iter();
+        rules.find(|rule| is_about(rule, reading))
+    }
+
+    /// The reading whose target a rule is.
+    pub(crate) fn reading_of(&self, alert: &AlertStatus) -> Option<&Reading> {
+        let mut readings = self.readings.iter();
+        readings.find(|reading| is_about(alert, reading))
+    }
+}
+
+fn is_about(alert: &AlertStatus, reading: &Reading) -> bool {
+    alert.origin == Origin::Prometheus && reading.alert.as_ref() == Some(&alert.name)
+}
