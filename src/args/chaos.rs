@@ -1,0 +1,105 @@
+//! The arguments of `voteops chaos`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use url::Url;
+
+use super::StackArgs;
+use super::values::{fault_length, flood_rate, http_url};
+
+/// What `voteops chaos` does.
+#[derive(Debug, Subcommand)]
+pub enum ChaosCommand {
+    /// Stop workers (SIGSTOP), and let them go on at the end (SIGCONT)
+    StallWorker(StallArgs),
+    /// Send votes at a constant rate, whether or not the answers keep up
+    Flood(FloodArgs),
+    /// Prove an alert end to end: fault, pending, firing, notified, undone, resolved, no vote lost
+    ///
+    /// Exit codes: 0 proven, 1 not proven, 2 wrong usage, 3 could not run, 4 a fault could not
+    /// be undone.
+    Verify(VerifyArgs),
+    /// Undo what a run that was killed left behind
+    Recover(RecoverArgs),
+    /// Undoes a fault when its runner dies
+    #[command(hide = true)]
+    Guardian(GuardianArgs),
+}
+
+/// `voteops chaos stall-worker`.
+#[derive(Debug, Clone, Args)]
+pub struct StallArgs {
+    /// The stack
+    #[command(flatten)]
+    pub stack: StackArgs,
+    /// Which workers: all, a number of them, or their names
+    #[arg(long, value_name = "all|N|NAME", num_args = 1.., value_delimiter = ',', default_value = "all")]
+    pub workers: Vec<String>,
+    /// How long
+    #[arg(long = "for", value_name = "DURATION", default_value = "1m", value_parser = fault_length)]
+    pub length: Duration,
+}
+
+/// `voteops chaos flood`.
+#[derive(Debug, Clone, Args)]
+pub struct FloodArgs {
+    /// The stack
+    #[command(flatten)]
+    pub stack: StackArgs,
+    /// Vote app to send to, instead of the stack's; may be given more than once
+    #[arg(long, value_name = "URL", value_parser = http_url)]
+    pub url: Vec<Url>,
+    /// Votes in a second
+    #[arg(long, value_name = "R", value_parser = flood_rate, allow_negative_numbers = true)]
+    pub rate: f64,
+    /// How long
+    #[arg(long = "for", value_name = "DURATION", value_parser = fault_length)]
+    pub length: Duration,
+    /// Connections to send over
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub connections: u16,
+    /// Choices to vote for, in turn
+    #[arg(long, value_name = "ID", value_delimiter = ',', default_values_t = ["cats".to_owned(), "dogs".to_owned()])]
+    pub choice: Vec<String>,
+    /// Print JSON (schemas/flood.schema.json)
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `voteops chaos verify`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// The alert to prove
+    #[arg(value_name = "ALERT")]
+    pub alert: String,
+    /// The stack
+    #[command(flatten)]
+    pub stack: StackArgs,
+    /// The fault that is to make it fire
+    #[arg(long, value_name = "FAULT", default_value = "stall-worker", value_parser = ["stall-worker"])]
+    pub fault: String,
+    /// Print JSON (schemas/verify.schema.json)
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `voteops chaos recover`.
+#[derive(Debug, Clone, Args)]
+pub struct RecoverArgs {
+    /// The stack
+    #[command(flatten)]
+    pub stack: StackArgs,
+    /// Undo faults whose runner is still alive, too
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `voteops chaos guardian`.
+#[derive(Debug, Clone, Args)]
+pub struct GuardianArgs {
+    /// The fault's record
+    #[arg(long, value_name = "FILE")]
+    pub record: PathBuf,
+}

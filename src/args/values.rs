@@ -1,0 +1,60 @@
+//! Values of arguments: what they may be, and what is told when they are not.
+
+use std::time::Duration;
+
+use url::Url;
+
+pub(super) fn http_url(text: &str) -> Result<Url, String> {
+    let url: Url = text
+        .parse()
+        .map_err(|error| format!("{error}; write http://HOST:PORT"))?;
+    if matches!(url.scheme(), "http" | "https") && url.has_host() {
+        Ok(url)
+    } else {
+        Err("it must begin with http:// or https:// and name a host".into())
+    }
+}
+
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error}; write 30s, 5m or 1h30m"))
+}
+
+/// A time between two readings.
+pub(crate) fn refresh(text: &str) -> Result<Duration, String> {
+    let given = duration(text)?;
+    if (Duration::from_millis(200)..=Duration::from_hours(1)).contains(&given) {
+        Ok(given)
+    } else {
+        Err("it must be between 200ms and 1h".into())
+    }
+}
+
+pub(super) fn fault_length(text: &str) -> Result<Duration, String> {
+    let given = duration(text)?;
+    if (Duration::from_millis(100)..=Duration::from_hours(4)).contains(&given) {
+        Ok(given)
+    } else {
+        Err("it must be between 100ms and 4h".into())
+    }
+}
+
+pub(super) fn number(text: &str, least: f64, most: f64) -> Result<f64, String> {
+    let given: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (least..=most).contains(&given) {
+        Ok(given)
+    } else {
+        Err(format!("it must be between {least} and {most}"))
+    }
+}
+
+pub(super) fn voter_rate(text: &str) -> Result<f64, String> {
+    number(text, 0.0, 10_000.0)
+}
+
+pub(super) fn flood_rate(text: &str) -> Result<f64, String> {
+    number(text, 0.1, 200_000.0)
+}
+
+pub(super) fn time_scale(text: &str) -> Result<f64, String> {
+    number(text, 1.0, 60.0)
+}
