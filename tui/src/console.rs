@@ -16,18 +16,20 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use voteops_observability::logs::LogSource;
+
 use crate::deeds::{self, Deed, Doers};
 use crate::event_loop::{Clock, Console};
 use crate::lang::Lang;
 use crate::message::Message;
 use crate::model::{Model, Setup};
+use crate::poll;
 use crate::settings::{Error, Outcome, Settings};
 use crate::terminal::{self, Taken};
 use crate::theme::Theme;
 use crate::update::update;
 use crate::view::{as_text, view};
 use crate::wanted::Wanted;
-use crate::{poll, poll_logs};
 
 /// Messages that may wait; tasks that send more wait for the loop.
 const WAITING: usize = 64;
@@ -69,12 +71,8 @@ pub async fn run(mut settings: Settings) -> Result<Outcome, Error> {
         &needs,
     );
     if let Some(source) = settings.logs.take() {
-        parts.tasks.spawn(poll_logs::follow(
-            source,
-            settings.refresh,
-            parts.messages.clone(),
-            needs.clone(),
-        ));
+        let (tasks, refresh) = (&mut parts.tasks, settings.refresh);
+        poll::start_logs(tasks, source, refresh, &parts.messages, &needs);
     }
     if let Some(experiments) = settings.experiments.take() {
         let experiments = unfold(experiments).map(Message::Experiments);
@@ -179,6 +177,9 @@ pub async fn once(mut settings: Settings, width: u16, height: u16) -> String {
     let mut model = Model::new(setup, Timestamp::now(), (width, height));
     for answer in answers {
         update(&mut model, answer);
+    }
+    if let Some(LogSource::Loki(loki)) = settings.logs.take() {
+        update(&mut model, poll::ask_loki_once(loki, ONCE_LIMIT).await);
     }
     while let Some(event) = settings.events.as_mut().and_then(|e| e.try_recv().ok()) {
         update(&mut model, Message::News(event));

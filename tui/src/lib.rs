@@ -3,7 +3,7 @@
 //! A tour, in the direction that data flows:
 //!
 //! - [`run`] and [`once`] (`console.rs`) put the parts together.
-//! - `poll.rs`: one task per backend and kind of question. Tasks do all the asking, keep the
+//! - `poll/`: one task per backend and kind of question. Tasks do all the asking, keep the
 //!   backoff and send what they learn as a `Message`.
 //! - `message.rs`: everything that can happen to the console.
 //! - `update.rs`: the only place that changes the model, a pure function of model and message.
@@ -12,7 +12,7 @@
 //! - `keys/`: how keys are written, what can be done by them, and the key map that comes of it and
 //!   of what the user chose. Help, footer, clicks and `update` read that one value.
 //! - `screens/`: one folder per screen: what is selected, its keys, what it needs, how it is drawn.
-//! - `wanted.rs`: what the screen that is shown needs to know; `poll.rs` and `poll_logs.rs` follow it.
+//! - `wanted.rs`: what the screen that is shown needs to know; `poll/` follows it.
 //! - `commands.rs`: the command line. `deeds.rs`: what the console does besides showing; `runs.rs`:
 //!   the experiments that it began.
 //! - `view/`: one file per region, and the charts; a pure function from model to frame.
@@ -39,7 +39,6 @@ mod lang;
 mod message;
 mod model;
 mod poll;
-mod poll_logs;
 mod runs;
 mod screens;
 mod settings;

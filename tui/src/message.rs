@@ -75,6 +75,8 @@ pub(crate) enum Facts {
     Slos(Vec<SloReading>),
     /// The scrape targets.
     Targets(Vec<Target>),
+    /// Log lines can be asked for.
+    Logs,
     /// The silences.
     Silences(Vec<Silence>),
     /// The alert rules that Grafana evaluates, most urgent first.

@@ -16,7 +16,7 @@ use super::{Bundle, BundleError, Expected, Known, Named, Refused, VERSION};
 use crate::lang::Lang;
 use crate::message::Message;
 use crate::model::window::Window;
-use crate::model::{Feed, Model, Screen, Setup};
+use crate::model::{Backend, Feed, Model, Screen, Setup};
 use crate::poll::{self, refusal};
 use crate::settings::{Settings, Severity};
 use crate::theme::Theme;
@@ -105,6 +105,8 @@ pub async fn export(
 
 fn begin(setup: &Setup, settings: &Settings, taken_at: Timestamp, span: Duration) -> Known {
     let backends = setup.backends.iter().zip(&setup.addresses);
+    // How Loki stands is told with its lines.
+    let backends = backends.filter(|(backend, _)| **backend != Backend::Loki);
     let backends = backends.map(|(backend, url)| Named {
         name: backend.name().into(),
         url: url.clone(),

@@ -284,8 +284,8 @@ impl Known {
                 });
                 self.objectives = Some(Told::new(answered, slos));
             }
-            // Who silences what is not part of an incident.
-            Feed::Silences => {}
+            // Who silences what is not part of an incident; how Loki stands is told with its lines.
+            Feed::Silences | Feed::Logs => {}
             Feed::Targets => {
                 let targets = facts.and_then(|facts| match facts {
                     Facts::Targets(targets) => Some(targets.clone()),

@@ -25,6 +25,8 @@ pub(crate) enum Feed {
     Silences,
     /// The alert rules that Grafana evaluates, and their states.
     GrafanaRules,
+    /// Whether log lines can be asked for.
+    Logs,
 }
 
 /// A server that is asked.
@@ -36,11 +38,18 @@ pub(crate) enum Backend {
     Alertmanager,
     /// Rules of its own.
     Grafana,
+    /// Log lines.
+    Loki,
 }
 
 impl Backend {
     /// Every server, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 3] = [Self::Prometheus, Self::Alertmanager, Self::Grafana];
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Prometheus,
+        Self::Alertmanager,
+        Self::Grafana,
+        Self::Loki,
+    ];
 
     /// Its name.
     pub(crate) fn name(self) -> &'static str {
@@ -48,6 +57,7 @@ impl Backend {
             Self::Prometheus => "prometheus",
             Self::Alertmanager => "alertmanager",
             Self::Grafana => "grafana",
+            Self::Loki => "loki",
         }
     }
 
@@ -57,13 +67,16 @@ impl Backend {
             Self::Prometheus => &[Feed::Signals, Feed::Rules],
             Self::Alertmanager => &[Feed::Held],
             Self::Grafana => &[Feed::GrafanaRules],
+            Self::Loki => &[Feed::Logs],
         }
     }
 }
 
 impl Feed {
     /// How many kinds there are.
-    const COUNT: usize = 7;
+    const COUNT: usize = 8;
+    /// Time between two questions of those that are asked rarely.
+    pub(crate) const RARE: Duration = Duration::from_secs(5);
 
     /// The question for the rules of an origin.
     pub(crate) fn of_rules(origin: Origin) -> Self {
@@ -79,6 +92,7 @@ impl Feed {
             Self::Signals | Self::Rules | Self::Targets | Self::Slos => Backend::Prometheus,
             Self::Held | Self::Silences => Backend::Alertmanager,
             Self::GrafanaRules => Backend::Grafana,
+            Self::Logs => Backend::Loki,
         }
     }
 
@@ -91,6 +105,7 @@ impl Feed {
             Self::Slos => 4,
             Self::Silences => 5,
             Self::GrafanaRules => 6,
+            Self::Logs => 7,
         }
     }
 }
@@ -179,6 +194,14 @@ impl Feeds {
         }
     }
 
+    /// The age from which an answer is stale, in seconds.
+    fn stale_after_s(&self, feed: Feed) -> f64 {
+        match feed {
+            Feed::Logs => self.stale_after_s + Feed::RARE.as_secs_f64(),
+            _ => self.stale_after_s,
+        }
+    }
+
     /// Takes a good answer down. When it ends a failure, gives the instant since when there was
     /// no good answer.
     pub(crate) fn answered(
@@ -236,7 +259,7 @@ impl Feeds {
                 age_s,
             },
             (None, None) => Condition::Connecting,
-            (None, Some(age_s)) if age_s > self.stale_after_s => Condition::Late { age_s },
+            (None, Some(age_s)) if age_s > self.stale_after_s(feed) => Condition::Late { age_s },
             (None, Some(age_s)) => Condition::Live {
                 age_s,
                 latency: known.latency,
@@ -261,7 +284,7 @@ impl Feeds {
     /// The age in seconds of the last good answer, when it is too old to be called live.
     pub(crate) fn stale_s(&self, feed: Feed, now: Timestamp) -> Option<f64> {
         let at = self.feeds[feed.index()].last_good?;
-        Some(seconds_between(at, now)).filter(|age_s| *age_s > self.stale_after_s)
+        Some(seconds_between(at, now)).filter(|age_s| *age_s > self.stale_after_s(feed))
     }
 
     /// The age in seconds of the last good answer, when a later question failed.

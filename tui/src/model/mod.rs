@@ -23,7 +23,7 @@ use voteops_observability::logs::LogSource;
 use voteops_observability::prometheus::Target;
 use voteops_observability::signals::{Component, Signal, Threshold};
 use voteops_observability::slo::{Slo, SloReading};
-use voteops_observability::snapshot::{AlertStatus, Reading, Sources};
+use voteops_observability::snapshot::{AlertStatus, Reading};
 
 use self::alerts::Alerts;
 use self::logs::Logs;
@@ -171,7 +171,7 @@ impl Setup {
     /// The setup that `settings` ask for.
     pub(crate) fn new(settings: &Settings, theme: Theme, zone: TimeZone) -> Self {
         let sources = &settings.sources;
-        let (backends, addresses) = backends(sources).unzip();
+        let (backends, addresses) = backends(settings).unzip();
         Self {
             quit_prompt: settings.quit_prompt.clone(),
             expected: settings.expected.clone(),
@@ -258,11 +258,16 @@ impl Setup {
 }
 
 /// The backends that are asked, with their addresses.
-fn backends(sources: &Sources) -> impl Iterator<Item = (Backend, String)> {
+fn backends(settings: &Settings) -> impl Iterator<Item = (Backend, String)> {
+    let sources = &settings.sources;
     let base = |backend| match backend {
         Backend::Prometheus => Some(sources.prometheus.base()),
         Backend::Alertmanager => sources.alertmanager.as_ref().map(Alertmanager::base),
         Backend::Grafana => sources.grafana.as_ref().map(Grafana::base),
+        Backend::Loki => match &settings.logs {
+            Some(LogSource::Loki(loki)) => Some(loki.base()),
+            _ => None,
+        },
     };
     let all = Backend::ALL.into_iter();
     all.filter_map(move |backend| Some((backend, backend::bare(base(backend)?))))

@@ -7,12 +7,13 @@ use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use voteops_observability::grafana::Grafana;
+use voteops_observability::logs::{LogSource, Loki};
 use voteops_observability::snapshot::Sources;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::message::Message;
-use crate::model::Model;
+use crate::model::{Backend, Model};
 use crate::poll;
 use crate::settings::Settings;
 use crate::tests::fixtures::{model, sources, text};
@@ -27,7 +28,8 @@ struct Fed {
     model: Model,
     messages: mpsc::Receiver<Message>,
     wanted: watch::Sender<Wanted>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
+    sender: mpsc::Sender<Message>,
 }
 
 fn watch(prometheus: &str, alertmanager: Option<&str>) -> Fed {
@@ -55,11 +57,23 @@ fn feed(sources: Sources) -> Fed {
         model,
         messages,
         wanted,
-        _tasks: tasks,
+        tasks,
+        sender,
     }
 }
 
 impl Fed {
+    /// Asks a Loki too, often.
+    fn logs(&mut self, url: &str) {
+        let loki = Loki::new(&url.parse().unwrap()).unwrap();
+        self.model.setup.backends.push(Backend::Loki);
+        self.model.setup.addresses.push(url.into());
+        self.model.setup.log_source = Some("loki");
+        let source = LogSource::Loki(loki);
+        let needs = self.wanted.subscribe();
+        poll::start_logs(&mut self.tasks, source, REFRESH, &self.sender, &needs);
+    }
+
     /// Feeds the model until its frame contains all of the words.
     async fn shows(&mut self, words: &[&str]) -> String {
         let found = tokio::time::timeout(DEADLINE, async {
@@ -256,6 +270,23 @@ async fn grafana_is_asked_lost_and_back_without_touching_prometheus() {
         "grafana is back",
     ])
     .await;
+}
+
+#[tokio::test]
+async fn a_loki_that_goes_away_is_told_and_comes_back() {
+    let prometheus = MockServer::builder().start().await;
+    well(&prometheus, "7").await;
+    let server = MockServer::builder().start().await;
+    let mut fed = watch(&prometheus.uri(), None);
+    fed.logs(&server.uri());
+    let labels = r#"{"status":"success","data":["service"]}"#;
+    answers(&server, raw(labels)).await;
+    fed.shows(&["● loki", "● prometheus"]).await;
+    answers(&server, ResponseTemplate::new(502)).await;
+    fed.shows(&["✗ loki HTTP 502", "retry in", "loki lost", "● prometheus"])
+        .await;
+    answers(&server, raw(labels)).await;
+    fed.shows(&["● loki", "loki is back after"]).await;
 }
 
 #[tokio::test]

@@ -157,6 +157,7 @@ fn take_in(model: &mut Model, facts: Facts, at: Timestamp) -> Vec<String> {
             data.targets = Some(targets);
             Vec::new()
         }
+        Facts::Logs => Vec::new(),
         Facts::Silences(silences) => {
             data.silences = Some(silences);
             Vec::new()

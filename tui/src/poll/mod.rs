@@ -1,35 +1,39 @@
 //! The tasks that ask the backends, so that the loop never has to.
 
+mod charts;
+mod logs;
+mod questions;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::OptionFuture;
-use futures::{StreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use voteops_observability::BackendError;
-use voteops_observability::alertmanager::Alertmanager;
 use voteops_observability::combined::Question;
-use voteops_observability::grafana::Grafana;
-use voteops_observability::prometheus::{Prometheus, Sample, Series};
+use voteops_observability::logs::{LogSource, Loki};
+use voteops_observability::prometheus::Prometheus;
 use voteops_observability::signals;
-use voteops_observability::slo::{self, Slo};
-use voteops_observability::snapshot::{self, Sources, alert_statuses};
+use voteops_observability::slo;
+use voteops_observability::snapshot::Sources;
 
 use crate::message::{Answered, Facts, Message, Refusal};
-use crate::model::charts::Charted;
-use crate::model::window::Range;
 use crate::model::{Feed, Setup};
 use crate::wanted::Wanted;
+use questions::{
+    ask_grafana_rules, ask_held, ask_loki, ask_rules, ask_signals, ask_silences, ask_slos,
+    read_past,
+};
+
+pub(crate) use charts::ask_chart;
+pub(crate) use questions::ask_targets;
 
 /// Waits after the first, second, … failure in a row; the last one repeats. In seconds.
 const BACKOFF_S: [u64; 5] = [1, 2, 4, 8, 15];
-
-/// Longest list of chart queries that are under way at once.
-const AT_ONCE: usize = 4;
 
 /// Starts a task for each kind of question. They end when nobody listens any more, or with the
 /// set.
@@ -56,7 +60,7 @@ pub(crate) fn start(
         step,
         messages.clone(),
     ));
-    tasks.spawn(charts(
+    tasks.spawn(charts::charts(
         prometheus.clone(),
         refresh,
         messages.clone(),
@@ -106,6 +110,33 @@ pub(crate) fn start(
             ask_held(alertmanager.clone())
         }));
     }
+}
+
+/// Starts the tasks that ask for log lines, and whether there is who can be asked.
+pub(crate) fn start_logs(
+    tasks: &mut JoinSet<()>,
+    source: LogSource,
+    refresh: Duration,
+    messages: &Sender<Message>,
+    wanted: &watch::Receiver<Wanted>,
+) {
+    if let LogSource::Loki(loki) = &source {
+        let (loki, every) = (loki.clone(), refresh.max(Feed::RARE));
+        tasks.spawn(poll(Feed::Logs, every, messages.clone(), move || {
+            ask_loki(loki.clone())
+        }));
+    }
+    tasks.spawn(logs::follow(
+        source,
+        refresh,
+        messages.clone(),
+        wanted.clone(),
+    ));
+}
+
+/// Asks whether log lines can be asked for, once, for at most `limit`.
+pub(crate) async fn ask_loki_once(loki: Loki, limit: Duration) -> Message {
+    Message::Answered(ask(Feed::Logs, limit, ask_loki(loki)).await)
 }
 
 /// Asks every kind of question once, for at most `limit`.
@@ -243,108 +274,6 @@ async fn while_wanted<Q, A>(
     }
 }
 
-/// Asks the charts' queries: at once when they or their time change, and every refresh, or once
-/// in a step when that is longer, while their window follows the clock.
-async fn charts(
-    prometheus: Prometheus,
-    refresh: Duration,
-    messages: Sender<Message>,
-    mut wanted: watch::Receiver<Wanted>,
-) {
-    let mut failures = 0;
-    loop {
-        let now = wanted.borrow_and_update().clone();
-        let mut answers = stream::iter(now.charts.clone())
-            .map(|expr| ask_chart(prometheus.clone(), expr, now.clone()))
-            .buffer_unordered(AT_ONCE);
-        let mut failed = false;
-        let asked = Instant::now();
-        loop {
-            let (expr, answer) = tokio::select! {
-                answer = answers.next() => match answer {
-                    Some(answer) => answer,
-                    None => break,
-                },
-                // Nobody waits for the rest any more.
-                changed = wanted.changed() => match changed {
-                    Ok(()) => break,
-                    Err(_) => return,
-                },
-            };
-            failed |= answer.is_err();
-            let message = Message::Charted(expr, Box::new(answer));
-            if messages.send(message).await.is_err() {
-                return;
-            }
-        }
-        failures = if failed { failures + 1 } else { 0 };
-        let wait = if failed {
-            backoff(failures, refresh)
-        } else {
-            refresh.max(now.step).saturating_sub(asked.elapsed())
-        };
-        let idle = now.charts.is_empty() || (now.end.is_some() && !failed);
-        tokio::select! {
-            () = sleep(wait), if !idle => {}
-            changed = wanted.changed() => if changed.is_err() { return },
-        }
-    }
-}
-
-/// Asks for one chart of what is wanted.
-pub(crate) async fn ask_chart(
-    prometheus: Prometheus,
-    expr: String,
-    wanted: Wanted,
-) -> (String, Result<Charted, Refusal>) {
-    let step_s = wanted.step.as_secs_f64();
-    let end = wanted.end.unwrap_or_else(Timestamp::now);
-    // Points keep their places in time, so that a chart moves by whole points.
-    let to_s = (end.as_duration().as_secs_f64() / step_s).floor() * step_s;
-    let from_s = to_s - wanted.span.as_secs_f64();
-    let answer = prometheus
-        .query_range(&expr, from_s, to_s, wanted.step)
-        .await;
-    let answer = match answer {
-        Ok(answer) => {
-            let mut charted = Charted {
-                found: answer.data.len(),
-                series: answer.data,
-                range: range(from_s, to_s),
-                step_s,
-                at: Some(Timestamp::now()),
-                refusal: None,
-                warnings: answer.warnings,
-            };
-            charted.shrink(wanted.first_series);
-            Ok(charted)
-        }
-        Err(error) => Err(refusal(&error)),
-    };
-    (expr, answer)
-}
-
-fn range(from_s: f64, to_s: f64) -> Option<Range> {
-    let at = |at_s| Timestamp::from_duration(SignedDuration::try_from_secs_f64(at_s).ok()?).ok();
-    Some(Range {
-        from: at(from_s)?,
-        to: at(to_s)?,
-    })
-}
-
-async fn ask_slos(
-    prometheus: Prometheus,
-    slos: Vec<Slo>,
-    question: Arc<Question>,
-) -> Result<Facts, BackendError> {
-    Ok(Facts::Slos(slo::read(&prometheus, &slos, &question).await?))
-}
-
-/// Asks for the scrape targets.
-pub(crate) async fn ask_targets(prometheus: Prometheus) -> Result<Facts, BackendError> {
-    Ok(Facts::Targets(prometheus.targets().await?.data))
-}
-
 /// The wait after so many failures in a row, never shorter than the refresh.
 pub(crate) fn backoff(failures: usize, refresh: Duration) -> Duration {
     let step = failures.clamp(1, BACKOFF_S.len()) - 1;
@@ -376,48 +305,6 @@ async fn fill(
             }
         }
     }
-}
-
-/// One range query for all signals.
-async fn read_past(
-    prometheus: &Prometheus,
-    question: &Question,
-    span: Duration,
-    step: Duration,
-    until: Timestamp,
-) -> Result<Vec<Vec<Sample>>, BackendError> {
-    let until_s = until.as_duration().as_secs_f64();
-    let from_s = until_s - span.as_secs_f64();
-    let ask = async |expr: String| prometheus.query_range(&expr, from_s, until_s, step).await;
-    let combined = question.ask(ask).await?;
-    let samples = |series: Option<Series>| series.map(|series| series.samples).unwrap_or_default();
-    Ok(combined.series.into_iter().map(samples).collect())
-}
-
-async fn ask_signals(
-    prometheus: Prometheus,
-    question: Arc<Question>,
-) -> Result<Facts, BackendError> {
-    let (values, warnings) = snapshot::read_signals(&prometheus, &question).await?;
-    Ok(Facts::Signals(values, warnings))
-}
-
-async fn ask_rules(prometheus: Prometheus) -> Result<Facts, BackendError> {
-    let groups = prometheus.rules().await?.data;
-    let thresholds = signals::thresholds(groups.iter().flat_map(|group| &group.rules));
-    Ok(Facts::Rules(alert_statuses(&groups), thresholds))
-}
-
-async fn ask_grafana_rules(grafana: Grafana) -> Result<Facts, BackendError> {
-    Ok(Facts::GrafanaRules(grafana.rules().await?))
-}
-
-async fn ask_silences(alertmanager: Alertmanager) -> Result<Facts, BackendError> {
-    Ok(Facts::Silences(alertmanager.silences().await?))
-}
-
-async fn ask_held(alertmanager: Alertmanager) -> Result<Facts, BackendError> {
-    Ok(Facts::Held(alertmanager.alerts().await?))
 }
 
 /// A failure in the words of the console.

@@ -9,13 +9,13 @@ use tokio::time::sleep;
 use voteops_observability::BackendError;
 use voteops_observability::logs::{self, Feed, Live, LogLine, LogSource};
 
+use super::{backoff, refusal};
 use crate::message::Message;
 use crate::model::logs::{FIRST_LINES, LogNews, LogQuestion};
-use crate::poll::{backoff, refusal};
 use crate::wanted::Wanted;
 
 /// Answers the question about log lines that the screen asks, and follows it, until it changes.
-pub(crate) async fn follow(
+pub(super) async fn follow(
     source: LogSource,
     refresh: Duration,
     messages: Sender<Message>,
