@@ -7,4 +7,5 @@ mod frames;
 pub(crate) mod grafana;
 mod keys;
 mod looks;
+mod matrix;
 mod robust;

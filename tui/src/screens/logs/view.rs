@@ -223,7 +223,11 @@ fn state(model: &Model, columns: usize) -> Line<'static> {
 
 fn nothing(model: &Model, columns: usize) -> Vec<Line<'static>> {
     if !model.logs.loaded {
-        return Vec::new();
+        // The row above may have had no room for all of it.
+        let failure = model.logs.failure.iter();
+        return failure
+            .flat_map(|(refusal, _)| plain(model, &refusal.full, columns))
+            .collect();
     }
     let told = if model.logs.all().next().is_some() {
         let back = key(model, Action::Back);
