@@ -62,6 +62,8 @@ pub(crate) struct Logs {
     found: Matches,
     /// Whether the question was answered.
     pub(crate) loaded: bool,
+    /// Whether there may be older lines in the time that were not read.
+    cut: bool,
     /// How lines come, where that makes a difference.
     pub(crate) way: Option<Way>,
     /// When the last good answer came.
@@ -83,7 +85,7 @@ impl Matches {
 
 impl Logs {
     /// Forgets everything: another question is asked.
-    pub(crate) fn clear(&mut self) {
+    fn clear(&mut self) {
         let base = self.base + self.lines.len() as u64;
         let (kept, found) = (self.kept.filter.take(), self.found.filter.take());
         *self = Self {
@@ -92,6 +94,20 @@ impl Logs {
         };
         self.kept.filter = kept;
         self.found.filter = found;
+    }
+
+    /// Begins with the newest lines of the time that was asked for.
+    pub(crate) fn begin(&mut self, lines: Vec<LogLine>) {
+        self.clear();
+        self.cut = lines.len() >= FIRST_LINES;
+        self.add(lines);
+    }
+
+    /// The time of the oldest line, in Unix nanoseconds, when there may be older ones that are
+    /// not here.
+    pub(crate) fn cut_ns(&self) -> Option<i64> {
+        let oldest = self.lines.front().filter(|_| self.cut || self.dropped > 0);
+        oldest.map(|line| line.at_ns)
     }
 
     /// Adds lines; the oldest go when there are too many.
@@ -268,8 +284,15 @@ mod tests {
         logs.sync(None, None);
         assert_eq!(logs.len(), 32);
         assert_eq!(logs.next_hit(0, false), None);
+        assert_eq!(logs.cut_ns(), None);
+        logs.begin((0..3).map(|n| line(70 + n, "new")).collect());
+        assert_eq!((logs.len(), logs.cut_ns()), (3, None));
+        let many = (0..i64::try_from(FIRST_LINES).unwrap()).map(|n| line(90 + n, "new"));
+        logs.begin(many.collect());
+        assert_eq!(logs.cut_ns(), Some(90), "older ones were not read");
         logs.clear();
         assert_eq!(logs.len(), 0);
-        assert_eq!(logs.base, 32, "numbers are never used twice");
+        let used = 32 + 3 + FIRST_LINES as u64;
+        assert_eq!(logs.base, used, "numbers are never used twice");
     }
 }

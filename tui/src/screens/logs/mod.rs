@@ -169,12 +169,11 @@ pub(crate) fn take_in(model: &mut Model, asked: &LogQuestion, news: LogNews) {
     let at = model.live.now;
     match news {
         LogNews::Begin(lines) => {
-            model.logs.clear();
             model.logs_pane.question = Some(asked.clone());
             model.logs_pane.fresh = 0;
             model.logs_pane.expanded = None;
             note_services(&mut model.logs_pane, &lines);
-            model.logs.add(lines);
+            model.logs.begin(lines);
             place_begin(model);
         }
         LogNews::More(lines) => {

@@ -7,6 +7,7 @@ use voteops_observability::logs::{Level, Way};
 use super::*;
 use crate::deeds::Deed;
 use crate::message::{Message, Refusal};
+use crate::model::logs::FIRST_LINES;
 use crate::model::prompt::Purpose;
 use crate::tests::fixtures::{at, buffer, live, press, refusal, text, with_keys};
 use crate::update::update;
@@ -365,5 +366,28 @@ fn texts_leave_out_what_has_no_key() {
     assert!(
         frame.lines().any(|line| line == "No lines in this time."),
         "{frame}"
+    );
+}
+
+#[test]
+fn what_was_not_read_is_not_shown_as_silence() {
+    let mut model = on_logs(Some("loki"));
+    let labels = Arc::default();
+    let newest_ns = i64::try_from(at(0).as_nanosecond()).unwrap();
+    let count = i64::try_from(FIRST_LINES).unwrap();
+    // All of them in the last half of the window.
+    let line = |n: i64| {
+        let at_ns = newest_ns - (count - n) * 300_000_000_000 / count;
+        LogLine::new(at_ns, Arc::clone(&labels), "x".into())
+    };
+    tell(&mut model, LogNews::Begin((0..count).map(line).collect()));
+    let frame = text(&model, (120, 40));
+    assert!(frame.contains("older ones not read"), "{frame}");
+    let volume = frame.lines().find(|line| line.contains("····")).unwrap();
+    let unread = volume.chars().filter(|c| *c == '·').count();
+    let read = volume.chars().filter(|c| "▁▂▃▄▅▆▇█".contains(*c)).count();
+    assert!(
+        unread.abs_diff(read) <= 2,
+        "{unread} and {read} in {volume}"
     );
 }

@@ -208,6 +208,7 @@ fn state(model: &Model, columns: usize) -> Line<'static> {
         all.to_string()
     };
     let dropped = match logs.dropped {
+        0 if logs.cut_ns().is_some() => ", older ones not read".into(),
         0 => String::new(),
         count => format!(", {count} older ones dropped"),
     };

@@ -27,7 +27,11 @@ pub(super) fn lines(model: &Model, columns: usize, marked: bool) -> Vec<Line<'st
     let room = columns.saturating_sub(width(&legend) + 2);
     let cells = cells(model, room);
     let most = cells.iter().map(|(count, _)| *count).max().unwrap_or(0);
-    let bars = cells.iter().map(|(count, worst)| {
+    let unread = unread(model, room);
+    let bars = cells.iter().enumerate().map(|(column, (count, worst))| {
+        if column < unread {
+            return Span::styled("·", theme.style(Tone::Dim));
+        }
         let step = if most == 0 {
             0
         } else {
@@ -52,14 +56,30 @@ pub(super) fn lines(model: &Model, columns: usize, marked: bool) -> Vec<Line<'st
     lines
 }
 
-/// Lines and their worst level in each column of the window.
-fn cells(model: &Model, columns: usize) -> Vec<(usize, Level)> {
+/// How many columns of the window lie before the oldest line that was read: what was written there
+/// is not known.
+fn unread(model: &Model, columns: usize) -> usize {
+    let Some(cut_ns) = model.logs.cut_ns() else {
+        return 0;
+    };
+    let (from_ns, cell_ns, _) = times(model, columns);
+    let before = cut_ns.saturating_sub(from_ns).div_euclid(cell_ns);
+    usize::try_from(before).unwrap_or(0).min(columns)
+}
+
+/// Where the window begins, how long a column is, and where the window ends; in nanoseconds.
+fn times(model: &Model, columns: usize) -> (i64, i64, i64) {
     let asked = question(model);
     let to = asked.end.unwrap_or(model.live.now);
     let to_ns = i64::try_from(to.as_nanosecond()).unwrap_or(i64::MAX);
     let span_ns = i64::try_from(asked.span.as_nanos()).unwrap_or(i64::MAX);
     let cell_ns = (span_ns / i64::try_from(columns.max(1)).unwrap_or(1)).max(1);
-    let from_ns = to_ns.saturating_sub(span_ns);
+    (to_ns.saturating_sub(span_ns), cell_ns, to_ns)
+}
+
+/// Lines and their worst level in each column of the window.
+fn cells(model: &Model, columns: usize) -> Vec<(usize, Level)> {
+    let (from_ns, cell_ns, to_ns) = times(model, columns);
     let mut cells = vec![(0, Level::Unknown); columns];
     for line in model.logs.all() {
         let at = line.at_ns.saturating_sub(from_ns).div_euclid(cell_ns);
