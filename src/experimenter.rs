@@ -5,15 +5,17 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use voteops_chaos::catalogue::{Entry, FAULTS, FLOOD, MUTE_TRAFFIC, STALL_REDIS, STALL_WORKER};
 use voteops_console::{Experimenter, Offer, Plan};
 use voteops_local::StackFile;
+use voteops_local::component::Kind;
 
 use crate::chaos;
 
 /// Votes in a second of a flood that is begun from the console.
 const FLOOD_PER_S: u32 = 1000;
-const STALL: &str = "stall-worker";
-const FLOOD: &str = "flood";
+/// How long a fault lasts unless something else is written.
+const USUAL: Duration = Duration::from_mins(1);
 const VERIFY: &str = "verify";
 /// The alert that `verify` proves.
 const BACKLOG: &str = "CriticalVoteQueueBacklog";
@@ -56,91 +58,108 @@ fn program() -> Result<PathBuf, String> {
     }
 }
 
+impl OnStack {
+    /// What is done to processes that hang for a while.
+    fn hang(&self, fault: &Entry, kind: Kind, length: Duration) -> Result<Plan, String> {
+        let targets =
+            chaos::running(&self.stack()?, kind).map_err(|failure| failure.to_string())?;
+        if targets.is_empty() {
+            return Err(format!("{}: nothing runs that it could touch", fault.name));
+        }
+        let names: Vec<_> = targets
+            .iter()
+            .map(|target| format!("{} (process {})", target.name, target.process.pid))
+            .collect();
+        let length = told(length);
+        let command = self.command(&[fault.name, "--for", &length])?;
+        Ok(Plan {
+            lines: vec![
+                format!("stops {} (SIGSTOP)", names.join(", ")),
+                format!("lets them go on (SIGCONT) after {length}, or when it is ended from here"),
+                GUARDED.into(),
+                by_hand(&command),
+            ],
+            command,
+        })
+    }
+
+    fn flood(&self, length: Duration) -> Result<Plan, String> {
+        let apps = chaos::vote_apps(&self.stack()?);
+        let apps: Vec<_> = apps.iter().map(ToString::to_string).collect();
+        let votes = length.as_secs_f64() * f64::from(FLOOD_PER_S);
+        let (rate, length) = (FLOOD_PER_S.to_string(), told(length));
+        let command = self.command(&[FLOOD.name, "--rate", &rate, "--for", &length])?;
+        Ok(Plan {
+            lines: vec![
+                format!(
+                    "sends {votes:.0} votes, {rate}/s for {length}, to {}",
+                    apps.join(", ")
+                ),
+                "they are counted like any other, and not taken back".into(),
+                by_hand(&command),
+            ],
+            command,
+        })
+    }
+
+    fn verify(&self) -> Result<Plan, String> {
+        self.stack()?;
+        let command = self.command(&[VERIFY, BACKLOG])?;
+        Ok(Plan {
+            lines: vec![
+                "stops every worker (SIGSTOP), and floods the queue until the alert fires".into(),
+                "lets them go on (SIGCONT) once the notification has arrived".into(),
+                format!("proves {BACKLOG}: pending, firing, notified, resolved, no vote lost"),
+                GUARDED.into(),
+                by_hand(&command),
+            ],
+            command,
+        })
+    }
+}
+
 impl Experimenter for OnStack {
     fn offers(&self) -> Vec<Offer> {
-        let offer = |name: &str, about: &str, alerts: &[&str], length| Offer {
-            name: name.into(),
-            about: about.into(),
-            alerts: alerts.iter().map(|alert| (*alert).to_owned()).collect(),
-            length,
+        let of_catalogue = FAULTS.iter().map(|fault| Offer {
+            name: fault.name.into(),
+            about: fault.about.into(),
+            alerts: fault
+                .alerts
+                .iter()
+                .map(|alert| (*alert).to_owned())
+                .collect(),
+            length: Some(USUAL),
+        });
+        let verify = Offer {
+            name: VERIFY.into(),
+            about: "the backlog alert is proven end to end".into(),
+            alerts: vec![BACKLOG.into()],
+            length: None,
         };
-        let minute = Some(Duration::from_mins(1));
-        vec![
-            offer(
-                STALL,
-                "stops every worker",
-                &[BACKLOG, "WorkerDown"],
-                minute,
-            ),
-            offer(FLOOD, "sends votes faster than usual", &[], minute),
-            offer(
-                VERIFY,
-                "proves the backlog alert end to end",
-                &[BACKLOG],
-                None,
-            ),
-        ]
+        of_catalogue.chain([verify]).collect()
     }
 
     fn plan(&self, name: &str, length: Option<Duration>) -> Result<Plan, String> {
-        let stack = self.stack()?;
-        let length = length.unwrap_or_default();
-        let length_told = humantime::format_duration(length)
-            .to_string()
-            .replace(' ', "");
-        let for_length = ["--for", &length_told];
-        let told = |failure: crate::Failure| failure.to_string();
-        let stops = || -> Result<String, String> {
-            let workers = chaos::workers(&stack).map_err(told)?;
-            let names: Vec<_> = workers
-                .iter()
-                .map(|worker| format!("{} (process {})", worker.name, worker.process.pid))
-                .collect();
-            if names.is_empty() {
-                return Err("no worker of the stack runs, so there is nothing to stop".into());
-            }
-            Ok(format!("stops {} (SIGSTOP)", names.join(", ")))
-        };
-        let (mut lines, command) = match name {
-            STALL => (
-                vec![
-                    stops()?,
-                    format!("lets them go on (SIGCONT) after {length_told}, or when x is pressed"),
-                ],
-                self.command(&[&[STALL], &for_length[..]].concat())?,
-            ),
-            FLOOD => {
-                let votes = length.as_secs_f64() * f64::from(FLOOD_PER_S);
-                let apps = chaos::vote_apps(&stack);
-                let apps: Vec<_> = apps.iter().map(ToString::to_string).collect();
-                let rate = FLOOD_PER_S.to_string();
-                (
-                    vec![
-                        format!(
-                            "sends {votes:.0} votes, {rate}/s for {length_told}, to {}",
-                            apps.join(", ")
-                        ),
-                        "they are counted like any other, and not taken back".into(),
-                    ],
-                    self.command(&[&[FLOOD, "--rate", &rate], &for_length[..]].concat())?,
-                )
-            }
-            VERIFY => (
-                vec![
-                    stops()?,
-                    "floods the queue until the alert fires, and lets them go on".into(),
-                    format!("proves {BACKLOG}: pending, firing, notified, resolved, no vote lost"),
-                ],
-                self.command(&[VERIFY, BACKLOG])?,
-            ),
-            other => return Err(format!("there is no experiment {other:?}")),
-        };
-        if name != FLOOD {
-            lines.push("its guardian undoes it should this console or the program die".into());
+        let length = length.unwrap_or(USUAL);
+        match name {
+            _ if name == STALL_WORKER.name => self.hang(&STALL_WORKER, Kind::Worker, length),
+            _ if name == STALL_REDIS.name => self.hang(&STALL_REDIS, Kind::Redis, length),
+            _ if name == MUTE_TRAFFIC.name => self.hang(&MUTE_TRAFFIC, Kind::Voters, length),
+            _ if name == FLOOD.name => self.flood(length),
+            VERIFY => self.verify(),
+            other => Err(format!("there is no experiment {other:?}")),
         }
-        lines.push(format!("the same by hand: {}", by_hand(&command)));
-        Ok(Plan { lines, command })
     }
+}
+
+/// Who looks after a fault that was begun from the console.
+const GUARDED: &str = "its guardian undoes it should this console or the program die";
+
+/// A length of time as arguments take it.
+fn told(length: Duration) -> String {
+    humantime::format_duration(length)
+        .to_string()
+        .replace(' ', "")
 }
 
 /// A command as one would type it.
@@ -150,5 +169,5 @@ fn by_hand(command: &[OsString]) -> String {
         .into_iter()
         .chain(command.iter().skip(1).map(OsString::as_os_str));
     let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
-    words.join(" ")
+    format!("the same by hand: {}", words.join(" "))
 }

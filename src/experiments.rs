@@ -82,7 +82,7 @@ fn on_record(record: &Record) -> Experiment {
     let looked_after = alive(&record.runner) || record.guardian.as_ref().is_some_and(alive);
     Experiment {
         id: record.id.to_string(),
-        fault: record.fault.name().to_owned(),
+        fault: record.name.clone(),
         targets: record.targets.iter().map(|t| t.name.clone()).collect(),
         by: record.who.clone(),
         began: record.created_at,
@@ -151,7 +151,7 @@ mod tests {
             name: "worker-1".into(),
             process: Process::current().unwrap(),
         };
-        Record::new(fault, vec![target], Duration::from_mins(1)).unwrap()
+        Record::new("stall-worker", fault, vec![target], Duration::from_mins(1)).unwrap()
     }
 
     fn entry(record: &Record, event: Event, by: By) -> Entry {

@@ -44,7 +44,7 @@ pub struct Entry {
     pub at: Timestamp,
     /// The user who ran the experiment.
     pub who: String,
-    /// The fault's name, such as `stall`.
+    /// The fault's name, such as `stall-worker`.
     pub what: String,
     /// The fault's id.
     pub fault_id: Uuid,
@@ -66,7 +66,7 @@ impl Entry {
         Self {
             at: Timestamp::now(),
             who: record.who.clone(),
-            what: record.fault.name().to_owned(),
+            what: record.name.clone(),
             fault_id: record.id,
             targets,
             event,

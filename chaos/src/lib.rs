@@ -12,6 +12,7 @@
 //! dies, the guardian when the runner dies, and [`recover`] from the record when both have died.
 
 pub mod audit;
+pub mod catalogue;
 pub mod error;
 pub mod experiment;
 pub mod faults;

@@ -28,16 +28,6 @@ pub enum Fault {
     Stall {},
 }
 
-impl Fault {
-    /// The fault's name, as commands and the audit log call it.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Stall {} => "stall",
-        }
-    }
-}
-
 /// A process that a fault is injected into.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
@@ -55,6 +45,10 @@ pub struct Record {
     pub version: u32,
     /// The fault's id; also the record's file name.
     pub id: Uuid,
+    /// What the fault is called, such as `stall-worker`; see [`crate::catalogue`]. Records that
+    /// were written before faults had names are of stalls.
+    #[serde(default = "stall")]
+    pub name: String,
     /// What is done to the targets.
     pub fault: Fault,
     /// Whom it is done to.
@@ -72,12 +66,17 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record of `fault` by the calling process, to be undone at the latest after `ttl`.
+    /// A record of `fault`, called `name`, by the calling process, to be undone at the latest after `ttl`.
     ///
     /// # Errors
     /// [`Error::Ttl`] when `ttl` is zero or above [`LONGEST_TTL`], [`Error::Process`] when the
     /// calling process cannot find itself in `/proc`.
-    pub fn new(fault: Fault, targets: Vec<Target>, ttl: Duration) -> Result<Self, Error> {
+    pub fn new(
+        name: &str,
+        fault: Fault,
+        targets: Vec<Target>,
+        ttl: Duration,
+    ) -> Result<Self, Error> {
         let created_at = Timestamp::now();
         let deadline_at = SignedDuration::try_from(ttl)
             .ok()
@@ -89,6 +88,7 @@ impl Record {
         Ok(Self {
             version: VERSION,
             id: Uuid::now_v7(),
+            name: name.to_owned(),
             fault,
             targets,
             created_at,
@@ -272,6 +272,10 @@ fn write_durably(path: &Path, record: &Record) -> io::Result<()> {
 /// Makes creations, renames and removals in `dir` durable.
 fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+fn stall() -> String {
+    "stall".to_owned()
 }
 
 /// The user on whose behalf this process runs, as the audit log names them.

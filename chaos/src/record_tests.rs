@@ -10,7 +10,13 @@ fn record() -> Record {
             start_ticks: 42,
         },
     };
-    Record::new(Fault::Stall {}, vec![target], Duration::from_mins(1)).unwrap()
+    Record::new(
+        "stall-worker",
+        Fault::Stall {},
+        vec![target],
+        Duration::from_mins(1),
+    )
+    .unwrap()
 }
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -41,6 +47,7 @@ fn the_format_is_the_documented_one() {
     let record = record();
     let json = serde_json::to_value(&record).unwrap();
     assert_eq!(json["version"], 1);
+    assert_eq!(json["name"], "stall-worker");
     assert_eq!(json["fault"], json!({ "kind": "stall" }));
     assert_eq!(
         json["targets"],
@@ -50,6 +57,16 @@ fn the_format_is_the_documented_one() {
     assert_eq!(json["guardian"], json!(null));
     let lifetime = record.created_at.duration_until(record.deadline_at);
     assert_eq!(lifetime, SignedDuration::from_mins(1));
+}
+
+#[test]
+fn a_record_from_before_faults_had_names_is_read() {
+    let mut json = serde_json::to_value(record()).unwrap();
+    json.as_object_mut().unwrap().remove("name");
+    let (_dir, store) = store();
+    let path = store.path(record().id);
+    std::fs::write(&path, json.to_string()).unwrap();
+    assert_eq!(read(&path).unwrap().unwrap().name, "stall");
 }
 
 #[test]
@@ -109,11 +126,12 @@ fn a_fault_must_end_some_day() {
         Duration::MAX,
     ] {
         assert!(matches!(
-            Record::new(Fault::Stall {}, vec![], ttl),
+            Record::new("stall-worker", Fault::Stall {}, vec![], ttl),
             Err(Error::Ttl { .. })
         ));
     }
-    Record::new(Fault::Stall {}, vec![], LONGEST_TTL).expect("the longest is allowed");
+    Record::new("stall-worker", Fault::Stall {}, vec![], LONGEST_TTL)
+        .expect("the longest is allowed");
 }
 
 #[test]

@@ -14,6 +14,10 @@ use super::values::{fault_length, flood_rate, http_url};
 pub enum ChaosCommand {
     /// Stop workers (SIGSTOP), and let them go on at the end (SIGCONT)
     StallWorker(StallArgs),
+    /// Stop Redis (SIGSTOP), and let it go on at the end (SIGCONT)
+    StallRedis(HangArgs),
+    /// Stop the background voters (SIGSTOP), and let them go on at the end (SIGCONT)
+    MuteTraffic(HangArgs),
     /// Send votes at a constant rate, whether or not the answers keep up
     Flood(FloodArgs),
     /// Prove an alert end to end: fault, pending, firing, notified, undone, resolved, no vote lost
@@ -21,6 +25,12 @@ pub enum ChaosCommand {
     /// Exit codes: 0 proven, 1 not proven, 2 wrong usage, 3 could not run, 4 a fault could not
     /// be undone.
     Verify(VerifyArgs),
+    /// List the faults: what each touches, how it is undone, and the alerts that it makes fire
+    List(ListArgs),
+    /// Tell which faults are in force, and who looks after them
+    ///
+    /// Exit codes: 0 none, 1 some are in force and looked after, 4 one was left behind.
+    Status(FaultStatusArgs),
     /// Undo what a run that was killed left behind
     Recover(RecoverArgs),
     /// Undoes a fault when its runner dies
@@ -37,9 +47,50 @@ pub struct StallArgs {
     /// Which workers: all, a number of them, or their names
     #[arg(long, value_name = "all|N|NAME", num_args = 1.., value_delimiter = ',', default_value = "all")]
     pub workers: Vec<String>,
+    /// How it is done
+    #[command(flatten)]
+    pub course: CourseArgs,
+}
+
+/// How a fault is done.
+#[derive(Debug, Clone, Args)]
+pub struct CourseArgs {
     /// How long
     #[arg(long = "for", value_name = "DURATION", default_value = "1m", value_parser = fault_length)]
     pub length: Duration,
+    /// Tell what would be touched and how it would be undone, and touch nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `voteops chaos stall-redis`, `mute-traffic`.
+#[derive(Debug, Clone, Args)]
+pub struct HangArgs {
+    /// The stack
+    #[command(flatten)]
+    pub stack: StackArgs,
+    /// How it is done
+    #[command(flatten)]
+    pub course: CourseArgs,
+}
+
+/// `voteops chaos list`.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ListArgs {
+    /// Print JSON (schemas/chaos-list.schema.json)
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `voteops chaos status`.
+#[derive(Debug, Clone, Args)]
+pub struct FaultStatusArgs {
+    /// The stack
+    #[command(flatten)]
+    pub stack: StackArgs,
+    /// Print JSON (schemas/chaos-status.schema.json)
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `voteops chaos flood`.

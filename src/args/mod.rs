@@ -14,7 +14,10 @@ use url::Url;
 use crate::Failure;
 use crate::failure::USAGE;
 
-pub use chaos::{ChaosCommand, FloodArgs, GuardianArgs, RecoverArgs, StallArgs, VerifyArgs};
+pub use chaos::{
+    ChaosCommand, CourseArgs, FaultStatusArgs, FloodArgs, GuardianArgs, HangArgs, ListArgs,
+    RecoverArgs, StallArgs, VerifyArgs,
+};
 pub use console::{
     CheckArgs, ConfigArgs, ConfigCommand, LookArgs, SourceArgs, StatusArgs, TuiArgs,
 };

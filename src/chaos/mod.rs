@@ -1,11 +1,14 @@
 //! `voteops chaos`.
 
 mod flood;
+mod list;
 mod stall;
+mod status;
 mod timeline;
 mod verify;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +16,7 @@ use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use url::Url;
+use voteops_chaos::catalogue::{MUTE_TRAFFIC, STALL_REDIS};
 use voteops_chaos::process::Process;
 use voteops_chaos::record::Target;
 use voteops_chaos::recover::Action;
@@ -32,7 +36,11 @@ const BACKGROUND_VOTERS: u64 = 5_000;
 
 pub(crate) fn run(command: ChaosCommand) -> Result<ExitCode, Failure> {
     match command {
-        ChaosCommand::StallWorker(args) => stall::run(&args),
+        ChaosCommand::StallWorker(args) => stall::workers(&args),
+        ChaosCommand::StallRedis(args) => stall::hang(&STALL_REDIS, Kind::Redis, &args),
+        ChaosCommand::MuteTraffic(args) => stall::hang(&MUTE_TRAFFIC, Kind::Voters, &args),
+        ChaosCommand::List(args) => list::run(args),
+        ChaosCommand::Status(args) => status::run(&args),
         ChaosCommand::Flood(args) => flood::run(&args),
         ChaosCommand::Verify(args) => verify::run(&args),
         ChaosCommand::Recover(args) => run_recover(&args),
@@ -62,15 +70,20 @@ pub(crate) fn voters(votes_per_second: f64, urls: Vec<Url>) -> Result<(), Failur
     })
 }
 
-fn run_recover(args: &RecoverArgs) -> Result<ExitCode, Failure> {
-    let dir = match &args.stack.data_dir {
+/// The data directory of a stack, whether or not it runs.
+fn data_dir(args: &StackArgs) -> Result<PathBuf, Failure> {
+    Ok(match &args.data_dir {
         Some(dir) => dir.clone(),
         None => match StackFile::find(None) {
             Ok(stack) => stack.data_dir,
             Err(voteops_local::Error::NoStack) => voteops_local::data_dir::default_dir()?,
             Err(error) => return Err(Failure::from(error).with_code(USAGE)),
         },
-    };
+    })
+}
+
+fn run_recover(args: &RecoverArgs) -> Result<ExitCode, Failure> {
+    let dir = data_dir(&args.stack)?;
     let outcomes =
         recover::recover(&state_dir(&dir), Timestamp::now(), args.force).map_err(fault_failure)?;
     if outcomes.is_empty() {
@@ -109,15 +122,15 @@ fn state_dir(data_dir: &std::path::Path) -> std::path::PathBuf {
     data_dir.join("chaos")
 }
 
-/// The stack's workers that run.
-pub(crate) fn workers(stack: &StackFile) -> Result<Vec<Target>, Failure> {
+/// The stack's components of a kind that run.
+pub(crate) fn running(stack: &StackFile, kind: Kind) -> Result<Vec<Target>, Failure> {
     stack
-        .of_kind(Kind::Worker)
-        .filter_map(|worker| Some((worker, worker.pid?, worker.start_ticks?)))
-        .map(|(worker, pid, start_ticks)| {
+        .of_kind(kind)
+        .filter_map(|component| Some((component, component.pid?, component.start_ticks?)))
+        .map(|(component, pid, start_ticks)| {
             let pid = i32::try_from(pid)?;
             Ok(Target {
-                name: worker.name.clone(),
+                name: component.name.clone(),
                 process: Process { pid, start_ticks },
             })
         })

@@ -10,7 +10,7 @@ use voteops_local::component::Kind;
 use voteops_observability::webhook::ReceiverClient;
 
 use super::timeline::Timeline;
-use super::{fault_failure, state_dir, stop_on_signals, vote_apps, workers};
+use super::{fault_failure, running, state_dir, stop_on_signals, vote_apps};
 use crate::args::VerifyArgs;
 use crate::failure::{CANNOT_ASK, NOT_UNDONE, USAGE};
 use crate::runtime;
@@ -52,7 +52,7 @@ fn setup(args: &VerifyArgs, stack: &StackFile) -> Result<Setup, Failure> {
             .ok_or_else(|| lacking("Alertmanager"))?,
         receiver: ReceiverClient::new(&webhook)?,
         vote_apps: vote_apps(stack),
-        workers: workers(stack)?,
+        workers: running(stack, Kind::Worker)?,
         ledger: Ledger::connect(&stack.ledger_url)?,
         choices: super::CHOICES.map(str::to_owned).into(),
         state_dir: state_dir(&stack.data_dir),

@@ -138,10 +138,10 @@ fn the_console_shows_life_survives_prometheus_and_gives_the_terminal_back() {
     terminal.press("?");
     terminal.wait_for("vote app");
     terminal.press("G");
-    terminal.wait_for("freeze the frame");
+    terminal.wait_for("speak English or Indonesian");
     terminal.press("\x1b");
     wait_until("the help is closed", || {
-        !terminal.text().contains("freeze the frame")
+        !terminal.text().contains("speak English or Indonesian")
     });
     terminal.press("1");
     terminal.wait_for("vote-app 2/2");

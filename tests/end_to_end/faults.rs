@@ -2,7 +2,10 @@
 
 use std::process::Stdio;
 
-use crate::support::{Home, state, told, wait_until};
+use serde_json::Value;
+use voteops_observability::prometheus::AlertState;
+
+use crate::support::{Home, Stack, assert_schema, state, told, wait_until};
 
 #[test]
 fn a_stall_whose_runner_is_killed_is_undone_by_its_guardian() {
@@ -19,6 +22,13 @@ fn a_stall_whose_runner_is_killed_is_undone_by_its_guardian() {
         workers.map(state) == [Some('T'); 2]
     });
     assert!(!stack.no_faults_on_record());
+    let status = stack.voteops(&["chaos", "status", "--json"]);
+    assert_eq!(status.status.code(), Some(1), "{}", told(&status));
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_schema("chaos-status.schema.json", &status);
+    assert_eq!(status[0]["fault"], "stall-worker");
+    assert_eq!(status[0]["targets"][1]["hold"], "held");
+    assert_eq!(status[0]["guardian_alive"], true);
 
     // Its own record keeps a second experiment away.
     let second = stack.voteops(&["chaos", "stall-worker", "--for", "1s"]);
@@ -30,8 +40,71 @@ fn a_stall_whose_runner_is_killed_is_undone_by_its_guardian() {
         !workers.map(state).contains(&Some('T'))
     });
     wait_until("the record is gone", || stack.no_faults_on_record());
+    let status = stack.voteops(&["chaos", "status"]);
+    assert_eq!(status.status.code(), Some(0), "{}", told(&status));
     assert_eq!(
         ["worker-1", "worker-2"].map(|name| stack.pid(name)),
         workers
     );
+}
+
+/// The state of an alert, as `voteops status` tells it.
+fn alert(stack: &Stack, name: &str) -> AlertState {
+    let status = stack.voteops(&["status", "--json"]);
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    let mut alerts = status["alerts"].as_array().into_iter().flatten();
+    let alert = alerts.find(|alert| alert["name"] == name);
+    alert.map_or(AlertState::Unknown, |alert| {
+        serde_json::from_value(alert["state"].clone()).unwrap()
+    })
+}
+
+#[test]
+fn redis_and_the_voters_hang_for_a_while_and_their_alerts_fire() {
+    let stack = Home::new().stack(&["--time-scale", "30"]);
+    let listed = stack.voteops(&["chaos", "list", "--json"]);
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_schema("chaos-list.schema.json", &listed);
+
+    let dry = stack.voteops(&["chaos", "stall-redis", "--dry-run"]);
+    let told_dry = told(&dry);
+    let redis = stack.pid("redis");
+    assert!(
+        told_dry.contains(&format!("stops redis (process {redis})")),
+        "{told_dry}"
+    );
+    assert!(stack.no_faults_on_record());
+    assert_ne!(state(redis), Some('T'));
+
+    for (fault, component, proves) in [
+        ("stall-redis", "redis", "RedisDown"),
+        ("mute-traffic", "voters", "VoteTrafficStopped"),
+    ] {
+        let known = listed.as_array().unwrap().iter();
+        let mut known = known.filter(|known| known["name"] == fault);
+        let alerts = &known.next().unwrap()["alerts"];
+        assert!(
+            alerts.as_array().unwrap().contains(&proves.into()),
+            "{alerts}"
+        );
+
+        let pid = stack.pid(component);
+        let mut command = stack.home.command("voteops");
+        let runner = command.args(["chaos", fault, "--for", "10m"]);
+        let mut runner = runner.stdout(Stdio::null()).spawn().unwrap();
+        wait_until("it hangs", || state(pid) == Some('T'));
+        wait_until("its alert fires", || {
+            alert(&stack, proves) == AlertState::Firing
+        });
+        crate::support::kill(
+            i32::try_from(runner.id()).unwrap(),
+            rustix::process::Signal::INT,
+        );
+        assert!(runner.wait().unwrap().success());
+        assert_ne!(state(pid), Some('T'));
+        assert!(stack.no_faults_on_record());
+        wait_until("its alert resolves", || {
+            alert(&stack, proves) == AlertState::Inactive
+        });
+    }
 }

@@ -122,8 +122,11 @@ impl Stack {
 
     /// Whether no fault is in force or was left behind.
     pub(crate) fn no_faults_on_record(&self) -> bool {
-        std::fs::read_dir(self.home.data_dir().join("chaos/faults"))
-            .is_ok_and(|mut records| records.next().is_none())
+        match std::fs::read_dir(self.home.data_dir().join("chaos/faults")) {
+            Ok(mut records) => records.next().is_none(),
+            // Before the first fault there is no such directory.
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        }
     }
 
     /// The audit log of the faults; empty while there is none.

@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -13,7 +12,7 @@ use crate::audit::{By, Entry, Event};
 use crate::experiment::Experiment;
 use crate::faults::{self, Hold};
 use crate::guardian::{Launcher, Watched};
-use crate::record::{Fault, Record, Target};
+use crate::record::{Record, Target};
 use crate::undo::{UndoReport, settle};
 
 /// Why a fault ended before its runner wanted it to. It has been undone by then, as far as
@@ -80,17 +79,14 @@ impl Shared {
 }
 
 impl Injected {
-    /// Injects `fault` by calling `act` on the targets once the record is durable and the guardian
+    /// Injects the fault of `record` by calling `act` on its targets once the record is durable and the guardian
     /// is ready; undoes everything when `act` fails.
     pub(crate) fn inject(
         experiment: &Experiment,
-        fault: Fault,
-        targets: Vec<Target>,
-        ttl: Duration,
+        record: Record,
         launcher: &Launcher,
         act: impl FnOnce(&[Target]) -> Result<(), String>,
     ) -> Result<Self, Error> {
-        let record = Record::new(fault, targets, ttl)?;
         let mut injected = Self::guard(experiment, record, launcher)?;
         let acted = {
             let _undo_waits = injected.shared.lock();

@@ -7,11 +7,12 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::Error;
+use crate::catalogue::Entry;
 use crate::experiment::Experiment;
 use crate::faults::{Hold, Injected};
 use crate::guardian::Launcher;
 use crate::process::{Delivery, Process, State};
-use crate::record::{Fault, Target};
+use crate::record::{Fault, Record, Target};
 use crate::undo::{Outcome, TargetOutcome};
 
 /// How long a process may take to stop or to go on. It does so at once unless it is in an
@@ -21,17 +22,18 @@ const SIGNAL_PATIENCE: Duration = Duration::from_secs(5);
 /// A stall that has been checked and not yet injected.
 #[derive(Clone, Debug)]
 pub struct Stall {
+    name: &'static str,
     targets: Vec<Target>,
 }
 
 impl Stall {
-    /// Plans to stall `targets`, and touches nothing.
+    /// Plans to stall `targets`, under the name of a fault of the catalogue, and touches nothing.
     ///
     /// # Errors
     /// [`Error::NoTarget`], [`Error::DuplicateTarget`], [`Error::OwnProcess`],
     /// [`Error::TargetGone`] or [`Error::AlreadyStopped`] when the targets cannot be stalled and
     /// let go again with certainty.
-    pub fn plan(targets: Vec<Target>) -> Result<Self, Error> {
+    pub fn plan(fault: &Entry, targets: Vec<Target>) -> Result<Self, Error> {
         if targets.is_empty() {
             return Err(Error::NoTarget);
         }
@@ -47,7 +49,8 @@ impl Stall {
             }
         }
         require_running(&targets)?;
-        Ok(Self { targets })
+        let name = fault.name;
+        Ok(Self { name, targets })
     }
 
     /// Whom the stall will touch.
@@ -71,8 +74,8 @@ impl Stall {
         launcher: &Launcher,
     ) -> Result<Injected, Error> {
         require_running(&self.targets)?;
-        let fault = Fault::Stall {};
-        Injected::inject(experiment, fault, self.targets, ttl, launcher, stop)
+        let record = Record::new(self.name, Fault::Stall {}, self.targets, ttl)?;
+        Injected::inject(experiment, record, launcher, stop)
     }
 }
 

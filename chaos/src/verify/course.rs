@@ -15,6 +15,7 @@ use super::rule::Rule;
 use super::settle::Settled;
 use super::watch::Watch;
 use super::{Error, Progress, Setup, conservation};
+use crate::catalogue::STALL_WORKER;
 use crate::faults::{Hold, Injected};
 use crate::load;
 
@@ -269,7 +270,7 @@ impl Course<'_> {
         };
         Report {
             alert: self.rule.name.clone(),
-            fault: "stall-worker".into(),
+            fault: STALL_WORKER.name.into(),
             verdict,
             reason,
             phases: steps.into(),

@@ -11,6 +11,7 @@ use super::report::Report;
 use super::rule::{self, Rule};
 use super::watch::Watch;
 use super::{Error, Progress, Setup, flooding, forecast, settle};
+use crate::catalogue::STALL_WORKER;
 use crate::experiment::Experiment;
 use crate::faults::stall::Stall;
 
@@ -31,7 +32,7 @@ pub async fn verify(setup: &Setup, mut progress: impl FnMut(Progress)) -> Result
     })?;
 
     let longest_s = longest_s(&rule, route, rise.firing);
-    let plan = Stall::plan(setup.workers.clone())?;
+    let plan = Stall::plan(&STALL_WORKER, setup.workers.clone())?;
     let injected = plan.inject(
         &experiment,
         Duration::from_secs_f64(longest_s),

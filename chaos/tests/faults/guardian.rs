@@ -10,6 +10,7 @@ use crate::support::{
 use jiff::Timestamp;
 use rustix::process::Signal;
 use voteops_chaos::audit::{By, Event};
+use voteops_chaos::catalogue::STALL_WORKER;
 use voteops_chaos::experiment::Experiment;
 use voteops_chaos::faults::stall::Stall;
 use voteops_chaos::process::State;
@@ -146,7 +147,7 @@ fn recover_does_not_touch_a_process_that_inherited_an_id() {
     eventually("it stops", || all_in(&sleepers, State::Stopped));
     let mut targets = targets(&sleepers);
     targets[0].process.start_ticks -= 1;
-    let mut record = Record::new(Fault::Stall {}, targets, TTL).unwrap();
+    let mut record = Record::new("stall-worker", Fault::Stall {}, targets, TTL).unwrap();
     record.runner.start_ticks -= 1;
     Store::open(dir.path()).unwrap().write(&record).unwrap();
 
@@ -291,5 +292,5 @@ fn an_experiment_is_free_again_once_its_runner_is_dead() {
     runner.kill();
     eventually("the guardian has undone", || records(dir.path()).is_empty());
     eventually("the lock is free", || Experiment::open(dir.path()).is_ok());
-    Stall::plan(targets(&sleepers)).expect("they can be stalled again");
+    Stall::plan(&STALL_WORKER, targets(&sleepers)).expect("they can be stalled again");
 }

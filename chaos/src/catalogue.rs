@@ -1,0 +1,74 @@
+//! The faults there are: what each touches, how it is undone, and the alerts that it makes fire.
+
+use serde::Serialize;
+
+/// A fault of the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Its name, as commands, records and the audit log call it.
+    pub name: &'static str,
+    /// What it does.
+    pub about: &'static str,
+    /// What it touches.
+    pub touches: &'static str,
+    /// How that is undone.
+    pub undone: &'static str,
+    /// The alerts that it makes fire.
+    pub alerts: &'static [&'static str],
+}
+
+/// Workers hang: they keep their connections and the votes that they have in hand.
+pub const STALL_WORKER: Entry = Entry {
+    name: "stall-worker",
+    about: "workers hang: they keep their connections and the votes in hand",
+    touches: "the worker processes (SIGSTOP)",
+    undone: "SIGCONT, by the runner, its guardian or `voteops chaos recover`",
+    alerts: &["CriticalVoteQueueBacklog", "WorkerDown"],
+};
+
+/// Redis hangs: whoever asks it waits.
+pub const STALL_REDIS: Entry = Entry {
+    name: "stall-redis",
+    about: "Redis hangs: whoever asks it waits",
+    touches: "the Redis process (SIGSTOP)",
+    undone: "SIGCONT, by the runner, its guardian or `voteops chaos recover`",
+    alerts: &["RedisDown", "VoteAppHighErrorRate"],
+};
+
+/// Nobody votes.
+pub const MUTE_TRAFFIC: Entry = Entry {
+    name: "mute-traffic",
+    about: "nobody votes: the background voters hang",
+    touches: "the process of the background voters (SIGSTOP)",
+    undone: "SIGCONT, by the runner, its guardian or `voteops chaos recover`",
+    alerts: &["VoteTrafficStopped"],
+};
+
+/// Votes come faster than usual.
+pub const FLOOD: Entry = Entry {
+    name: "flood",
+    about: "votes come at a constant rate, whether or not the answers keep up",
+    touches: "nothing but the vote apps' own doors",
+    undone: "it ends by itself; the votes count like any other",
+    alerts: &["CriticalVoteQueueBacklog"],
+};
+
+/// Every fault, in the order in which they are listed.
+pub const FAULTS: [Entry; 4] = [STALL_WORKER, STALL_REDIS, MUTE_TRAFFIC, FLOOD];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_called_differently_and_the_alerts_it_proves_are_shipped() {
+        let rules = voteops_observability::rules::shipped().unwrap();
+        let mut names: Vec<_> = FAULTS.iter().map(|fault| fault.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), FAULTS.len());
+        for alert in FAULTS.iter().flat_map(|fault| fault.alerts) {
+            assert!(rules.iter().any(|rule| rule.name == *alert), "{alert}");
+        }
+    }
+}
