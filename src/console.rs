@@ -37,8 +37,11 @@ pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
         let bundle = Bundle::read(dir).map_err(|error| Failure::from(error).with_code(USAGE))?;
         if once {
             let (width, height) = size();
-            print!("{}", bundle.once(&look, width, height));
-            return Ok(ExitCode::SUCCESS);
+            let frame = match args.svg {
+                Some(_) => bundle.picture(&look, width, height),
+                None => bundle.once(&look, width, height),
+            };
+            return tell(&frame, args.svg.as_deref());
         }
         log_file::begin(args.log_file.as_deref())?;
         let outcome = runtime.block_on(bundle.replay(&look, mouse))?;
@@ -56,15 +59,31 @@ pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
     }
     if once {
         let (width, height) = size();
-        print!(
-            "{}",
-            runtime.block_on(voteops_console::once(settings, width, height))
-        );
-        return Ok(ExitCode::SUCCESS);
+        let frame = match args.svg {
+            Some(_) => runtime.block_on(voteops_console::picture(settings, width, height)),
+            None => runtime.block_on(voteops_console::once(settings, width, height)),
+        };
+        return tell(&frame, args.svg.as_deref());
     }
     log_file::begin(args.log_file.as_deref())?;
     let outcome = runtime.block_on(voteops_console::run(settings))?;
     Ok(exit_code(outcome))
+}
+
+/// Prints a frame, or writes it into a file.
+fn tell(frame: &str, file: Option<&Path>) -> Result<ExitCode, Failure> {
+    let Some(file) = file else {
+        print!("{frame}");
+        return Ok(ExitCode::SUCCESS);
+    };
+    std::fs::write(file, frame).map_err(|error| {
+        let told = format!(
+            "{}: {error}; name a file that can be written",
+            file.display()
+        );
+        Failure::new(USAGE, told)
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn export(runtime: &Runtime, settings: Settings, dir: &Path) -> Result<ExitCode, Failure> {

@@ -14,6 +14,7 @@
 //! - `wanted.rs`: what the screen that is shown needs to know; `poll.rs` and `poll_logs.rs` follow it.
 //! - `commands.rs`: the command line. `deeds.rs`: what the console does besides showing.
 //! - `view/`: one file per region, and the charts; a pure function from model to frame.
+//! - `picture/`: a frame as SVG.
 //! - `event_loop.rs`: waits for input, messages and the next frame, never for I/O.
 //! - `terminal.rs`: takes the terminal and gives it back, whatever happens.
 //! - `theme.rs`: what a state looks like; colour is never the only mark.
@@ -30,6 +31,7 @@ mod event_loop;
 mod keys;
 mod message;
 mod model;
+mod picture;
 mod poll;
 mod poll_logs;
 mod screens;
@@ -41,7 +43,7 @@ mod view;
 mod wanted;
 
 pub use bundle::{Bundle, BundleError, export};
-pub use console::{once, run};
+pub use console::{once, picture, run};
 pub use settings::{Error, Event, Experiment, Look, Outcome, Settings, Severity, Stage};
 
 #[cfg(test)]

@@ -130,7 +130,13 @@ impl Feed {
         self.page_ns = last_ns
             .filter(|_| page.len() >= MAX_LINES)
             // More lines of one nanosecond than fit a page cannot be asked for.
-            .map(|last_ns| if last_ns > from_ns { last_ns } else { last_ns + 1 });
+            .map(|last_ns| {
+                if last_ns > from_ns {
+                    last_ns
+                } else {
+                    last_ns + 1
+                }
+            });
         Ok(self.admit(page))
     }
 }

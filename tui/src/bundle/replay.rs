@@ -1,8 +1,7 @@
 //! A bundle in the console: nothing is asked, and the clock stands still.
 
 use jiff::tz::TimeZone;
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
@@ -14,10 +13,11 @@ use crate::message::{Message, Refusal};
 use crate::model::logs::{LogNews, LogQuestion};
 use crate::model::window::Window;
 use crate::model::{Backend, Model, Setup};
+use crate::picture::svg;
 use crate::settings::{Error, Look, Outcome};
 use crate::theme::Theme;
 use crate::update::update;
-use crate::view::{as_text, view};
+use crate::view::{as_text, frame};
 use crate::wanted::Wanted;
 
 impl Bundle {
@@ -45,12 +45,19 @@ impl Bundle {
     /// One frame of the bundle as text.
     #[must_use]
     pub fn once(&self, look: &Look, width: u16, height: u16) -> String {
-        let setup = self.setup(Theme::new(false).with_ascii(look.ascii));
-        let mut model = Model::new(setup, self.known.taken_at, (width, height));
+        as_text(&self.frame(Theme::for_text(look), (width, height)))
+    }
+
+    /// One frame of the bundle as SVG.
+    #[must_use]
+    pub fn picture(&self, look: &Look, width: u16, height: u16) -> String {
+        svg(&self.frame(Theme::for_picture(look), (width, height)))
+    }
+
+    fn frame(&self, theme: Theme, size: (u16, u16)) -> Buffer {
+        let mut model = Model::new(self.setup(theme), self.known.taken_at, size);
         self.tell(&mut model);
-        let Ok(mut terminal) = Terminal::new(TestBackend::new(width, height));
-        let Ok(frame) = terminal.draw(|frame| view(&model, frame));
-        as_text(frame.buffer)
+        frame(&model, size)
     }
 
     pub(super) fn setup(&self, theme: Theme) -> Setup {

@@ -43,6 +43,8 @@ async fn backends_that_are_away_are_in_the_bundle_as_such() {
     let frame = bundle.once(&Look::default(), 80, 24);
     assert!(frame.contains("RECORDED"), "{frame}");
     assert!(frame.contains("✗ prometheus unreachable"), "{frame}");
+    let picture = bundle.picture(&Look::default(), 80, 24);
+    assert!(picture.contains(">RECORDED"), "{picture}");
     let told = fs::read_to_string(dir.join("overview.txt")).unwrap();
     assert!(told.contains("✗ prometheus unreachable"), "{told}");
     let schema = include_str!("../../../schemas/bundle.schema.json");

@@ -6,8 +6,6 @@ use std::time::Duration;
 use crossterm::event::{Event as Input, KeyCode, KeyEvent};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use url::Url;
 use voteops_observability::alertmanager::Alertmanager;
@@ -22,7 +20,7 @@ use crate::model::{Feed, Model, Setup};
 use crate::settings::Settings;
 use crate::theme::Theme;
 use crate::update::update;
-use crate::view::{as_text, view};
+use crate::view::{as_text, frame};
 
 /// The instant at which every fixture stands.
 pub(crate) const NOW_S: i64 = 1_790_000_000;
@@ -292,9 +290,7 @@ pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
 pub(crate) fn buffer(model: &Model, (width, height): (u16, u16)) -> Buffer {
     let mut model = model.clone();
     model.size = (width, height);
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| view(&model, frame)).unwrap();
-    terminal.backend().buffer().clone()
+    frame(&model, (width, height))
 }
 
 /// Draws the model at a size, as text.

@@ -6,4 +6,5 @@ pub(crate) mod fixtures;
 mod frames;
 mod keys;
 mod looks;
+mod pictures;
 mod robust;
