@@ -16,6 +16,7 @@
 //! - `view/`: one file per region, and the charts; a pure function from model to frame.
 //! - `picture/`: a frame as SVG.
 //! - `event_loop.rs`: waits for input, messages and the next frame, never for I/O.
+//! - `bench_support/`: a console that is full of data, for `benches/`.
 //! - `terminal.rs`: takes the terminal and gives it back, whatever happens.
 //! - `theme.rs`: what a state looks like; colour is never the only mark.
 //!
@@ -23,6 +24,8 @@
 //! marked with their age; missing is not zero and "no alerts" is not "cannot ask"; text from
 //! outside is cleaned before it is drawn.
 
+#[doc(hidden)]
+pub mod bench_support;
 mod bundle;
 mod commands;
 mod console;

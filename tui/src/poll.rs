@@ -18,7 +18,7 @@ use voteops_observability::slo::{self, Slo};
 use voteops_observability::snapshot::{self, Sources, alert_statuses};
 
 use crate::message::{Answered, Facts, Message, Refusal};
-use crate::model::charts::{Charted, MAX_SERIES};
+use crate::model::charts::Charted;
 use crate::model::window::Range;
 use crate::model::{Feed, Setup};
 use crate::wanted::Wanted;
@@ -298,23 +298,9 @@ pub(crate) async fn ask_chart(
     let answer = prometheus
         .query_range(&expr, from_s, to_s, wanted.step)
         .await;
-    let answer = match answer {
-        Ok(answer) => {
-            let found = answer.data.len();
-            let mut series = answer.data;
-            series.truncate(MAX_SERIES);
-            Ok(Charted {
-                series,
-                found,
-                range: range(from_s, to_s),
-                step_s,
-                at: Some(Timestamp::now()),
-                refusal: None,
-                warnings: answer.warnings,
-            })
-        }
-        Err(error) => Err(refusal(&error)),
-    };
+    let answer = answer
+        .map(|answer| Charted::new(answer, range(from_s, to_s), step_s, Timestamp::now()))
+        .map_err(|error| refusal(&error));
     (expr, answer)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use voteops_observability::prometheus::Series;
+use voteops_observability::prometheus::{Answer, Series};
 
 use crate::message::Refusal;
 use crate::model::window::Range;
@@ -37,6 +37,31 @@ pub(crate) struct Charted {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Charts(BTreeMap<String, Charted>);
 
+impl Charted {
+    /// What a good answer that came at `at` says of a time, with points `step_s` apart: its first
+    /// [`MAX_SERIES`] series.
+    pub(crate) fn new(
+        answer: Answer<Vec<Series>>,
+        range: Option<Range>,
+        step_s: f64,
+        at: Timestamp,
+    ) -> Self {
+        let mut series = answer.data;
+        let found = series.len();
+        series.truncate(MAX_SERIES);
+        series.shrink_to_fit();
+        Self {
+            series,
+            found,
+            range,
+            step_s,
+            at: Some(at),
+            refusal: None,
+            warnings: answer.warnings,
+        }
+    }
+}
+
 impl Charts {
     /// What is known of a query.
     pub(crate) fn get(&self, expr: &str) -> Option<&Charted> {
@@ -53,7 +78,7 @@ impl Charts {
         self.0.entry(expr).or_default().refusal = Some(refusal);
     }
 
-    /// Forgets the queries that nobody looks at.
+    /// What is known of every query.
     pub(crate) fn all(&self) -> BTreeMap<String, Charted> {
         self.0.clone()
     }

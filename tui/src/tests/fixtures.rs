@@ -11,10 +11,11 @@ use url::Url;
 use voteops_observability::alertmanager::Alertmanager;
 use voteops_observability::prometheus::{AlertState, Prometheus, Sample};
 use voteops_observability::rules;
-use voteops_observability::signals::{self, Component, Threshold};
+use voteops_observability::signals::{self, Component};
 use voteops_observability::slo::SloReading;
 use voteops_observability::snapshot::{AlertStatus, Sources};
 
+use crate::bench_support;
 use crate::message::{Answered, Effect, Facts, Message, Refusal};
 use crate::model::{Feed, Model, Setup};
 use crate::settings::Settings;
@@ -80,23 +81,7 @@ pub(crate) fn inactive() -> Vec<AlertStatus> {
     let mut alerts: Vec<_> = rules::shipped()
         .unwrap()
         .into_iter()
-        .map(|rule| AlertStatus {
-            threshold: rule.condition.map(|condition| Threshold {
-                comparison: condition.comparison,
-                value: condition.threshold,
-            }),
-            name: rule.name,
-            state: AlertState::Inactive,
-            since: None,
-            fires_at: None,
-            value: None,
-            active: 0,
-            labels: rule.labels,
-            annotations: rule.annotations,
-            expr: rule.expr,
-            for_s: rule.held_for.as_secs_f64(),
-            error: None,
-        })
+        .map(bench_support::alert)
         .collect();
     sort(&mut alerts);
     alerts
