@@ -84,7 +84,7 @@ fn scrolling(criterion: &mut Criterion, mut console: Console) {
 fn search(criterion: &mut Criterion, mut console: Console) {
     console.press("6s7");
     criterion.bench_function(
-        "two keys and their frames/search of 10000 log lines",
+        "two keys and their frames/a search of 10000 log lines",
         |bench| {
             bench.iter(|| {
                 for key in ["3", "\x08"] {

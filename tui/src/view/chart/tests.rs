@@ -85,7 +85,7 @@ fn of_too_many_curves_the_outliers_are_drawn_and_the_rest_is_told() {
         ..chart(&curves)
     };
     let frame = as_text(&drawn(&chart, (60, 12)));
-    assert!(frame.contains("64 of 100 curves are drawn"), "{frame}");
+    assert!(frame.contains("40 of 100 curves are drawn"), "{frame}");
     let is_dotted = |line: &&str| line.contains('⠒') || line.contains('⠉') || line.contains('⣀');
     assert!(frame.lines().filter(is_dotted).count() >= 2, "{frame}");
 }
