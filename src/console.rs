@@ -72,8 +72,12 @@ pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
         let bundle = Bundle::read(dir).map_err(|error| Failure::from(error).with_code(USAGE))?;
         if once {
             let (width, height) = size();
-            print!("{}", bundle.once(&chosen.look, &chosen.keys, width, height));
-            return Ok(ExitCode::SUCCESS);
+            let (look, keys) = (&chosen.look, &chosen.keys);
+            let frame = match args.svg {
+                Some(_) => bundle.picture(look, keys, width, height),
+                None => bundle.once(look, keys, width, height),
+            };
+            return tell(&frame, args.svg.as_deref());
         }
         log_file::begin(args.log_file.as_deref())?;
         let shown = bundle.replay(&chosen.look, &chosen.keys, chosen.mouse);
@@ -85,9 +89,12 @@ pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
     }
     if once {
         let (width, height) = size();
-        let frame = voteops_console::once(settings(args, &chosen, found), width, height);
-        print!("{}", runtime.block_on(frame));
-        return Ok(ExitCode::SUCCESS);
+        let settings = settings(args, &chosen, found);
+        let frame = match args.svg {
+            Some(_) => runtime.block_on(voteops_console::picture(settings, width, height)),
+            None => runtime.block_on(voteops_console::once(settings, width, height)),
+        };
+        return tell(&frame, args.svg.as_deref());
     }
     log_file::begin(args.log_file.as_deref())?;
     interact(&runtime, args, &chosen, found)
@@ -140,6 +147,22 @@ fn interact(
             }
         };
     }
+}
+
+/// Prints a frame, or writes it into a file.
+fn tell(frame: &str, file: Option<&Path>) -> Result<ExitCode, Failure> {
+    let Some(file) = file else {
+        print!("{frame}");
+        return Ok(ExitCode::SUCCESS);
+    };
+    std::fs::write(file, frame).map_err(|error| {
+        let told = format!(
+            "{}: {error}; name a file that can be written",
+            file.display()
+        );
+        Failure::new(USAGE, told)
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn export(runtime: &Runtime, settings: Settings, dir: &Path) -> Result<ExitCode, Failure> {

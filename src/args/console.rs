@@ -68,6 +68,9 @@ pub struct TuiArgs {
     /// Print one frame as text and exit
     #[arg(long)]
     pub once: bool,
+    /// Write that frame into FILE as a picture (SVG) instead
+    #[arg(long, value_name = "FILE", requires = "once")]
+    pub svg: Option<PathBuf>,
     /// Write all that the screens show of the last --range into a directory and exit
     ///
     /// bundle.json (schemas/bundle.schema.json), charts.json and logs.jsonl for programs, the

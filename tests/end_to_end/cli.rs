@@ -173,6 +173,28 @@ fn keys_are_chosen_listed_shown_and_wrong_ones_told() {
 }
 
 #[test]
+fn a_frame_can_be_written_as_a_picture() {
+    let home = Home::new();
+    let file = home.data_dir().with_file_name("frame.svg");
+    let write = |file: &str| {
+        let nobody = ["--prometheus", "http://127.0.0.1:1"];
+        let mut command = home.command("voteops-tui");
+        command.args(nobody).args(["--once", "--svg", file]);
+        command.env("COLUMNS", "80").env("LINES", "24");
+        command.output().unwrap()
+    };
+    let output = write(file.to_str().unwrap());
+    assert!(output.status.success(), "{}", told(&output));
+    assert!(output.stdout.is_empty());
+    let picture = std::fs::read_to_string(file).unwrap();
+    assert!(picture.starts_with("<svg") && picture.ends_with("</svg>\n"));
+    assert!(picture.contains("prometheus unreachable"), "{picture}");
+    let output = write("/nowhere/frame.svg");
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert!(told(&output).contains("/nowhere/frame.svg"));
+}
+
+#[test]
 fn recovering_without_a_fault_is_no_error() {
     let home = Home::new();
     let output = home.voteops(&["chaos", "recover"]);

@@ -8,8 +8,7 @@ use crossterm::event::EventStream;
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver};
 use tokio::sync::watch;
@@ -23,12 +22,13 @@ use crate::event_loop::{Clock, Console};
 use crate::lang::Lang;
 use crate::message::Message;
 use crate::model::{Model, Setup};
+use crate::picture::svg;
 use crate::poll;
 use crate::settings::{Error, Outcome, Settings};
 use crate::terminal::{self, Taken};
 use crate::theme::Theme;
 use crate::update::update;
-use crate::view::{as_text, view};
+use crate::view::{as_text, frame};
 use crate::wanted::Wanted;
 
 /// Messages that may wait; tasks that send more wait for the loop.
@@ -167,14 +167,24 @@ pub(crate) async fn interact(
 
 /// One frame of `width` by `height` as text, after every backend was asked once. Backends that
 /// do not answer within a few seconds are shown as such.
-pub async fn once(mut settings: Settings, width: u16, height: u16) -> String {
-    let theme = Theme::new(false).with_ascii(settings.look.ascii);
+pub async fn once(settings: Settings, width: u16, height: u16) -> String {
+    let theme = Theme::for_text(&settings.look);
+    as_text(&frame_of(settings, theme, (width, height)).await)
+}
+
+/// As [`once`], as SVG.
+pub async fn picture(settings: Settings, width: u16, height: u16) -> String {
+    let theme = Theme::for_picture(&settings.look);
+    svg(&frame_of(settings, theme, (width, height)).await)
+}
+
+async fn frame_of(mut settings: Settings, theme: Theme, size: (u16, u16)) -> Buffer {
     let setup = Setup {
         lang: Lang::of(&settings.look),
         ..Setup::new(&settings, theme, TimeZone::system())
     };
     let answers = Box::pin(poll::ask_once(&settings.sources, &setup, ONCE_LIMIT)).await;
-    let mut model = Model::new(setup, Timestamp::now(), (width, height));
+    let mut model = Model::new(setup, Timestamp::now(), size);
     for answer in answers {
         update(&mut model, answer);
     }
@@ -185,9 +195,7 @@ pub async fn once(mut settings: Settings, width: u16, height: u16) -> String {
         update(&mut model, Message::News(event));
     }
     update(&mut model, Message::Now(Timestamp::now()));
-    let Ok(mut terminal) = Terminal::new(TestBackend::new(width, height));
-    let Ok(frame) = terminal.draw(|frame| view(&model, frame));
-    as_text(frame.buffer)
+    frame(&model, size)
 }
 
 fn watch_signals(tasks: &mut JoinSet<()>, messages: &Sender<Message>) -> io::Result<()> {

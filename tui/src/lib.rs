@@ -16,7 +16,9 @@
 //! - `commands.rs`: the command line. `deeds.rs`: what the console does besides showing; `runs.rs`:
 //!   the experiments that it began.
 //! - `view/`: one file per region, and the charts; a pure function from model to frame.
+//! - `picture/`: a frame as SVG.
 //! - `event_loop.rs`: waits for input, messages and the next frame, never for I/O.
+//! - `bench_support/`: a console that is full of data, for `benches/`.
 //! - `terminal.rs`: takes the terminal and gives it back, whatever happens.
 //! - `lang.rs`, `locales/`: what it says in English and in other languages.
 //! - `theme.rs`: what a state looks like; colour is never the only mark.
@@ -27,6 +29,8 @@
 
 rust_i18n::i18n!("locales", fallback = "en");
 
+#[doc(hidden)]
+pub mod bench_support;
 mod bundle;
 mod commands;
 mod console;
@@ -38,6 +42,7 @@ mod keys;
 mod lang;
 mod message;
 mod model;
+mod picture;
 mod poll;
 mod runs;
 mod screens;
@@ -49,7 +54,7 @@ mod view;
 mod wanted;
 
 pub use bundle::{Bundle, BundleError, export};
-pub use console::{once, run};
+pub use console::{once, picture, run};
 pub use experiments::{Experiment, Experimenter, Offer, Plan, Stage};
 pub use kept::Kept;
 pub use keys::{BoundKeys, Keys};

@@ -8,8 +8,6 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
 use voteops_observability::logs::{LogLine, LogQuery, LogSource, MAX_LINES};
 
 use super::{Bundle, BundleError, Expected, Known, Named, Refused, VERSION};
@@ -21,7 +19,7 @@ use crate::poll::{self, refusal};
 use crate::settings::{Settings, Severity};
 use crate::theme::Theme;
 use crate::update::update;
-use crate::view::{as_text, view};
+use crate::view::{as_text, frame};
 use crate::wanted::{Wanted, wanted};
 
 /// Longest wait for an answer.
@@ -212,7 +210,7 @@ fn texts(model: &mut Model, logs: &[LogLine]) -> Vec<(String, String)> {
         let text = if screen == Screen::Logs {
             logs.iter().map(told).collect()
         } else {
-            frame(model)
+            as_text(&frame(model, SIZE))
         };
         texts.push((name.to_owned(), text));
     }
@@ -241,10 +239,4 @@ fn told(line: &LogLine) -> String {
 
 fn clean(text: &str) -> Cow<'_, str> {
     voteops_observability::text::clean_line(text)
-}
-
-fn frame(model: &Model) -> String {
-    let Ok(mut terminal) = Terminal::new(TestBackend::new(SIZE.0, SIZE.1));
-    let Ok(frame) = terminal.draw(|frame| view(model, frame));
-    as_text(frame.buffer)
 }

@@ -1,8 +1,7 @@
 //! A bundle in the console: nothing is asked, and the clock stands still.
 
 use jiff::tz::TimeZone;
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
@@ -16,10 +15,11 @@ use crate::message::{Message, Refusal};
 use crate::model::logs::{LogNews, LogQuestion};
 use crate::model::window::Window;
 use crate::model::{Backend, Model, Setup};
+use crate::picture::svg;
 use crate::settings::{Error, Look, Outcome};
 use crate::theme::Theme;
 use crate::update::update;
-use crate::view::{as_text, view};
+use crate::view::{as_text, frame};
 use crate::wanted::Wanted;
 
 impl Bundle {
@@ -49,16 +49,24 @@ impl Bundle {
     /// One frame of the bundle as text.
     #[must_use]
     pub fn once(&self, look: &Look, keys: &Keys, width: u16, height: u16) -> String {
+        as_text(&self.frame(look, keys, Theme::for_text(look), (width, height)))
+    }
+
+    /// One frame of the bundle as SVG.
+    #[must_use]
+    pub fn picture(&self, look: &Look, keys: &Keys, width: u16, height: u16) -> String {
+        svg(&self.frame(look, keys, Theme::for_picture(look), (width, height)))
+    }
+
+    fn frame(&self, look: &Look, keys: &Keys, theme: Theme, size: (u16, u16)) -> Buffer {
         let setup = Setup {
             lang: Lang::of(look),
             keys: KeyMap::new(keys),
-            ..self.setup(Theme::new(false).with_ascii(look.ascii))
+            ..self.setup(theme)
         };
-        let mut model = Model::new(setup, self.known.taken_at, (width, height));
+        let mut model = Model::new(setup, self.known.taken_at, size);
         self.tell(&mut model);
-        let Ok(mut terminal) = Terminal::new(TestBackend::new(width, height));
-        let Ok(frame) = terminal.draw(|frame| view(&model, frame));
-        as_text(frame.buffer)
+        frame(&model, size)
     }
 
     pub(super) fn setup(&self, theme: Theme) -> Setup {

@@ -51,6 +51,8 @@ async fn backends_that_are_away_are_in_the_bundle_as_such() {
     let chosen = bundle.once(&Look::default(), &keys, 80, 24);
     assert!(chosen.contains("F1 help  q quit"), "{chosen}");
     assert!(frame.contains("✗ prometheus unreachable"), "{frame}");
+    let picture = bundle.picture(&Look::default(), &Keys::default(), 80, 24);
+    assert!(picture.contains(">RECORDED"), "{picture}");
     let told = fs::read_to_string(dir.join("overview.txt")).unwrap();
     assert!(told.contains("✗ prometheus unreachable"), "{told}");
     let schema = include_str!("../../../schemas/bundle.schema.json");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use voteops_observability::prometheus::Series;
+use voteops_observability::prometheus::{Answer, Series};
 
 use crate::message::Refusal;
 use crate::model::window::Range;
@@ -41,10 +41,33 @@ pub(crate) struct Charted {
 pub(crate) struct Charts(BTreeMap<String, Charted>);
 
 impl Charted {
+    /// What a good answer that came at `at` says of a time, with points `step_s` apart: of its
+    /// series those that can be looked at, which begin with the number `first`.
+    pub(crate) fn new(
+        answer: Answer<Vec<Series>>,
+        range: Option<Range>,
+        step_s: f64,
+        at: Timestamp,
+        first: usize,
+    ) -> Self {
+        let mut charted = Self {
+            found: answer.data.len(),
+            series: answer.data,
+            range,
+            step_s,
+            at: Some(at),
+            refusal: None,
+            warnings: answer.warnings,
+        };
+        charted.shrink(first);
+        charted
+    }
+
     /// Forgets what nobody can look at: series beyond the most that are kept, and the samples of
     /// those that are not among the [`WHOLE_SERIES`] from `first` on.
     pub(crate) fn shrink(&mut self, first: usize) {
         self.series.truncate(MAX_SERIES);
+        self.series.shrink_to_fit();
         let whole = first..first + WHOLE_SERIES;
         for (index, series) in self.series.iter_mut().enumerate() {
             if !whole.contains(&index) {
@@ -71,7 +94,7 @@ impl Charts {
         self.0.entry(expr).or_default().refusal = Some(refusal);
     }
 
-    /// Forgets the queries that nobody looks at.
+    /// What is known of every query.
     pub(crate) fn all(&self) -> BTreeMap<String, Charted> {
         self.0.clone()
     }

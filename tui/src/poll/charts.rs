@@ -80,22 +80,10 @@ pub(crate) async fn ask_chart(
     let answer = prometheus
         .query_range(&expr, from_s, to_s, wanted.step)
         .await;
-    let answer = match answer {
-        Ok(answer) => {
-            let mut charted = Charted {
-                found: answer.data.len(),
-                series: answer.data,
-                range: range(from_s, to_s),
-                step_s,
-                at: Some(Timestamp::now()),
-                refusal: None,
-                warnings: answer.warnings,
-            };
-            charted.shrink(wanted.first_series);
-            Ok(charted)
-        }
-        Err(error) => Err(refusal(&error)),
-    };
+    let (range, first) = (range(from_s, to_s), wanted.first_series);
+    let answer = answer
+        .map(|answer| Charted::new(answer, range, step_s, Timestamp::now(), first))
+        .map_err(|error| refusal(&error));
     (expr, answer)
 }
 

@@ -6,24 +6,23 @@ use std::time::Duration;
 use crossterm::event::{Event as Input, KeyCode, KeyEvent};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use url::Url;
 use voteops_observability::alertmanager::Alertmanager;
 use voteops_observability::prometheus::{AlertState, Prometheus, Sample};
 use voteops_observability::rules;
-use voteops_observability::signals::{self, Component, Threshold};
+use voteops_observability::signals::{self, Component};
 use voteops_observability::slo::SloReading;
-use voteops_observability::snapshot::{AlertStatus, Origin, Sources};
+use voteops_observability::snapshot::{AlertStatus, Sources};
 
+use crate::bench_support;
 use crate::keys::{KeyMap, Keys};
 use crate::message::{Answered, Effect, Facts, Message, Refusal};
 use crate::model::{Feed, Model, Setup};
 use crate::settings::Settings;
 use crate::theme::Theme;
 use crate::update::update;
-use crate::view::{as_text, view};
+use crate::view::{as_text, frame};
 
 /// The instant at which every fixture stands.
 pub(crate) const NOW_S: i64 = 1_790_000_000;
@@ -84,24 +83,7 @@ pub(crate) fn inactive() -> Vec<AlertStatus> {
     let mut alerts: Vec<_> = rules::shipped()
         .unwrap()
         .into_iter()
-        .map(|rule| AlertStatus {
-            origin: Origin::Prometheus,
-            threshold: rule.condition.map(|condition| Threshold {
-                comparison: condition.comparison,
-                value: condition.threshold,
-            }),
-            name: rule.name,
-            state: AlertState::Inactive,
-            since: None,
-            fires_at: None,
-            value: None,
-            active: 0,
-            labels: rule.labels,
-            annotations: rule.annotations,
-            expr: rule.expr,
-            for_s: rule.held_for.as_secs_f64(),
-            error: None,
-        })
+        .map(bench_support::alert)
         .collect();
     sort(&mut alerts);
     alerts
@@ -312,9 +294,7 @@ pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
 pub(crate) fn buffer(model: &Model, (width, height): (u16, u16)) -> Buffer {
     let mut model = model.clone();
     model.size = (width, height);
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| view(&model, frame)).unwrap();
-    terminal.backend().buffer().clone()
+    frame(&model, (width, height))
 }
 
 /// Draws the model at a size, as text.

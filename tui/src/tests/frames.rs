@@ -60,16 +60,6 @@ fn overview_firing() {
 }
 
 #[test]
-fn the_readme_shows_this_very_frame() {
-    let readme = include_str!("../../../README.md");
-    let frame = text(&in_trouble(), (80, 24));
-    assert!(
-        readme.contains(&format!("```text\n{}\n```", frame.trim_end())),
-        "README.md does not show\n{frame}"
-    );
-}
-
-#[test]
 fn overview_stale() {
     snapshot("overview_stale", &stale(), &SIZES);
 }

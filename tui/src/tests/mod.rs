@@ -8,4 +8,5 @@ pub(crate) mod grafana;
 mod keys;
 mod looks;
 mod matrix;
+mod pictures;
 mod robust;

@@ -61,6 +61,23 @@ impl Theme {
         named.unwrap_or(usual)
     }
 
+    /// For a frame as text.
+    pub(crate) fn for_text(look: &Look) -> Self {
+        Self::new(false).with_ascii(look.ascii)
+    }
+
+    /// For a frame as a picture, which shows every colour as it should be: the theme that was
+    /// asked for, else the dark one.
+    pub(crate) fn for_picture(look: &Look) -> Self {
+        let usual = Self {
+            palette: Some(DARK),
+            depth: Depth::True,
+            ascii: look.ascii,
+        };
+        let named = look.theme.as_deref().and_then(|name| usual.named(name));
+        named.unwrap_or(usual)
+    }
+
     /// The theme of a name, on the same terminal.
     pub(crate) fn named(self, name: &str) -> Option<Self> {
         NAMES.contains(&name).then(|| Self {

@@ -17,10 +17,11 @@ pub(crate) mod summary;
 pub(crate) mod text;
 pub(crate) mod timeline;
 
-use ratatui::Frame;
-use ratatui::buffer::Buffer;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Paragraph;
+use ratatui::{Frame, Terminal};
 
 use crate::keys::Action;
 use crate::lang::speaking;
@@ -119,22 +120,35 @@ pub(crate) fn hit(model: &Model, (column, row): (u16, u16)) -> Option<Action> {
     None
 }
 
+/// The model without a terminal.
+pub(crate) fn frame(model: &Model, (width, height): (u16, u16)) -> Buffer {
+    let Ok(mut terminal) = Terminal::new(TestBackend::new(width, height));
+    let Ok(drawn) = terminal.draw(|frame| view(model, frame));
+    drawn.buffer.clone()
+}
+
+/// The cells of a row that are seen, with their columns and how many of them each takes.
+pub(crate) fn cells(buffer: &Buffer, y: u16) -> impl Iterator<Item = (u16, &Cell, u16)> {
+    let mut next = buffer.area.left();
+    (buffer.area.left()..buffer.area.right()).filter_map(move |x| {
+        // A wide character covers the cells after it.
+        if x < next {
+            return None;
+        }
+        let cell = &buffer[(x, y)];
+        let columns = u16::try_from(text::width(cell.symbol()))
+            .unwrap_or(1)
+            .max(1);
+        next = x + columns;
+        Some((x, cell, columns))
+    })
+}
+
 /// A frame as text, without the blanks at the ends of its lines.
 pub(crate) fn as_text(buffer: &Buffer) -> String {
     let mut text = String::new();
     for y in buffer.area.top()..buffer.area.bottom() {
-        let mut line = String::new();
-        let mut covered = 0;
-        for x in buffer.area.left()..buffer.area.right() {
-            // A wide character covers the cells after it.
-            if covered > 0 {
-                covered -= 1;
-                continue;
-            }
-            let symbol = buffer[(x, y)].symbol();
-            covered = text::width(symbol).saturating_sub(1);
-            line.push_str(symbol);
-        }
+        let line: String = cells(buffer, y).map(|(_, cell, _)| cell.symbol()).collect();
         text.push_str(line.trim_end());
         text.push('\n');
     }

@@ -4,6 +4,7 @@
 //! (<https://www.unicode.org/charts/PDF/U2800.pdf>).
 
 mod plot;
+mod reach;
 mod scale;
 
 use jiff::Timestamp;
@@ -108,7 +109,9 @@ pub(crate) fn draw(chart: &Chart, theme: Theme, frame: &mut Frame, area: Rect) {
     if area.height < MIN_ROWS || area.width < MIN_COLUMNS {
         return;
     }
-    let scale = Scale::of(chart);
+    let reaches = reach::of(chart);
+    let drawn = reach::drawn(&reaches);
+    let scale = Scale::of(&reaches, chart.threshold);
     let states = chart.states.as_ref().filter(|_| area.height > MIN_ROWS);
     let rows = area.height - 2 - u16::from(states.is_some());
     let labels = scale.labels(chart.unit, rows);
@@ -130,9 +133,9 @@ pub(crate) fn draw(chart: &Chart, theme: Theme, frame: &mut Frame, area: Rect) {
     if let Some(limit) = chart.threshold {
         plot.threshold(limit.value);
     }
-    for (index, curve) in chart.curves.iter().enumerate() {
-        let index = u8::try_from(index).unwrap_or(u8::MAX);
-        plot.curve(index, curve.samples, chart.gap_s);
+    for index in &drawn {
+        let owner = u8::try_from(*index).unwrap_or(u8::MAX);
+        plot.curve(owner, chart.curves[*index].samples, chart.gap_s);
     }
     plot.draw(chart, theme, frame.buffer_mut());
     if let Some(states) = states {
@@ -140,25 +143,32 @@ pub(crate) fn draw(chart: &Chart, theme: Theme, frame: &mut Frame, area: Rect) {
         draw_states(chart, states, theme, frame, strip);
     }
     time_axis(chart, theme, frame, &plot, row(area.height - 1));
-    if let Some(note) = &chart.note {
-        let lines = wrap(note, field.width.into());
-        // A note leaves most of the curves in sight.
-        let most = usize::from(field.height / 3).max(1);
-        let cut_off = lines.len() > most;
-        let mut lines: Vec<_> = lines.into_iter().take(most).collect();
-        if let Some(last) = lines.last_mut().filter(|_| cut_off) {
-            *last = cut(&format!("{last} …"), field.width.into());
-        }
-        for (y, line) in (field.y..).zip(lines) {
-            let told = Line::from(span(line, theme.style(Tone::Warning)));
-            let at = Rect::new(field.x, y, field.width, 1);
-            frame.render_widget(Paragraph::new(told), at);
-        }
+    let too_many = drawn.len() < chart.curves.len();
+    let few = || format!("{} of {} curves are drawn", drawn.len(), chart.curves.len());
+    if let Some(note) = chart.note.clone().or_else(|| too_many.then(few)) {
+        draw_note(&note, theme, frame, field);
     } else if plot.is_empty() {
         let at = Rect::new(field.x, field.y + field.height / 2, field.width, 1);
         let told = cut("no samples in this time", field.width.into());
         let told = span(told, theme.style(Tone::Dim));
         frame.render_widget(Paragraph::new(Line::from(told)), at);
+    }
+}
+
+/// What is to be said, in the upper part of the field.
+fn draw_note(note: &str, theme: Theme, frame: &mut Frame, field: Rect) {
+    let lines = wrap(note, field.width.into());
+    // A note leaves most of the curves in sight.
+    let most = usize::from(field.height / 3).max(1);
+    let cut_off = lines.len() > most;
+    let mut lines: Vec<_> = lines.into_iter().take(most).collect();
+    if let Some(last) = lines.last_mut().filter(|_| cut_off) {
+        *last = cut(&format!("{last} …"), field.width.into());
+    }
+    for (y, line) in (field.y..).zip(lines) {
+        let told = Line::from(span(line, theme.style(Tone::Warning)));
+        let at = Rect::new(field.x, y, field.width, 1);
+        frame.render_widget(Paragraph::new(told), at);
     }
 }
 

@@ -1,8 +1,9 @@
 //! The y axis: from which value to which, and where its labels stand.
 
+use voteops_observability::signals::Threshold;
 use voteops_observability::units::Unit;
 
-use super::Chart;
+use super::reach::Reach;
 use crate::view::marks;
 
 /// Rows between two labels.
@@ -18,20 +19,14 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// A scale that holds zero, every finite value in the range and the threshold.
-    pub(super) fn of(chart: &Chart) -> Self {
-        let from_s = chart.range.from.as_duration().as_secs_f64();
-        let to_s = chart.range.to.as_duration().as_secs_f64();
-        let values = chart
-            .curves
+    /// A scale that holds zero, all that the curves reach and the threshold.
+    pub(super) fn of(reaches: &[Reach], threshold: Option<Threshold>) -> Self {
+        let limit = threshold.map(|limit| limit.value);
+        let (low, high) = reaches
             .iter()
-            .flat_map(|curve| curve.samples)
-            .filter(|sample| (from_s..=to_s).contains(&sample.at_s))
-            .map(|sample| sample.value);
-        let limit = chart.threshold.map(|limit| limit.value);
-        let (low, high) = values
+            .flat_map(|reach| [reach.low, reach.high])
             .chain(limit)
-            .filter(|value| value.is_finite() && value.abs() < 1e300)
+            .filter(|value| value.abs() < 1e300)
             .fold((0.0_f64, 0.0_f64), |(low, high), value| {
                 (low.min(value), high.max(value))
             });

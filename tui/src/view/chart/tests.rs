@@ -75,6 +75,37 @@ fn a_curve_has_axes_a_threshold_and_its_last_value() {
 }
 
 #[test]
+fn of_too_many_curves_the_outliers_are_drawn_and_the_rest_is_told() {
+    let flat = |value: f64| ("", samples([(0, value), (100, value)]));
+    let mut curves: Vec<_> = (0..100)
+        .map(|n| flat(40.0 + f64::from(n) / 100.0))
+        .collect();
+    curves[50] = flat(99.0);
+    let chart = Chart {
+        gap_s: 100.0,
+        ..chart(&curves)
+    };
+    let frame = as_text(&drawn(&chart, (60, 12)));
+    assert!(frame.contains("40 of 100 curves are drawn"), "{frame}");
+    let is_dotted = |line: &&str| line.contains('⠒') || line.contains('⠉') || line.contains('⣀');
+    assert!(frame.lines().filter(is_dotted).count() >= 2, "{frame}");
+}
+
+#[test]
+fn a_curve_without_samples_leaves_the_others_their_numbers() {
+    let curves = [
+        ("a", samples([])),
+        ("b", samples((0..=100).map(|s| (s, 5.0)))),
+    ];
+    let frame = as_text(&drawn(&chart(&curves), (60, 12)));
+    let ends: String = frame.lines().skip(1).take(10).collect();
+    assert!(
+        ends.contains("⠒2") || ends.contains("⠤2") || ends.contains("⠉2"),
+        "{frame}"
+    );
+}
+
+#[test]
 fn what_is_beyond_the_threshold_warns_and_the_rest_does_not() {
     let curves = [("", samples((0..=100).map(|s| (s, f64::from(s) * 12.0))))];
     let chart = Chart {
