@@ -5,6 +5,8 @@ mod faults;
 pub(crate) mod fixtures;
 mod frames;
 pub(crate) mod grafana;
+mod indonesian;
 mod keys;
+mod lang;
 mod looks;
 mod robust;
