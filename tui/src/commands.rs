@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::lang::{self, Lang};
+use crate::lang::{self, Lang, tr};
 use crate::model::Screen;
 use crate::theme;
 
@@ -89,12 +89,15 @@ pub(crate) fn parse(line: &str) -> Result<Order, String> {
     let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let rest = rest.trim();
     let command = find(name)?;
+    let called = format!(":{}", command.name);
     if command.takes.is_empty() && !rest.is_empty() {
-        return Err(format!(":{} takes nothing after it", command.name));
+        let told = tr!("%{command} takes nothing after it", command = called);
+        return Err(told.into());
     }
     let needed = |order: fn(String) -> Order| {
         if rest.is_empty() {
-            Err(format!("write :{} {}", command.name, command.takes))
+            let line = format!("{called} {}", command.takes);
+            Err(tr!("write %{line}", line = line).into())
         } else {
             Ok(order(rest.to_owned()))
         }
@@ -116,11 +119,11 @@ pub(crate) fn parse(line: &str) -> Result<Order, String> {
         "theme" => needed(Order::Theme),
         "lang" => Lang::named(rest)
             .map(Order::Lang)
-            .ok_or_else(|| "write :lang en or :lang id".into()),
+            .ok_or_else(|| tr!("write :lang en or :lang id").into()),
         "mouse" => match rest {
             "on" => Ok(Order::Mouse(true)),
             "off" => Ok(Order::Mouse(false)),
-            _ => Err("write :mouse on or :mouse off".into()),
+            _ => Err(tr!("write :mouse on or :mouse off").into()),
         },
         "help" => Ok(Order::Help),
         _ => Ok(Order::Quit),
@@ -137,23 +140,34 @@ fn find(name: &str) -> Result<&'static Command, String> {
         .collect();
     match begun.as_slice() {
         [one] => Ok(one),
-        [] => Err(format!(
-            "no command {name:?}; Tab lists them, :help the keys"
-        )),
+        [] => Err(tr!(
+            "no command %{name}; Tab lists them, :help the keys",
+            name = format!("{name:?}")
+        )
+        .into()),
         several => {
             let names: Vec<_> = several.iter().map(|command| command.name).collect();
-            Err(format!("{name:?} may be {}", names.join(", ")))
+            let told = tr!(
+                "%{name} may be %{names}",
+                name = format!("{name:?}"),
+                names = names.join(", ")
+            );
+            Err(told.into())
         }
     }
 }
 
 fn range(text: &str) -> Result<Order, String> {
-    let given = voteops_observability::units::parse_duration(text)
-        .map_err(|_| format!("{text:?} is no length of time; write :range 15m or 1h30m"))?;
+    let given = voteops_observability::units::parse_duration(text).map_err(|_| {
+        tr!(
+            "%{text} is no length of time; write :range 15m or 1h30m",
+            text = format!("{text:?}")
+        )
+    })?;
     if (Duration::from_mins(1)..=Duration::from_hours(24 * 7)).contains(&given) {
         Ok(Order::Range(given))
     } else {
-        Err("a range is between 1m and 7d".into())
+        Err(tr!("a range is between 1m and 7d").into())
     }
 }
 

@@ -15,10 +15,11 @@ use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use voteops_observability::alertmanager::Alertmanager;
 use voteops_observability::alertmanager::silences::NewSilence;
 
+use crate::done::{Done, Failed, Silenced};
 use crate::experiments::{Experimenter, Plan};
+use crate::lang::en;
 use crate::message::Message;
 use crate::runs::Runs;
-use crate::settings::{Event, Severity};
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,38 +67,34 @@ pub(crate) async fn perform(
             }
             Deed::Begin(plan) => match runs.begin(&plan) {
                 Ok(count) => vec![Message::Running(count)],
-                Err(error) => vec![failed("beginning the experiment", &error)],
+                Err(error) => vec![done(Done::Failed(Failed::Begin, error))],
             },
             Deed::End => {
                 runs.end();
                 Vec::new()
             }
-            Deed::Silence(_) | Deed::Expire(_) => {
-                let answer = silence(doers.alertmanager.as_ref(), deed).await;
-                let told = match &answer {
-                    Ok(done) => news(done.clone(), Severity::Info),
-                    Err(problem) => news(problem.clone(), Severity::Warning),
-                };
-                vec![Message::Silenced(answer), told]
+            Deed::Silence(silence) => {
+                let made = make(doers.alertmanager.as_ref(), &silence).await;
+                vec![Message::Silenced(Timestamp::now(), made)]
+            }
+            Deed::Expire(id) => {
+                let expired = expire(doers.alertmanager.as_ref(), id).await;
+                vec![Message::Silenced(Timestamp::now(), expired)]
             }
             Deed::Mouse(on) => {
-                let failure = mouse(on).err();
+                let failure = mouse(on).err().into_iter();
                 failure
-                    .iter()
-                    .map(|error| failed("the mouse", error))
+                    .map(|error| done(Done::Failed(Failed::Mouse, error)))
                     .collect()
             }
-            Deed::Write(path, text) => vec![match write(&path, &text) {
-                Ok(()) => news(format!("wrote {}", path.display()), Severity::Info),
-                Err(error) => failed(&format!("writing {}", path.display()), &error),
-            }],
-            Deed::Copy(text) => vec![match copy(&text) {
-                Ok(()) => news(
-                    format!("copied {} characters", text.chars().count()),
-                    Severity::Info,
-                ),
-                Err(error) => failed("copying", &error),
-            }],
+            Deed::Write(path, text) => vec![done(match write(&path, &text) {
+                Ok(()) => Done::Wrote(path),
+                Err(error) => Done::Failed(Failed::Write(path), error),
+            })],
+            Deed::Copy(text) => vec![done(match copy(&text) {
+                Ok(()) => Done::Copied(text.chars().count()),
+                Err(error) => Done::Failed(Failed::Copy, error),
+            })],
         };
         for message in told {
             // Nobody listens when the console is leaving; what was begun is ended all the same.
@@ -112,27 +109,28 @@ async fn plan(
     name: String,
     length: Option<Duration>,
 ) -> Result<Plan, String> {
-    let experimenter = experimenter.ok_or("experiments cannot be begun from here")?;
+    let experimenter = experimenter.ok_or(en!("experiments cannot be begun from here"))?;
     let planned = tokio::task::spawn_blocking(move || experimenter.plan(&name, length)).await;
     planned.map_err(|error| error.to_string())?
 }
 
-/// Makes or ends a silence; says what came of it, or why nothing did.
-async fn silence(alertmanager: Option<&Alertmanager>, deed: Deed) -> Result<String, String> {
-    let alertmanager = alertmanager.ok_or("no Alertmanager is asked")?;
-    match deed {
-        Deed::Silence(silence) => {
-            let made = alertmanager.silence(&silence).await;
-            let id = made.map_err(|error| error.to_string())?;
-            Ok(format!("silence {id} was made"))
-        }
-        Deed::Expire(id) => {
-            let ended = alertmanager.expire(&id).await;
-            ended.map_err(|error| error.to_string())?;
-            Ok(format!("silence {id} was expired"))
-        }
-        _ => Err("that is no silence".into()),
-    }
+/// Why nothing can be silenced.
+const NOBODY: &str = en!("no Alertmanager is asked");
+
+/// Makes a silence; says why when it cannot.
+async fn make(
+    alertmanager: Option<&Alertmanager>,
+    silence: &NewSilence,
+) -> Result<Silenced, String> {
+    let made = alertmanager.ok_or(NOBODY)?.silence(silence).await;
+    made.map(Silenced::Made).map_err(|error| error.to_string())
+}
+
+/// Ends a silence; says why when it cannot.
+async fn expire(alertmanager: Option<&Alertmanager>, id: String) -> Result<Silenced, String> {
+    let ended = alertmanager.ok_or(NOBODY)?.expire(&id).await;
+    ended.map_err(|error| error.to_string())?;
+    Ok(Silenced::Expired(id))
 }
 
 fn mouse(on: bool) -> io::Result<()> {
@@ -155,15 +153,6 @@ fn copy(text: &str) -> io::Result<()> {
     io::stdout().flush()
 }
 
-/// Something that happened now.
-pub(crate) fn news(text: String, severity: Severity) -> Message {
-    Message::News(Event {
-        at: Timestamp::now(),
-        text,
-        severity,
-    })
-}
-
-fn failed(what: &str, error: &io::Error) -> Message {
-    news(format!("{what} failed: {error}"), Severity::Warning)
+fn done(done: Done) -> Message {
+    Message::Done(Timestamp::now(), done)
 }

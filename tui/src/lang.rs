@@ -93,6 +93,14 @@ macro_rules! tr {
 }
 pub(crate) use tr;
 
+/// A text that is written where nothing is spoken, and translated where it is shown.
+macro_rules! en {
+    ($text:literal) => {
+        $text
+    };
+}
+pub(crate) use en;
+
 #[cfg(test)]
 mod tests {
     use super::*;

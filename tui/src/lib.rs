@@ -14,7 +14,7 @@
 //! - `screens/`: one folder per screen: what is selected, its keys, what it needs, how it is drawn.
 //! - `wanted.rs`: what the screen that is shown needs to know; `poll/` follows it.
 //! - `commands.rs`: the command line. `deeds.rs`: what the console does besides showing; `runs.rs`:
-//!   the experiments that it began.
+//!   the experiments that it began; `done.rs`: how it is told what came of that.
 //! - `view/`: one file per region, and the charts; a pure function from model to frame.
 //! - `picture/`: a frame as SVG.
 //! - `event_loop.rs`: waits for input, messages and the next frame, never for I/O.
@@ -35,6 +35,7 @@ mod bundle;
 mod commands;
 mod console;
 mod deeds;
+mod done;
 mod event_loop;
 mod experiments;
 mod kept;

@@ -12,6 +12,7 @@ use voteops_observability::slo::SloReading;
 use voteops_observability::snapshot::AlertStatus;
 
 use crate::deeds::Deed;
+use crate::done::{Done, Silenced};
 use crate::experiments::{Experiment, Plan};
 use crate::model::Feed;
 use crate::model::charts::Charted;
@@ -37,8 +38,10 @@ pub(crate) enum Message {
     Experiments(Vec<Experiment>),
     /// Somebody else has news.
     News(Event),
-    /// What came of a silence that was made or expired.
-    Silenced(Result<String, String>),
+    /// What came of a silence that was to be made or expired, and when; or why nothing did.
+    Silenced(Timestamp, Result<Silenced, String>),
+    /// What came of another deed, and when.
+    Done(Timestamp, Done),
     /// An experiment was planned, or why it cannot be.
     Planned(Result<Plan, String>),
     /// So many experiments that were begun here run now.
@@ -83,7 +86,7 @@ pub(crate) enum Facts {
     GrafanaRules(Vec<AlertStatus>),
 }
 
-/// Why there is no answer.
+/// Why there is no answer. What the console itself says of it is translated where it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     /// In a word or two, for a badge.

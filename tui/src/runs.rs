@@ -6,16 +6,16 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::deeds::news;
+use crate::done::Done;
 use crate::experiments::Plan;
 use crate::message::Message;
-use crate::settings::Severity;
 
 /// So long the console waits, when it leaves, for experiments to undo what they did; their
 /// guardians do it after that.
@@ -72,7 +72,11 @@ impl Runs {
             let count = *running.borrow();
             // Nobody listens when the console is leaving.
             let _ = messages.send(Message::Running(count)).await;
-            let _ = messages.send(outcome(&told, output)).await;
+            let ended = Done::Ended {
+                command: told,
+                output,
+            };
+            let _ = messages.send(Message::Done(Timestamp::now(), ended)).await;
         });
         Ok(*self.running.borrow())
     }
@@ -111,30 +115,6 @@ async fn until_end(child: Child, mut ending: watch::Receiver<()>) -> io::Result<
     }
 }
 
-/// What a program said last, and how it ended.
-fn outcome(what: &str, output: io::Result<Output>) -> Message {
-    match output {
-        Ok(output) => {
-            let text = if output.status.success() {
-                &output.stdout
-            } else {
-                &output.stderr
-            };
-            let text = String::from_utf8_lossy(text);
-            let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
-            let last = last.unwrap_or("it said nothing");
-            let last = last.strip_prefix("voteops: ").unwrap_or(last);
-            let (ended, severity) = match output.status.code() {
-                Some(0) => (String::new(), Severity::Info),
-                Some(code) => (format!(" ended with {code}"), Severity::Warning),
-                None => (" was killed".into(), Severity::Warning),
-            };
-            news(format!("{what}{ended}: {last}"), severity)
-        }
-        Err(error) => news(format!("{what} failed: {error}"), Severity::Warning),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::sync::mpsc;
@@ -150,8 +130,8 @@ mod tests {
 
     async fn told(messages: &mut mpsc::Receiver<Message>) -> String {
         loop {
-            if let Message::News(event) = messages.recv().await.unwrap() {
-                return event.text;
+            if let Message::Done(at, done) = messages.recv().await.unwrap() {
+                return done.event(at).text;
             }
         }
     }

@@ -141,12 +141,55 @@ pub fn matches(matchers: &[Matcher], labels: &Labels) -> bool {
     })
 }
 
+/// Why a text is no matchers, or what Alertmanager would refuse of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MatcherError {
+    /// Two matchers without a comma between them.
+    #[error("a comma is missing before {rest}")]
+    Comma {
+        /// What follows.
+        rest: String,
+    },
+    /// Nothing is written.
+    #[error("write at least one matcher, alertname=\"X\" for instance")]
+    Empty,
+    /// Everything would be silenced.
+    #[error("every matcher accepts a label that is not there: all alerts would match")]
+    All,
+    /// A matcher does not begin with a label.
+    #[error("{name:?} is no label; write label=\"value\"")]
+    Label {
+        /// What stands in the label's place.
+        name: String,
+    },
+    /// Nothing compares the label.
+    #[error("{name}: write one of = != =~ !~ after it")]
+    Operator {
+        /// The label.
+        name: String,
+    },
+    /// The value's quotes are not closed.
+    #[error("{name}: the quotes are not closed")]
+    Quotes {
+        /// The label.
+        name: String,
+    },
+    /// The value is no regular expression.
+    #[error("{name}: {reason}")]
+    Regex {
+        /// The label.
+        name: String,
+        /// What the parser says.
+        reason: String,
+    },
+}
+
 /// Reads matchers as Alertmanager writes them, `alertname="X", job=~"a.*"`; the quotes may be
 /// left out.
 ///
 /// # Errors
-/// One line that says what is wrong with which matcher, and what Alertmanager would refuse.
-pub fn parse(text: &str) -> Result<Vec<Matcher>, String> {
+/// [`MatcherError`]: what is wrong with which matcher, and what Alertmanager would refuse.
+pub fn parse(text: &str) -> Result<Vec<Matcher>, MatcherError> {
     let mut rest = text.trim();
     let mut found = Vec::new();
     while !rest.is_empty() {
@@ -156,30 +199,28 @@ pub fn parse(text: &str) -> Result<Vec<Matcher>, String> {
         if let Some(after) = rest.strip_prefix(',') {
             rest = after.trim_start();
         } else if !rest.is_empty() {
-            return Err(format!("a comma is missing before {rest}"));
+            return Err(MatcherError::Comma { rest: rest.into() });
         }
     }
     if found.is_empty() {
-        return Err("write at least one matcher, alertname=\"X\" for instance".into());
+        return Err(MatcherError::Empty);
     }
     // Alertmanager refuses what would silence everything.
     if found.iter().all(|matcher| matcher.holds("")) {
-        return Err(
-            "every matcher accepts a label that is not there: all alerts would match".into(),
-        );
+        return Err(MatcherError::All);
     }
     Ok(found)
 }
 
-fn one(text: &str) -> Result<(Matcher, &str), String> {
+fn one(text: &str) -> Result<(Matcher, &str), MatcherError> {
     let end = text.find(['=', '!']).unwrap_or(text.len());
-    let (name, rest) = text.split_at(end);
-    let name = name.trim();
+    let (label, rest) = text.split_at(end);
+    let name = label.trim().to_owned();
     let first = name.chars().next();
     let is_name = first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !is_name {
-        return Err(format!("{name:?} is no label; write label=\"value\""));
+        return Err(MatcherError::Label { name });
     }
     let operators = [
         ("=~", true, true),
@@ -189,16 +230,17 @@ fn one(text: &str) -> Result<(Matcher, &str), String> {
     ];
     let found = operators.iter().find(|(sign, ..)| rest.starts_with(sign));
     let Some((sign, is_equal, is_regex)) = found else {
-        return Err(format!("{name}: write one of = != =~ !~ after it"));
+        return Err(MatcherError::Operator { name });
     };
-    let (value, after) = value(rest[sign.len()..].trim_start(), name)?;
+    let (value, after) = value(rest[sign.len()..].trim_start(), &name)?;
     if *is_regex && let Err(error) = Regex::new(&value) {
         let told = error.to_string();
         let reason = told.lines().last().unwrap_or_default();
-        return Err(format!("{name}: {}", reason.trim_start_matches("error: ")));
+        let reason = reason.trim_start_matches("error: ").to_owned();
+        return Err(MatcherError::Regex { name, reason });
     }
     let matcher = Matcher {
-        name: name.into(),
+        name,
         value,
         is_regex: *is_regex,
         is_equal: *is_equal,
@@ -206,7 +248,7 @@ fn one(text: &str) -> Result<(Matcher, &str), String> {
     Ok((matcher, after))
 }
 
-fn value<'a>(text: &'a str, name: &str) -> Result<(String, &'a str), String> {
+fn value<'a>(text: &'a str, name: &str) -> Result<(String, &'a str), MatcherError> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(',').unwrap_or(text.len());
         return Ok((text[..end].trim_end().to_owned(), &text[end..]));
@@ -224,7 +266,7 @@ fn value<'a>(text: &'a str, name: &str) -> Result<(String, &'a str), String> {
             c => value.push(c),
         }
     }
-    Err(format!("{name}: the quotes are not closed"))
+    Err(MatcherError::Quotes { name: name.into() })
 }
 
 impl NewSilence {

@@ -175,7 +175,7 @@ fn what_cannot_be_a_matcher_is_told() {
         ("env=\"\"", "all alerts would match"),
         ("job=~\".*\"", "all alerts would match"),
     ] {
-        let error = parse(text).unwrap_err();
+        let error = parse(text).unwrap_err().to_string();
         assert!(error.contains(told), "{text}: {error}");
     }
 }

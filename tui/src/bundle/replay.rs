@@ -10,7 +10,7 @@ use super::Bundle;
 use crate::console::{self, Parts};
 use crate::event_loop::Clock;
 use crate::keys::{KeyMap, Keys};
-use crate::lang::Lang;
+use crate::lang::{Lang, en};
 use crate::message::{Message, Refusal};
 use crate::model::logs::{LogNews, LogQuestion};
 use crate::model::window::Window;
@@ -83,7 +83,7 @@ impl Bundle {
                 .map(|expected| (expected.component, expected.instances))
                 .collect(),
             slos: known.slos.clone(),
-            log_source: known.log_source.as_ref().map(|_| "the recording"),
+            log_source: known.log_source.as_ref().map(|_| en!("the recording")),
             recorded: true,
             ..Setup::plain(
                 known.title.clone(),
@@ -119,8 +119,9 @@ impl Bundle {
             return LogNews::Failed(refused.clone().into(), None);
         }
         if question.query.entered.is_some() {
-            let full =
-                "a recording answers no LogQL; services, levels and the filter select its lines";
+            let full = en!(
+                "a recording answers no LogQL; services, levels and the filter select its lines"
+            );
             return LogNews::Failed(recorded(full), None);
         }
         let end = question.end.unwrap_or(self.known.taken_at);
@@ -136,7 +137,7 @@ impl Bundle {
 
 fn recorded(full: &str) -> Refusal {
     Refusal {
-        short: "recorded".into(),
+        short: en!("recorded").into(),
         full: full.into(),
     }
 }
@@ -153,7 +154,7 @@ pub(super) async fn answer(
         let mut news = Vec::new();
         for expr in wanted.charts {
             if !bundle.charts.contains_key(&expr) {
-                let full = "a recording holds only what the screens showed";
+                let full = en!("a recording holds only what the screens showed");
                 news.push(Message::Charted(expr, Box::new(Err(recorded(full)))));
             }
         }

@@ -7,6 +7,7 @@ use super::binding::{self, Binding, Spot};
 use super::chosen::Keys;
 use super::key::Key;
 use super::{Action, Place};
+use crate::lang::{en, tr};
 
 /// The bindings with the keys that they have.
 #[derive(Debug, Clone)]
@@ -81,11 +82,21 @@ impl KeyMap {
     }
 
     /// Keys and what they do at a spot, `x expire   j k choose`; what has no key is left out.
-    pub(crate) fn hints(&self, spot: Spot, hints: &[(&[Action], &str)]) -> String {
-        let told = hints
-            .iter()
-            .filter_map(|(actions, word)| Some(format!("{} {word}", self.told(spot, actions)?)));
+    pub(crate) fn hints(&self, spot: Spot, hints: &[(&[Action], &'static str)]) -> String {
+        let told = hints.iter().filter_map(|(actions, word)| {
+            let keys = self.told(spot, actions)?;
+            Some(format!("{keys} {}", tr!(*word)))
+        });
         told.collect::<Vec<_>>().join("   ")
+    }
+
+    /// The keys that answer a screen's question, `y yes   n no`.
+    pub(crate) fn answers(&self) -> String {
+        let answers: [(&[Action], _); 2] = [
+            (&[Action::Confirm], en!("yes")),
+            (&[Action::Decline], en!("no")),
+        ];
+        self.hints(Spot::Confirm, &answers)
     }
 
     /// Keys that mean two things at one spot, one line each.

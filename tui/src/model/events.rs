@@ -1,5 +1,6 @@
 //! What happened: the latest events, and the ones that follow from a change of alert states.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use voteops_observability::snapshot::AlertStatus;
 use voteops_observability::units;
 
 use crate::experiments::{Experiment, Stage};
+use crate::lang::tr;
 use crate::model::seconds_between;
 use crate::settings::{Event, Severity};
 
@@ -76,31 +78,48 @@ pub(crate) fn experiment_changes(
     };
     let told = |experiment: &Experiment| {
         let was = old(experiment);
-        let name = &experiment.fault;
+        let fault = &experiment.fault;
         let targets = experiment.targets.join(", ");
         let (at, text, severity) = match (was, experiment.stage) {
-            (None, Stage::Running) => {
-                let text = format!("{name} began on {targets}");
-                (experiment.began, text, Severity::Info)
-            }
-            (Some(Stage::Running | Stage::LeftBehind), Stage::Undone) => {
-                let text = format!("{name} on {targets} is undone");
-                (
-                    experiment.ends.unwrap_or(now).min(now),
-                    text,
-                    Severity::Good,
-                )
-            }
-            (was, Stage::LeftBehind) if was != Some(Stage::LeftBehind) => {
-                let text = format!("{name} on {targets} is left behind: voteops chaos recover");
-                (now, text, Severity::Critical)
-            }
-            (Some(was), Stage::Failed) if was != Stage::Failed => {
-                let text = format!("{name} on {targets} failed");
-                (now, text, Severity::Critical)
-            }
+            (None, Stage::Running) => (
+                experiment.began,
+                tr!(
+                    "%{fault} began on %{targets}",
+                    fault = fault,
+                    targets = targets
+                ),
+                Severity::Info,
+            ),
+            (Some(Stage::Running | Stage::LeftBehind), Stage::Undone) => (
+                experiment.ends.unwrap_or(now).min(now),
+                tr!(
+                    "%{fault} on %{targets} is undone",
+                    fault = fault,
+                    targets = targets
+                ),
+                Severity::Good,
+            ),
+            (was, Stage::LeftBehind) if was != Some(Stage::LeftBehind) => (
+                now,
+                tr!(
+                    "%{fault} on %{targets} is left behind: voteops chaos recover",
+                    fault = fault,
+                    targets = targets
+                ),
+                Severity::Critical,
+            ),
+            (Some(was), Stage::Failed) if was != Stage::Failed => (
+                now,
+                tr!(
+                    "%{fault} on %{targets} failed",
+                    fault = fault,
+                    targets = targets
+                ),
+                Severity::Critical,
+            ),
             _ => return None,
         };
+        let text = text.into_owned();
         Some(Event { at, text, severity })
     };
     after.iter().filter_map(told).collect()
@@ -112,27 +131,37 @@ fn change(old: Option<AlertState>, alert: &AlertStatus, at: Timestamp) -> Option
         return None;
     }
     let since = alert.since.unwrap_or(at);
+    let name = alert.full_name();
     let (at, text, severity) = match (old, alert.state) {
-        (_, Firing) => (since, "firing".into(), Severity::Critical),
+        (_, Firing) => (
+            since,
+            tr!("%{alert} firing", alert = name),
+            Severity::Critical,
+        ),
         (_, Pending) => (since, pending(alert, since), Severity::Warning),
-        (Some(Firing), Inactive) => (at, "resolved".into(), Severity::Good),
-        (Some(Pending), Inactive) => (at, "no longer pending".into(), Severity::Good),
+        (Some(Firing), Inactive) => (at, tr!("%{alert} resolved", alert = name), Severity::Good),
+        (Some(Pending), Inactive) => (
+            at,
+            tr!("%{alert} no longer pending", alert = name),
+            Severity::Good,
+        ),
         (_, Inactive | Unknown) => return None,
     };
-    Some(Event {
-        at,
-        text: format!("{} {text}", alert.full_name()),
-        severity,
-    })
+    let text = text.into_owned();
+    Some(Event { at, text, severity })
 }
 
-fn pending(alert: &AlertStatus, since: Timestamp) -> String {
-    match alert.fires_at {
-        Some(at) => {
-            let held = Duration::try_from_secs_f64(seconds_between(since, at));
-            let held = units::prometheus_duration(held.unwrap_or_default());
-            format!("pending, fires after {held}")
-        }
-        None => "pending".into(),
+fn pending(alert: &AlertStatus, since: Timestamp) -> Cow<'static, str> {
+    let name = alert.full_name();
+    if let Some(at) = alert.fires_at {
+        let held = Duration::try_from_secs_f64(seconds_between(since, at));
+        let held = units::prometheus_duration(held.unwrap_or_default());
+        tr!(
+            "%{alert} pending, fires after %{held}",
+            alert = name,
+            held = held
+        )
+    } else {
+        tr!("%{alert} pending", alert = name)
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod freshness;
 pub(crate) mod history;
 pub(crate) mod logs;
 pub(crate) mod prompt;
+mod told;
 pub(crate) mod window;
 
 use std::collections::BTreeMap;
@@ -429,22 +430,6 @@ impl Model {
             targets_pane: targets::Pane::default(),
             explore_pane: explore::Pane::default(),
             size,
-        }
-    }
-
-    /// What is asked before leaving, when something has to be.
-    pub(crate) fn quit_question(&self) -> Option<String> {
-        let running = match self.running {
-            0 => None,
-            1 => Some("The experiment that was begun here is ended and undone.".to_owned()),
-            count => Some(format!(
-                "{count} experiments that were begun here are ended and undone."
-            )),
-        };
-        match (&self.setup.quit_prompt, running) {
-            (Some(prompt), Some(running)) => Some(format!("{running} {prompt}")),
-            (None, Some(running)) => Some(format!("{running} Quit?")),
-            (prompt, None) => prompt.clone(),
         }
     }
 

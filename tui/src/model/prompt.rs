@@ -1,10 +1,13 @@
 //! A line that is being typed: a command, a filter, or what a screen asks for.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use regex::Regex;
 use tui_input::backend::crossterm::EventHandler;
+
+use crate::lang::tr;
 
 /// What the line is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,15 +28,16 @@ pub(crate) enum Purpose {
 
 impl Purpose {
     /// What stands before the line.
-    pub(crate) fn sign(self) -> &'static str {
-        match self {
-            Self::Command => ":",
-            Self::Filter => "/",
-            Self::LogQuery => "query: ",
-            Self::LogSearch => "find: ",
-            Self::ExportPath => "write to: ",
-            Self::FaultLength => "how long: ",
-        }
+    pub(crate) fn sign(self) -> Cow<'static, str> {
+        let asked = match self {
+            Self::Command => return ":".into(),
+            Self::Filter => return "/".into(),
+            Self::LogQuery => tr!("query"),
+            Self::LogSearch => tr!("find"),
+            Self::ExportPath => tr!("write to"),
+            Self::FaultLength => tr!("how long"),
+        };
+        format!("{asked}: ").into()
     }
 }
 

@@ -17,6 +17,7 @@ use voteops_observability::snapshot::{AlertStatus, Sources};
 
 use crate::bench_support;
 use crate::keys::{KeyMap, Keys};
+use crate::lang::spoken;
 use crate::message::{Answered, Effect, Facts, Message, Refusal};
 use crate::model::{Feed, Model, Setup};
 use crate::settings::Settings;
@@ -56,8 +57,12 @@ pub(crate) fn connecting() -> Model {
     model(&settings(), true)
 }
 
+/// A model that knows nothing yet, in the language that is spoken.
 pub(crate) fn model(settings: &Settings, colour: bool) -> Model {
-    let setup = Setup::new(settings, Theme::new(colour), TimeZone::UTC);
+    let setup = Setup {
+        lang: spoken(),
+        ..Setup::new(settings, Theme::new(colour), TimeZone::UTC)
+    };
     Model::new(setup, at(0), (120, 36))
 }
 

@@ -104,7 +104,7 @@ fn away() -> Refusal {
 }
 
 /// A console that asks Grafana too, and has no answer yet.
-fn asking() -> Model {
+pub(crate) fn asking() -> Model {
     let mut settings = settings();
     let base = "http://127.0.0.1:3000".parse().unwrap();
     settings.sources.grafana = Some(Grafana::new(&base).unwrap());
@@ -123,7 +123,7 @@ pub(crate) fn live() -> Model {
 }
 
 /// As [`live`], 40 s after Grafana went away.
-fn without_grafana() -> Model {
+pub(crate) fn without_grafana() -> Model {
     let mut model = live();
     update(&mut model, answered(Feed::GrafanaRules, 1, Err(away())));
     hear_prometheus(&mut model, 40);

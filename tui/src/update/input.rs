@@ -6,6 +6,7 @@ use crate::commands::{self, Order};
 use crate::deeds::Deed;
 use crate::kept::Kept;
 use crate::keys::{Action, Spot, Travel};
+use crate::lang::tr;
 use crate::message::Effect;
 use crate::model::prompt::{Filter, Prompt, Purpose, Typed};
 use crate::model::window::Shift;
@@ -130,9 +131,9 @@ fn ask(model: &mut Model, purpose: Purpose, text: String) {
 fn mouse(model: &mut Model, on: bool) -> Vec<Effect> {
     model.mouse = on;
     let told = if on {
-        "the mouse is the console's: click and scroll"
+        tr!("the mouse is the console's: click and scroll")
     } else {
-        "the mouse is the terminal's: select text"
+        tr!("the mouse is the terminal's: select text")
     };
     model.notice = Some(told.into());
     vec![Effect::Do(Deed::Mouse(on))]
@@ -199,7 +200,7 @@ fn complete(prompt: &mut Prompt, contexts: &[String]) {
     }
     let found = commands::complete(prompt.text(), contexts);
     match found.as_slice() {
-        [] => prompt.error = Some("nothing to complete with".into()),
+        [] => prompt.error = Some(tr!("nothing to complete with").into()),
         [one] => prompt.set(one.clone()),
         several => {
             let names: Vec<_> = several.iter().map(|name| name.trim()).collect();
@@ -251,8 +252,10 @@ fn obey(model: &mut Model, order: Order) -> Result<Vec<Effect>, String> {
         Order::Context(name) => return go_to(model, name),
         Order::Theme(name) => {
             let theme = model.setup.theme.named(&name);
-            model.setup.theme =
-                theme.ok_or_else(|| format!("no theme {name:?}; Tab lists them"))?;
+            model.setup.theme = theme.ok_or_else(|| {
+                let name = format!("{name:?}");
+                tr!("no theme %{name}; Tab lists them", name = name)
+            })?;
         }
         Order::Lang(lang) => model.setup.lang = lang,
         Order::Mouse(on) => return Ok(mouse(model, on)),
@@ -266,10 +269,16 @@ fn obey(model: &mut Model, order: Order) -> Result<Vec<Effect>, String> {
 fn go_to(model: &Model, name: String) -> Result<Vec<Effect>, String> {
     let names = &model.setup.contexts;
     if names.is_empty() {
-        return Err("there are no contexts here; voteops config init writes an example".into());
+        let told = tr!("there are no contexts here; voteops config init writes an example");
+        return Err(told.into());
     }
     if !names.contains(&name) {
-        return Err(format!("no context {name:?}, only {}", names.join(", ")));
+        let told = tr!(
+            "no context %{name}, only %{names}",
+            name = format!("{name:?}"),
+            names = names.join(", ")
+        );
+        return Err(told.into());
     }
     let kept = Box::new(Kept::of(model));
     Ok(vec![Effect::Quit(Outcome::Context { name, kept })])

@@ -7,7 +7,7 @@ use voteops_observability::prometheus::Sample;
 use voteops_observability::snapshot::{AlertStatus, Origin, Reading};
 use voteops_observability::units;
 
-use crate::lang::speaking;
+use crate::lang::{speaking, tr};
 use crate::message::{Answered, Effect, Facts, Message, Refusal};
 use crate::model::events;
 use crate::model::{Data, Feed, Model, Setup, seconds_between};
@@ -67,8 +67,12 @@ fn change(model: &mut Model, message: Message) -> Vec<Effect> {
             model.live.events.push(event);
             redraw_if_live(model)
         }
-        Message::Silenced(answer) => {
-            screens::alerts::silence::answered(model, answer);
+        Message::Done(at, done) => {
+            model.live.events.push(done.event(at));
+            redraw_if_live(model)
+        }
+        Message::Silenced(at, answer) => {
+            screens::alerts::silence::answered(model, at, answer);
             vec![Effect::RedrawNow]
         }
         Message::Planned(planned) => {
@@ -123,7 +127,12 @@ fn on_answer(model: &mut Model, answered: Answered) {
         let away = units::age(seconds_between(since, answered.at));
         model.live.events.push(Event {
             at: answered.at,
-            text: format!("{} is back after {away}", backend.name()),
+            text: tr!(
+                "%{backend} is back after %{age}",
+                backend = backend.name(),
+                age = away
+            )
+            .into(),
             severity: Severity::Good,
         });
     }
@@ -216,10 +225,23 @@ fn fill(data: &mut Data, filled: &[Vec<Sample>]) {
 
 fn tell_lost(data: &mut Data, feed: Feed, at: Timestamp, lost: bool, refusal: &Refusal) {
     let name = feed.backend().name();
-    let what = if lost { "lost" } else { "cannot be asked" };
+    let reason = tr!(&refusal.full);
+    let text = if lost {
+        tr!(
+            "%{backend} lost: %{reason}",
+            backend = name,
+            reason = reason
+        )
+    } else {
+        tr!(
+            "%{backend} cannot be asked: %{reason}",
+            backend = name,
+            reason = reason
+        )
+    };
     data.events.push(Event {
         at,
-        text: format!("{name} {what}: {}", refusal.full),
+        text: text.into(),
         severity: Severity::Warning,
     });
 }
@@ -229,7 +251,12 @@ fn tell_new_warnings(data: &mut Data, feed: Feed, at: Timestamp, warnings: &[Str
     for warning in warnings.iter().filter(|warning| !known.contains(warning)) {
         data.events.push(Event {
             at,
-            text: format!("{} warns: {warning}", feed.backend().name()),
+            text: tr!(
+                "%{backend} warns: %{warning}",
+                backend = feed.backend().name(),
+                warning = warning
+            )
+            .into(),
             severity: Severity::Warning,
         });
     }

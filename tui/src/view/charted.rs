@@ -5,11 +5,14 @@ use voteops_observability::prometheus::{Labels, Series};
 use voteops_observability::units;
 
 use crate::keys::{Action, Spot};
+use crate::lang::tr;
 use crate::model::charts::{ALERTS_QUERY, Charted};
 use crate::model::window::{Range, Shift};
 use crate::model::{Data, Model, seconds_between};
 use crate::theme::Tone;
 use crate::view::chart::{Chart, Curve, Moment};
+use crate::view::marks;
+use crate::view::text::clock;
 
 /// Steps after which two samples have a gap between them.
 pub(crate) const GAP_STEPS: f64 = 1.6;
@@ -56,25 +59,28 @@ pub(crate) fn curves(
 pub(crate) fn note(model: &Model, exprs: &[&str]) -> Option<String> {
     exprs.iter().find_map(|expr| {
         let Some(charted) = model.charts.get(expr) else {
-            return Some("waiting for the first answer".into());
+            return Some(tr!("waiting for the first answer").into());
         };
         let now = model.live.now;
         let age_s = charted.at.map(|at| seconds_between(at, now));
         if let Some(refusal) = &charted.refusal {
-            let stale = age_s.map_or_else(String::new, |age_s| {
-                format!("stale {}: ", units::age(age_s))
-            });
-            return Some(format!("{stale}{}", refusal.full));
+            let stale = age_s.map_or_else(String::new, |age_s| format!("{}: ", marks::aged(age_s)));
+            return Some(format!("{stale}{}", tr!(&refusal.full)));
         }
         if charted.found > charted.series.len() {
             let (shown, found) = (charted.series.len(), charted.found);
-            return Some(format!("{shown} of {found} series are shown"));
+            let told = tr!(
+                "%{shown} of %{found} series are shown",
+                shown = shown,
+                found = found
+            );
+            return Some(told.into());
         }
         let every_s = model.setup.refresh.max(model.window.step()).as_secs_f64();
         let old_s = (STALE * every_s).max(model.setup.stale_after_s);
         age_s
             .filter(|age_s| model.window.end.is_none() && *age_s > old_s)
-            .map(|age_s| format!("stale {}", units::age(age_s)))
+            .map(|age_s| marks::aged(age_s).into())
             .or_else(|| charted.warnings.first().map(|text| format!("▲ {text}")))
     })
 }
@@ -119,23 +125,26 @@ fn starts(series: &Series) -> Vec<Moment> {
 /// What the window shows, in words: `last 10m · live`.
 pub(crate) fn window(model: &Model) -> String {
     let span = units::prometheus_duration(model.window.span);
-    let range = range(model);
-    let until = crate::view::text::clock(range.to, &model.setup.zone);
-    let cursor = model.window.cursor.map_or_else(String::new, |at| {
-        format!(
-            " · cursor {}",
-            crate::view::text::clock(at, &model.setup.zone)
-        )
-    });
-    match (&model.frozen, model.window.end) {
-        (_, None) if model.setup.recorded => format!("last {span} of the recording{cursor}"),
-        (_, None) => format!("last {span} · live{cursor}"),
-        (Some(_), Some(_)) => format!("{span} until {until} · frozen{cursor}"),
-        (None, Some(_)) => {
-            let spot = Spot::Screen(model.screen);
-            let key = model.setup.keys.told(spot, &[Action::Shift(Shift::Live)]);
-            let live = key.map_or_else(String::new, |key| format!(" · {key} goes live"));
-            format!("{span} until {until}{live}{cursor}")
+    let zone = &model.setup.zone;
+    let mut told = match (&model.frozen, model.window.end) {
+        (_, None) if model.setup.recorded => {
+            vec![tr!("last %{span} of the recording", span = span)]
         }
-    }
+        (_, None) => vec![tr!("last %{span}", span = span), tr!("live")],
+        (frozen, Some(_)) => {
+            let until = clock(range(model).to, zone);
+            let mut told = vec![tr!("%{span} until %{time}", span = span, time = until)];
+            if frozen.is_some() {
+                told.push(tr!("frozen"));
+            } else {
+                let spot = Spot::Screen(model.screen);
+                let key = model.setup.keys.told(spot, &[Action::Shift(Shift::Live)]);
+                told.extend(key.map(|key| tr!("%{key} goes live", key = key)));
+            }
+            told
+        }
+    };
+    let cursor = model.window.cursor;
+    told.extend(cursor.map(|at| tr!("cursor %{time}", time = clock(at, zone))));
+    told.join(" · ")
 }

@@ -2,6 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
+use crate::lang::tr;
 use crate::model::Model;
 use crate::theme::{Tone, severity_mark};
 use crate::view::text::{clock, cut, span, width, wrap};
@@ -13,7 +14,7 @@ pub(crate) fn lines(model: &Model, size: (usize, usize)) -> Vec<Line<'static>> {
     // A single row has room for the latest event only.
     let mut lines = match rows {
         0 | 1 => Vec::new(),
-        _ => vec![Line::from(span("Events", theme.heading()))],
+        _ => vec![Line::from(span(tr!("Events"), theme.heading()))],
     };
     let headings = lines.len();
     for event in model.shown().events.newest().take(rows) {
@@ -41,7 +42,7 @@ pub(crate) fn lines(model: &Model, size: (usize, usize)) -> Vec<Line<'static>> {
         }
     }
     if lines.len() == headings {
-        let nothing = span("Nothing happened yet.", theme.style(Tone::Dim));
+        let nothing = span(tr!("Nothing happened yet."), theme.style(Tone::Dim));
         lines.push(Line::from(nothing));
     }
     lines.truncate(rows);

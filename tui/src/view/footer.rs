@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ratatui::text::Line;
 
 use crate::keys::{Action, Bound, Place, Spot};
-use crate::lang::tr;
+use crate::lang::{en, tr};
 use crate::model::Model;
 use crate::screens;
 use crate::theme::Tone;
@@ -56,7 +56,7 @@ impl Hint {
     fn new(model: &Model, bound: &Bound) -> Option<Self> {
         let (key, binding) = (bound.keys.first()?, bound.binding);
         let word = match binding.action {
-            Action::Freeze if model.frozen.is_some() => "live",
+            Action::Freeze if model.frozen.is_some() => en!("live"),
             Action::Show(screen) if screen == model.screen => "",
             _ => binding.hint,
         };

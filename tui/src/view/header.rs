@@ -3,9 +3,10 @@
 use ratatui::text::{Line, Span};
 use voteops_observability::units::{self, Unit};
 
+use crate::lang::tr;
 use crate::model::{Backend, Condition, Data, Model};
 use crate::theme::{Theme, Tone};
-use crate::view::marks::Mark;
+use crate::view::marks::{self, Mark};
 use crate::view::text::{clock, cut, flow, line_width, span, width};
 
 /// From this width on, everything stands in one line if it fits. Narrower terminals always have
@@ -55,13 +56,14 @@ fn spread(mut spans: Vec<Span<'static>>, end: Span<'static>, columns: usize) -> 
 fn time(model: &Model) -> Span<'static> {
     let zone = &model.setup.zone;
     if let Some(frozen) = &model.frozen {
-        let told = format!(" FROZEN since {} ", clock(frozen.now, zone));
-        return span(told, Theme::reversed());
+        let told = tr!("FROZEN since %{time}", time = clock(frozen.now, zone));
+        return span(format!(" {told} "), Theme::reversed());
     }
     if model.setup.recorded {
-        let told = model.live.now.to_zoned(zone.clone());
-        let told = told.strftime(" RECORDED %Y-%m-%d %H:%M:%S %Z ");
-        return span(told.to_string(), Theme::reversed());
+        let at = model.live.now.to_zoned(zone.clone());
+        let at = at.strftime("%Y-%m-%d %H:%M:%S %Z").to_string();
+        let told = format!(" {} ", tr!("RECORDED %{time}", time = at));
+        return span(told, Theme::reversed());
     }
     let zoned = model.live.now.to_zoned(zone.clone());
     let told = zoned.strftime("%H:%M:%S %Z").to_string();
@@ -73,7 +75,11 @@ fn badge(data: &Data, backend: Backend, columns: usize) -> Mark {
     let name = backend.name();
     let condition = data.feeds.backend(backend, data.now);
     let (glyph, tone, parts) = match condition {
-        Condition::Connecting => ("◌", Tone::Dim, vec![format!("{name} connecting")]),
+        Condition::Connecting => (
+            "◌",
+            Tone::Dim,
+            vec![format!("{name} {}", tr!("connecting"))],
+        ),
         Condition::Live {
             age_s,
             latency,
@@ -83,20 +89,23 @@ fn badge(data: &Data, backend: Backend, columns: usize) -> Mark {
             let told = format!("{name} {} {latency}", units::age(age_s));
             match warnings {
                 0 => ("●", Tone::Ok, vec![told]),
-                1 => ("▲", Tone::Warning, vec![told, "1 warning".into()]),
-                many => ("▲", Tone::Warning, vec![told, format!("{many} warnings")]),
+                1 => ("▲", Tone::Warning, vec![told, tr!("1 warning").into()]),
+                many => {
+                    let many = tr!("%{count} warnings", count = many);
+                    ("▲", Tone::Warning, vec![told, many.into()])
+                }
             }
         }
         Condition::Late { age_s } => {
-            let told = format!("{name} silent for {}", units::age(age_s));
-            ("◌", Tone::Warning, vec![told])
+            let silent = tr!("silent for %{age}", age = units::age(age_s));
+            ("◌", Tone::Warning, vec![format!("{name} {silent}")])
         }
         Condition::Failing { failure, age_s } => {
-            let mut parts = vec![format!("{name} {}", failure.refusal.short)];
-            parts.extend(age_s.map(|age_s| format!("stale {}", units::age(age_s))));
+            let mut parts = vec![format!("{name} {}", tr!(&failure.refusal.short))];
+            parts.extend(age_s.map(|age_s| marks::aged(age_s).into()));
             parts.extend(failure.next_try.map(|at| {
                 let left_s = (-data.age_s(at)).max(0.0).ceil();
-                format!("retry in {}", units::age(left_s))
+                tr!("retry in %{left}", left = units::age(left_s)).into()
             }));
             ("✗", Tone::Critical, parts)
         }

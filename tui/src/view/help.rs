@@ -31,13 +31,17 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame) {
     let title = if all > rows {
         let steps = [Travel::Down, Travel::Up].map(Action::Travel);
         let keys = model.setup.keys.told(Spot::Screen(model.screen), &steps);
-        let scrolls = keys.map_or_else(String::new, |keys| format!(" {keys} scroll,"));
-        format!(" Keys,{scrolls} {}/{all} ", scroll + rows)
+        let place = format!("{}/{all}", scroll + rows);
+        if let Some(keys) = keys {
+            tr!("Keys, %{keys} scroll, %{place}", keys = keys, place = place)
+        } else {
+            tr!("Keys, %{place}", place = place)
+        }
     } else {
-        " Keys and commands ".into()
+        tr!("Keys and commands")
     };
     let shown = lines.into_iter().skip(scroll).take(rows);
-    popup(frame, title, shown.collect());
+    popup(frame, &title, shown.collect());
 }
 
 /// The last row that the help can begin with.
@@ -131,7 +135,7 @@ pub(crate) fn draw_question(model: &Model, frame: &mut Frame, question: &str) {
     let answers = answers.collect::<Vec<_>>().join("   ");
     lines.push(Line::default());
     lines.push(Line::from(span(answers, theme.heading())));
-    popup(frame, " Quit ".into(), lines);
+    popup(frame, &tr!("Quit"), lines);
 }
 
 fn answer(bound: &Bound) -> String {
@@ -139,7 +143,8 @@ fn answer(bound: &Bound) -> String {
 }
 
 /// A box in the middle, as large as its lines.
-fn popup(frame: &mut Frame, title: String, lines: Vec<Line<'static>>) {
+fn popup(frame: &mut Frame, title: &str, lines: Vec<Line<'static>>) {
+    let title = format!(" {title} ");
     let columns = lines.iter().map(|line| line_width(&line.spans)).max();
     let columns = columns.unwrap_or_default().max(width(&title)) + 4;
     let rows = lines.len() + 2;

@@ -6,6 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 
+use crate::lang::tr;
 use crate::theme::{Theme, Tone};
 use crate::view::text::{cut, span};
 
@@ -48,10 +49,17 @@ pub(crate) fn covering(
     frame.render_widget(Paragraph::new(told), last);
 }
 
-/// `3 of 11 by "work"` where a filter hides some, else the count with its word.
+/// `3 of 11 rules by /work` where a filter hides some, else the count with its word.
 pub(crate) fn count(shown: usize, all: usize, what: &str, filter: Option<&str>) -> String {
     match filter {
-        Some(filter) => format!("{shown} of {all} {what} by /{filter}"),
+        Some(filter) => tr!(
+            "%{shown} of %{all} %{what} by /%{filter}",
+            shown = shown,
+            all = all,
+            what = what,
+            filter = filter
+        )
+        .into(),
         None => format!("{all} {what}"),
     }
 }

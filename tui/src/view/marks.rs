@@ -1,5 +1,7 @@
 //! What a state is told with: a glyph and a word, and a tone that repeats them.
 
+use std::borrow::Cow;
+
 use ratatui::style::{Modifier, Style};
 use ratatui::text::Span;
 use voteops_observability::prometheus::AlertState;
@@ -8,11 +10,12 @@ use voteops_observability::signals::{SignalState, Threshold};
 use voteops_observability::snapshot::{AlertStatus, Reading};
 use voteops_observability::units::{self, Unit};
 
+use crate::lang::tr;
 use crate::model::{Condition, Data, Feed};
 use crate::theme::{Theme, Tone};
 use crate::view::text::{countdown, cut, left, span, width};
 
-/// Columns of the longest mark, `◆ PENDING 59:59`.
+/// Columns of the longest mark, `◆ PENDING 59:59`, in every language.
 pub(crate) const MARK_COLUMNS: usize = 15;
 
 /// Columns of a rule's name without which its origin says nothing.
@@ -83,25 +86,25 @@ pub(crate) fn of_signal(data: &Data, reading: &Reading) -> Mark {
     }
     if !data.feeds.has_answered(Feed::Signals) {
         return match data.feeds.condition(Feed::Signals, data.now) {
-            Condition::Failing { .. } => Mark::new("✗", "cannot ask", Tone::Dim),
-            _ => Mark::new("◌", "connecting", Tone::Dim),
+            Condition::Failing { .. } => Mark::new("✗", tr!("cannot ask"), Tone::Dim),
+            _ => Mark::new("◌", tr!("connecting"), Tone::Dim),
         };
     }
     if let Some(age_s) = data.feeds.stale_s(Feed::Signals, data.now) {
         return stale(age_s);
     }
     match reading.state {
-        SignalState::Ok => Mark::new("●", "ok", Tone::Ok),
+        SignalState::Ok => Mark::new("●", tr!("ok"), Tone::Ok),
         SignalState::Breached => Mark::new("▲", breach(reading.threshold), Tone::Warning),
-        SignalState::Missing => Mark::new("◌", "no data", Tone::Dim),
+        SignalState::Missing => Mark::new("◌", tr!("no data"), Tone::Dim),
     }
 }
 
-fn breach(threshold: Option<Threshold>) -> &'static str {
+fn breach(threshold: Option<Threshold>) -> Cow<'static, str> {
     match threshold.map(|limit| limit.comparison) {
-        Some(Comparison::Above | Comparison::AtLeast) => "over",
-        Some(Comparison::Below | Comparison::AtMost) => "under",
-        _ => "breached",
+        Some(Comparison::Above | Comparison::AtLeast) => tr!("over"),
+        Some(Comparison::Below | Comparison::AtMost) => tr!("under"),
+        _ => tr!("breached"),
     }
 }
 
@@ -116,8 +119,8 @@ pub(crate) fn of_alert(data: &Data, alert: &AlertStatus) -> Mark {
     let feed = Feed::of_rules(alert.origin);
     if let Some(age_s) = data.feeds.stale_s(feed, data.now) {
         let (glyph, text, tone) = match alert.state {
-            AlertState::Firing => ("■", "was FIRING", Tone::Critical),
-            AlertState::Pending => ("◆", "was PENDING", Tone::Warning),
+            AlertState::Firing => ("■", tr!("was FIRING"), Tone::Critical),
+            AlertState::Pending => ("◆", tr!("was PENDING"), Tone::Warning),
             AlertState::Inactive | AlertState::Unknown => return stale(age_s),
         };
         return Mark {
@@ -128,15 +131,15 @@ pub(crate) fn of_alert(data: &Data, alert: &AlertStatus) -> Mark {
     match alert.state {
         AlertState::Firing => {
             let since = alert.since.map(|at| units::age(data.age_s(at)));
-            Mark::new("■", worded("FIRING", since), Tone::Critical)
+            Mark::new("■", worded(&tr!("FIRING"), since), Tone::Critical)
         }
         AlertState::Pending => {
             let left = alert.fires_at.map(|at| countdown(-data.age_s(at)));
-            Mark::new("◆", worded("PENDING", left), Tone::Warning)
+            Mark::new("◆", worded(&tr!("PENDING"), left), Tone::Warning)
         }
-        _ if alert.error.is_some() => Mark::new("✗", "rule error", Tone::Warning),
-        AlertState::Inactive => Mark::new("●", "ok", Tone::Ok),
-        AlertState::Unknown => Mark::new("◌", "unknown", Tone::Dim),
+        _ if alert.error.is_some() => Mark::new("✗", tr!("rule error"), Tone::Warning),
+        AlertState::Inactive => Mark::new("●", tr!("ok"), Tone::Ok),
+        AlertState::Unknown => Mark::new("◌", tr!("unknown"), Tone::Dim),
     }
 }
 
@@ -148,11 +151,16 @@ fn worded(word: &str, time: Option<String>) -> String {
 pub(crate) fn stale(age_s: f64) -> Mark {
     Mark {
         old: true,
-        ..Mark::new("◌", format!("stale {}", units::age(age_s)), Tone::Dim)
+        ..Mark::new("◌", aged(age_s), Tone::Dim)
     }
 }
 
-/// `> 300ms`: when the alert's condition holds.
+/// That something is this old, in seconds, and no longer live.
+pub(crate) fn aged(age_s: f64) -> Cow<'static, str> {
+    tr!("stale %{age}", age = units::age(age_s))
+}
+
+/// `> 300ms`: when the alert's condition holds. Up and down stay: Prometheus calls it so.
 pub(crate) fn limit(threshold: Threshold, unit: Option<Unit>) -> String {
     let value = match unit {
         Some(Unit::Up) if threshold.comparison == Comparison::Below => return "down".into(),

@@ -24,7 +24,7 @@ use ratatui::widgets::Paragraph;
 use ratatui::{Frame, Terminal};
 
 use crate::keys::Action;
-use crate::lang::speaking;
+use crate::lang::{speaking, tr};
 use crate::model::{Model, Screen};
 use crate::screens;
 
@@ -85,9 +85,10 @@ fn regions(model: &Model, area: Rect) -> [Rect; 3] {
 }
 
 fn too_small(frame: &mut Frame, area: Rect) {
-    let needs = format!(
-        "The console needs {MIN_COLUMNS}x{MIN_ROWS}; this terminal is {}x{}.",
-        area.width, area.height
+    let needs = tr!(
+        "The console needs %{needed}; this terminal is %{size}.",
+        needed = format!("{MIN_COLUMNS}x{MIN_ROWS}"),
+        size = format!("{}x{}", area.width, area.height)
     );
     let lines = text::wrap(&needs, area.width.into());
     let lines: Vec<_> = lines.into_iter().map(ratatui::text::Line::from).collect();

@@ -1,10 +1,13 @@
 //! The way of a vote, drawn as a flow with rates on its edges, and where the queue is heading.
 
+use std::borrow::Cow;
+
 use ratatui::text::{Line, Span};
 use voteops_observability::prometheus::AlertState;
 use voteops_observability::signals::{Component, SignalState};
 use voteops_observability::units::{self, Unit};
 
+use crate::lang::tr;
 use crate::model::forecast::{Trend, trend};
 use crate::model::{Data, Feed, Model};
 use crate::theme::Tone;
@@ -48,13 +51,13 @@ pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
     let vote_apps = instances(model, data, "vote-app", VOTE_APPS, Component::VoteApp);
     let workers = instances(model, data, "worker", WORKERS, Component::Worker);
     let mut groups = vec![
-        vec![span("voters", dimmed(theme.style(Tone::Plain), old))],
+        vec![span(tr!("voters"), dimmed(theme.style(Tone::Plain), old))],
         vec![edge(Some(ACCEPTED)), node(&vote_apps)],
         vec![edge(Some(ACCEPTED)), node(&queue(data))],
         vec![edge(Some(RECORDED)), node(&workers)],
     ];
     if columns >= LEDGER_COLUMNS {
-        let ledger = span("ledger", dimmed(theme.style(Tone::Plain), old));
+        let ledger = span(tr!("ledger"), dimmed(theme.style(Tone::Plain), old));
         groups.push(vec![edge(None), ledger]);
     }
     let mut lines = flow(groups, columns, 1);
@@ -108,10 +111,10 @@ fn instances(model: &Model, data: &Data, name: &str, id: &str, component: Compon
 /// `queue 12`, marked when it is over its threshold or its alert fires.
 fn queue(data: &Data) -> Mark {
     let Some((reading, _)) = data.signal(QUEUE) else {
-        return Mark::new("", "queue ?", Tone::Plain);
+        return Mark::new("", tr!("queue %{length}", length = "?"), Tone::Plain);
     };
-    let length = reading.value.unwrap_or(f64::NAN);
-    let text = format!("queue {}", known(length, reading.unit, "?"));
+    let length = known(reading.value.unwrap_or(f64::NAN), reading.unit, "?");
+    let text = tr!("queue %{length}", length = length);
     let firing = data
         .alert_of(reading)
         .is_some_and(|alert| alert.state == AlertState::Firing);
@@ -125,38 +128,39 @@ fn queue(data: &Data) -> Mark {
 }
 
 /// Where the queue is heading, in words.
-fn heading(model: &Model, data: &Data) -> String {
+fn heading(model: &Model, data: &Data) -> Cow<'static, str> {
     let Some((reading, history)) = data.signal(QUEUE) else {
-        return String::new();
+        return Cow::Borrowed("");
     };
     let rate = |per_s: f64| Unit::PerSecond.format(per_s.abs());
     let trend = trend(reading.value, history, reading.threshold, model.setup.trend);
     match trend {
-        Trend::Unknown => "queue: trend not known yet".into(),
+        Trend::Unknown => tr!("queue: trend not known yet"),
         Trend::Steady { net_per_s } => {
             let sign = if net_per_s < 0.0 { "-" } else { "+" };
-            format!("queue steady, net {sign}{}", rate(net_per_s))
+            let net = format!("{sign}{}", rate(net_per_s));
+            tr!("queue steady, net %{rate}", rate = net)
         }
         Trend::Growing {
             net_per_s,
             threshold: Some((value, in_s)),
-        } => format!(
-            "queue grows {}, reaches {} in {}",
-            rate(net_per_s),
-            reading.unit.format(value),
-            units::age(in_s)
+        } => tr!(
+            "queue grows %{rate}, reaches %{limit} in %{left}",
+            rate = rate(net_per_s),
+            limit = reading.unit.format(value),
+            left = units::age(in_s)
         ),
         Trend::Growing {
             net_per_s,
             threshold: None,
-        } => format!("queue grows {}", rate(net_per_s)),
+        } => tr!("queue grows %{rate}", rate = rate(net_per_s)),
         Trend::Draining {
             net_per_s,
             empty_in_s,
-        } => format!(
-            "queue drains {}, empty in {}",
-            rate(net_per_s),
-            units::age(empty_in_s)
+        } => tr!(
+            "queue drains %{rate}, empty in %{left}",
+            rate = rate(net_per_s),
+            left = units::age(empty_in_s)
         ),
     }
 }

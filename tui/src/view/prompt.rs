@@ -14,15 +14,15 @@ use crate::view::text::{cut, span, width};
 pub(crate) fn draw(model: &Model, prompt: &Prompt, frame: &mut Frame, area: Rect) {
     let theme = model.setup.theme;
     let sign = prompt.purpose.sign();
-    let room = usize::from(area.width).saturating_sub(width(sign) + 1);
+    let room = usize::from(area.width).saturating_sub(width(&sign) + 1);
     let scroll = prompt.input.visual_scroll(room);
     let typed: String = skip_columns(prompt.text(), scroll);
     let line = Line::from(vec![
-        span(sign, theme.heading()),
+        span(&sign, theme.heading()),
         span(cut(&typed, room), theme.style(Tone::Plain)),
     ]);
     frame.render_widget(Paragraph::new(line), area);
-    let cursor = width(sign) + prompt.input.visual_cursor().saturating_sub(scroll);
+    let cursor = width(&sign) + prompt.input.visual_cursor().saturating_sub(scroll);
     let column = u16::try_from(cursor).unwrap_or(u16::MAX);
     let column = area
         .x

@@ -9,6 +9,7 @@ use voteops_observability::signals::{Component, SignalState};
 use voteops_observability::snapshot::Reading;
 use voteops_observability::units;
 
+use crate::lang::tr;
 use crate::model::history::{Cut, History};
 use crate::model::{Data, Feed, Model};
 use crate::theme::Tone;
@@ -82,7 +83,8 @@ fn most_urgent(model: &Model, data: &Data, columns: usize, rows: usize) -> Vec<L
         .map(|(reading, history)| row.line(model, data, reading, history))
         .collect();
     if hidden > 0 && rows > 0 {
-        let more = format!("+{} signals on a larger screen", signals.len() - shown);
+        let more = signals.len() - shown;
+        let more = tr!("+%{count} signals on a larger screen", count = more);
         lines.push(Line::from(span(more, model.setup.theme.style(Tone::Dim))));
     }
     lines
@@ -128,20 +130,21 @@ impl Row {
         let theme = model.setup.theme;
         let dim = theme.style(Tone::Dim);
         let name = span(
-            left(component.title(), self.indent + self.title),
+            left(&tr!(component.title()), self.indent + self.title),
             theme.heading(),
         );
         if !first {
             return Line::from(name);
         }
-        let mut spans = vec![name, span(format!(" {}", right("now", VALUE)), dim)];
+        let mut spans = vec![name, span(format!(" {}", right(&tr!("now"), VALUE)), dim)];
         if self.limit {
-            spans.push(span(format!("  {}", left("alert if", LIMIT)), dim));
+            spans.push(span(format!("  {}", left(&tr!("alert if"), LIMIT)), dim));
         }
-        spans.push(span(format!(" {}", left("state", MARK_COLUMNS)), dim));
+        spans.push(span(format!(" {}", left(&tr!("state"), MARK_COLUMNS)), dim));
         if self.spark > 0 {
             let history = units::prometheus_duration(model.setup.history);
-            spans.push(span(format!(" last {history}"), dim));
+            let last = tr!("last %{span}", span = history);
+            spans.push(span(format!(" {last}"), dim));
         }
         Line::from(spans)
     }
@@ -160,7 +163,7 @@ impl Row {
         let title = format!(
             "{:indent$}{}",
             "",
-            left(&reading.title, self.title),
+            left(&tr!(&reading.title), self.title),
             indent = self.indent
         );
         let value = marks::value(reading.value, Some(reading.unit));

@@ -1,8 +1,11 @@
 //! The service level objectives: the budget that is left and how fast it burns.
 
+use std::borrow::Cow;
+
 use ratatui::text::{Line, Span};
 use voteops_observability::slo::SloReading;
 
+use crate::lang::tr;
 use crate::model::{Data, Feed, Model};
 use crate::theme::Tone;
 use crate::view::marks::{self, Mark};
@@ -33,7 +36,11 @@ pub(crate) fn short(model: &Model) -> Vec<Vec<Span<'static>>> {
         budget(data, worst).span(theme),
     ]];
     if let Some((window, Some(burn))) = worst.burns.get(1) {
-        let told = format!("burns {} in {window}", times(*burn));
+        let told = tr!(
+            "burns %{rate} in %{window}",
+            rate = times(*burn),
+            window = window
+        );
         let tone = if *burn > TOO_FAST {
             Tone::Warning
         } else {
@@ -55,13 +62,14 @@ pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
     let windows = slos.first().map_or(0, |slo| slo.burns.len());
     let room = columns.saturating_sub(NAME + BUDGET) / BURN;
     let skipped = windows.saturating_sub(room);
-    let mut heading = vec![span(left("Objectives", NAME + BUDGET), theme.heading())];
+    let mut heading = vec![span(
+        left(&tr!("Objectives"), NAME + BUDGET),
+        theme.heading(),
+    )];
     let burns = slos.iter().take(1).flat_map(|slo| &slo.burns).skip(skipped);
     heading.extend(burns.map(|(window, _)| {
-        span(
-            right(&format!("burn {window}"), BURN),
-            theme.style(Tone::Dim),
-        )
+        let told = tr!("burn %{window}", window = window);
+        span(right(&told, BURN), theme.style(Tone::Dim))
     }));
     let mut lines = vec![Line::from(heading)];
     lines.extend(slos.iter().map(|slo| line(model, data, slo, skipped)));
@@ -77,7 +85,7 @@ const BURN: usize = 9;
 
 fn line(model: &Model, data: &Data, slo: &SloReading, skipped: usize) -> Line<'static> {
     let theme = model.setup.theme;
-    let name = format!("  {} {}", slo.title, percent(slo.objective));
+    let name = format!("  {} {}", tr!(&slo.title), percent(slo.objective));
     let mut spans = vec![
         span(left(&name, NAME), theme.style(Tone::Plain)),
         budget(data, slo).cell(theme, BUDGET),
@@ -93,8 +101,8 @@ fn line(model: &Model, data: &Data, slo: &SloReading, skipped: usize) -> Line<'s
 
 fn budget(data: &Data, slo: &SloReading) -> Mark {
     let mark = match slo.budget_left {
-        None => Mark::new("◌", "budget not known", Tone::Dim),
-        Some(left) if left <= 0.0 => Mark::new("■", "budget spent", Tone::Critical),
+        None => Mark::new("◌", tr!("budget not known"), Tone::Dim),
+        Some(left) if left <= 0.0 => Mark::new("■", tr!("budget spent"), Tone::Critical),
         Some(left) if left < LOW => Mark::new("▲", told(left), Tone::Warning),
         Some(left) => Mark::new("●", told(left), Tone::Ok),
     };
@@ -104,14 +112,14 @@ fn budget(data: &Data, slo: &SloReading) -> Mark {
     }
 }
 
-fn told(left: f64) -> String {
+fn told(left: f64) -> Cow<'static, str> {
     // A budget that was touched is never told as whole.
     let shown = if left < 1.0 {
         (left * 1000.0).floor() / 10.0
     } else {
         100.0
     };
-    format!("budget {shown:.1}% left")
+    tr!("budget %{share} left", share = format!("{shown:.1}%"))
 }
 
 fn times(burn: f64) -> String {

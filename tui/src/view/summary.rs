@@ -1,9 +1,12 @@
 //! The alerts in a few lines, for the overview.
 
+use std::borrow::Cow;
+
 use ratatui::text::{Line, Span};
 use voteops_observability::prometheus::AlertState;
 use voteops_observability::snapshot::{AlertStatus, Origin};
 
+use crate::lang::tr;
 use crate::model::{Condition, Data, Feed, Model};
 use crate::theme::Tone;
 use crate::view::marks::{self, MARK_COLUMNS, Mark, dimmed};
@@ -45,7 +48,7 @@ pub(crate) fn lines(model: &Model, size: (usize, usize)) -> Vec<Line<'static>> {
     if lines.len() > rows && rows > 2 {
         let hidden = lines.len() - rows + 1;
         lines.truncate(rows - 1);
-        let more = cut(&format!("+{hidden} more"), columns);
+        let more = cut(&tr!("+%{count} more", count = hidden), columns);
         lines.push(Line::from(span(more, theme.style(Tone::Dim))));
     }
     lines
@@ -57,7 +60,7 @@ pub(crate) fn heading(model: &Model, columns: usize) -> Vec<Span<'static>> {
     let told = |marks: &[Mark]| {
         let counts = marks.iter();
         let counts = counts.flat_map(|mark| [Span::raw("  "), mark.span(theme)]);
-        let word = span("Alerts", theme.heading());
+        let word = span(tr!("Alerts"), theme.heading());
         std::iter::once(word).chain(counts).collect::<Vec<_>>()
     };
     let mut marks = counts(model);
@@ -73,7 +76,7 @@ pub(crate) fn heading(model: &Model, columns: usize) -> Vec<Span<'static>> {
 fn counts(model: &Model) -> Vec<Mark> {
     let data = model.shown();
     if data.alerts.is_unknown() {
-        return vec![Mark::new("◌", "unknown", Tone::Warning)];
+        return vec![Mark::new("◌", tr!("unknown"), Tone::Warning)];
     }
     let mut marks = counted(data);
     let origins = model.setup.origins();
@@ -93,7 +96,7 @@ fn counts(model: &Model) -> Vec<Mark> {
 fn counted(data: &Data) -> Vec<Mark> {
     let alerts = data.alerts.all();
     if alerts.is_empty() {
-        return vec![Mark::new("◌", "no alert rules are loaded", Tone::Dim)];
+        return vec![Mark::new("◌", tr!("no alert rules are loaded"), Tone::Dim)];
     }
     let all = |keep: &dyn Fn(&AlertStatus) -> bool| -> Vec<_> {
         alerts.iter().filter(|alert| keep(alert)).collect()
@@ -101,11 +104,11 @@ fn counted(data: &Data) -> Vec<Mark> {
     let are = |state| all(&|alert| alert.state == state);
     let failed = all(&|alert| alert.error.is_some());
     let counted = [
-        ("■", are(AlertState::Firing), "firing", Tone::Critical),
-        ("◆", are(AlertState::Pending), "pending", Tone::Warning),
-        ("●", are(AlertState::Inactive), "ok", Tone::Ok),
-        ("◌", are(AlertState::Unknown), "unknown", Tone::Dim),
-        ("✗", failed, "cannot be evaluated", Tone::Warning),
+        ("■", are(AlertState::Firing), tr!("firing"), Tone::Critical),
+        ("◆", are(AlertState::Pending), tr!("pending"), Tone::Warning),
+        ("●", are(AlertState::Inactive), tr!("ok"), Tone::Ok),
+        ("◌", are(AlertState::Unknown), tr!("unknown"), Tone::Dim),
+        ("✗", failed, tr!("cannot be evaluated"), Tone::Warning),
     ];
     let some = counted.into_iter().filter(|(_, of, ..)| !of.is_empty());
     some.map(|(glyph, of, word, tone)| Mark {
@@ -119,7 +122,7 @@ fn counted(data: &Data) -> Vec<Mark> {
 /// What is to be said of an origin's rules besides their states.
 fn doubt(data: &Data, origin: Origin) -> Option<Mark> {
     if !data.alerts.is_known(origin) {
-        return Some(Mark::new("◌", "unknown", Tone::Warning));
+        return Some(Mark::new("◌", tr!("unknown"), Tone::Warning));
     }
     let feed = Feed::of_rules(origin);
     data.feeds.stale_s(feed, data.now).map(marks::stale)
@@ -131,18 +134,26 @@ pub(crate) fn unknown(model: &Model) -> Vec<String> {
     let origins = model.setup.origins();
     let unknown = origins.iter().filter(|o| !data.alerts.is_known(**o));
     let why = unknown.map(|origin| {
-        let whose = match origins {
-            [_] => String::new(),
-            _ => format!(" of {}", origin.name()),
-        };
-        match data.feeds.condition(Feed::of_rules(*origin), data.now) {
-            Condition::Failing { failure, .. } => format!(
-                "Alert states{whose} are not known, which is not the same as no alerts: {}",
-                failure.refusal.full
+        let condition = data.feeds.condition(Feed::of_rules(*origin), data.now);
+        match (condition, origins) {
+            (Condition::Failing { failure, .. }, [_]) => tr!(
+                "Alert states are not known, which is not the same as no alerts: %{reason}",
+                reason = tr!(&failure.refusal.full)
             ),
-            _ => format!("Waiting for the first answer{whose}."),
+            (Condition::Failing { failure, .. }, _) => tr!(
+                "Alert states of %{origin} are not known, which is not the same as no alerts: \
+                %{reason}",
+                origin = origin.name(),
+                reason = tr!(&failure.refusal.full)
+            ),
+            (_, [_]) => tr!("Waiting for the first answer."),
+            (_, _) => tr!(
+                "Waiting for the first answer of %{origin}.",
+                origin = origin.name()
+            ),
         }
     });
+    let why = why.map(Cow::into_owned);
     why.collect()
 }
 

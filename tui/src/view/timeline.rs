@@ -6,6 +6,7 @@ use voteops_observability::prometheus::AlertState;
 use voteops_observability::snapshot::{AlertStatus, Origin};
 use voteops_observability::units;
 
+use crate::lang::tr;
 use crate::model::charts::ALERTS_QUERY;
 use crate::model::window::Range;
 use crate::model::{Model, seconds_between};
@@ -123,20 +124,20 @@ pub(crate) fn told(model: &Model, rule: &AlertStatus) -> Option<String> {
     const MOST: usize = 6;
     let stretches = stretches(model, rule)?;
     if stretches.is_empty() {
-        return Some("neither pending nor firing in this time".into());
+        return Some(tr!("neither pending nor firing in this time").into());
     }
     let told = stretches.iter().rev().take(MOST).map(|stretch| {
-        let word = match stretch.state {
-            AlertState::Firing => "firing",
-            _ => "pending",
-        };
         let at = clock(stretch.from, &model.setup.zone);
-        let lasted = units::age(seconds_between(stretch.from, stretch.to));
-        format!("{word} {at} for {lasted}")
+        let age = units::age(seconds_between(stretch.from, stretch.to));
+        if stretch.state == AlertState::Firing {
+            tr!("firing %{time} for %{age}", time = at, age = age)
+        } else {
+            tr!("pending %{time} for %{age}", time = at, age = age)
+        }
     });
     let mut told: Vec<_> = told.collect();
     if let Some(more) = stretches.len().checked_sub(MOST).filter(|more| *more > 0) {
-        told.push(format!("{more} before"));
+        told.push(tr!("%{count} before", count = more));
     }
     Some(told.join(", "))
 }

@@ -1,5 +1,6 @@
 //! Everything about the selected alert rule.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use ratatui::text::Line;
@@ -9,6 +10,7 @@ use voteops_observability::snapshot::{AlertStatus, Origin};
 use voteops_observability::units;
 
 use super::silence;
+use crate::lang::tr;
 use crate::model::{Backend, Feed, Model};
 use crate::theme::Tone;
 use crate::view::text::{clock, countdown, left, span, wrap};
@@ -35,23 +37,28 @@ pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
     for (key, text) in times(model, alert) {
         page.entry(&key, &text);
     }
-    page.entry("value", &against(model, alert));
+    page.entry(&tr!("value"), &against(model, alert));
     page.annotations(&alert.annotations);
     if let Some(error) = &alert.error {
-        page.entry("rule error", error);
+        page.entry(&tr!("rule error"), error);
     }
     if let Some(history) = timeline::told(model, alert) {
-        page.entry("history", &history);
+        page.entry(&tr!("history"), &history);
     }
     let labels = alert
         .labels
         .iter()
         .map(|(key, value)| format!("{key}={value}"));
-    page.entry("labels", &labels.collect::<Vec<_>>().join(", "));
+    page.entry(&tr!("labels"), &labels.collect::<Vec<_>>().join(", "));
     let held_for = Duration::try_from_secs_f64(alert.for_s).unwrap_or_default();
-    page.entry("for", &units::prometheus_duration(held_for));
+    page.entry(&tr!("for"), &units::prometheus_duration(held_for));
     for (index, line) in alert.expr.lines().enumerate() {
-        page.entry(if index == 0 { "expression" } else { "" }, line);
+        let key = if index == 0 {
+            tr!("expression")
+        } else {
+            Cow::Borrowed("")
+        };
+        page.entry(&key, line);
     }
     if alert.origin == Origin::Grafana {
         page.grafana(alert);
@@ -67,9 +74,9 @@ pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
             told = format!("{told} {until}");
         }
         if let Some(age_s) = data.feeds.stale_s(Feed::Held, data.now) {
-            told = format!("{told} (stale {})", units::age(age_s));
+            told = format!("{told} ({})", marks::aged(age_s));
         }
-        page.entry("alertmanager", &told);
+        page.entry(Backend::Alertmanager.name(), &told);
     }
     page.lines
 }
@@ -97,15 +104,22 @@ impl Page<'_> {
     /// What differs for a rule that Grafana evaluates.
     fn grafana(&mut self, alert: &AlertStatus) {
         let address = self.model.setup.address(Backend::Grafana);
-        let address = address.map_or_else(String::new, |address| format!(" at {address}"));
-        let told = format!("grafana{address}, where it is notified about and silenced");
-        self.entry("evaluated by", &told);
-        let charted = match super::subject(alert) {
-            Some(_) => "the query, as Prometheus answers it here",
-            None => "nothing to chart: the query is not PromQL alone",
+        let told = if let Some(url) = address {
+            tr!(
+                "grafana at %{url}, where it is notified about and silenced",
+                url = url
+            )
+        } else {
+            tr!("grafana, where it is notified about and silenced")
+        };
+        self.entry(&tr!("evaluated by"), &told);
+        let charted = if super::subject(alert).is_some() {
+            tr!("the query, as Prometheus answers it here")
+        } else {
+            tr!("nothing to chart: the query is not PromQL alone")
         };
         if self.model.alerts_pane.expanded {
-            self.entry("chart", charted);
+            self.entry(&tr!("chart"), &charted);
         }
     }
 
@@ -126,30 +140,36 @@ impl Page<'_> {
 }
 
 /// Since when, until when.
-fn times(model: &Model, alert: &AlertStatus) -> Vec<(String, String)> {
+fn times(model: &Model, alert: &AlertStatus) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
     let data = model.shown();
     let told = |at| clock(at, &model.setup.zone);
     let mut times = Vec::new();
     if let Some(since) = alert.since {
         let age = units::age(data.age_s(since));
-        times.push(("since".into(), format!("{} ({age} ago)", told(since))));
+        let ago = tr!("%{time} (%{age} ago)", time = told(since), age = age);
+        times.push((tr!("since"), ago));
     }
     if let Some(at) = alert.fires_at {
         let left_s = -data.age_s(at);
         let text = if marks::is_old(data, alert) {
-            format!("{}, unless it ended since the last answer", told(at))
+            tr!(
+                "%{time}, unless it ended since the last answer",
+                time = told(at)
+            )
         } else if left_s > 0.0 {
-            format!("{} (in {}) if it goes on", told(at), countdown(left_s))
+            tr!(
+                "%{time} (in %{left}) if it goes on",
+                time = told(at),
+                left = countdown(left_s)
+            )
         } else {
-            "with the next evaluation".into()
+            tr!("with the next evaluation")
         };
-        times.push(("fires".into(), text));
+        times.push((tr!("fires"), text));
     }
     if alert.active > 1 {
-        times.push((
-            "active".into(),
-            format!("{} alerts of this rule", alert.active),
-        ));
+        let count = tr!("%{count} alerts of this rule", count = alert.active);
+        times.push((tr!("active"), count));
     }
     times
 }
@@ -162,27 +182,28 @@ fn against(model: &Model, alert: &AlertStatus) -> String {
         return in_grafana(alert);
     }
     let limit = limit.map_or_else(
-        || "the expression compares with no number".into(),
-        |limit| format!("alerts if {limit}"),
+        || tr!("the expression compares with no number"),
+        |limit| tr!("alerts if %{limit}", limit = limit),
     );
     match (alert.value, alert.state) {
         (Some(value), _) => format!("{}, {limit}", marks::value(Some(value), unit)),
-        (None, AlertState::Inactive) => format!("not in the alert's range; {limit}"),
-        (None, _) => format!("not known; {limit}"),
+        (None, AlertState::Inactive) => format!("{}; {limit}", tr!("not in the alert's range")),
+        (None, _) => format!("{}; {limit}", tr!("not known")),
     }
 }
 
 /// The value of a rule that Grafana evaluates. What it is of, the rule's condition, is not told:
 /// often it is 1 for true.
 fn in_grafana(alert: &AlertStatus) -> String {
-    match (alert.value, alert.state) {
+    let told = match (alert.value, alert.state) {
         (Some(value), _) => {
             let value = marks::value(Some(value), None);
-            format!("{value}, as the rule's condition gives it")
+            tr!("%{value}, as the rule's condition gives it", value = value)
         }
-        (None, AlertState::Inactive) => "not told while the rule is inactive".into(),
-        (None, _) => "not known".into(),
-    }
+        (None, AlertState::Inactive) => tr!("not told while the rule is inactive"),
+        (None, _) => tr!("not known"),
+    };
+    told.into()
 }
 
 /// What Alertmanager does about it.
@@ -192,15 +213,15 @@ fn held_as(alert: &AlertStatus, held: &[HeldAlert]) -> String {
         .filter(|held| held.labels.get("alertname") == Some(&alert.name))
         .collect();
     if of_it.is_empty() {
-        return "holds no such alert".into();
+        return tr!("holds no such alert").into();
     }
     let count = |of: fn(&HeldAlert) -> bool| of_it.iter().filter(|held| of(held)).count();
     let silenced = count(|held| !held.status.silenced_by.is_empty());
     let inhibited = count(|held| !held.status.inhibited_by.is_empty());
     let counted = [
-        (of_it.len(), "held"),
-        (silenced, "silenced"),
-        (inhibited, "inhibited"),
+        (of_it.len(), tr!("held")),
+        (silenced, tr!("silenced")),
+        (inhibited, tr!("inhibited")),
     ];
     let told = counted.iter().filter(|(count, _)| *count > 0);
     let told: Vec<_> = told

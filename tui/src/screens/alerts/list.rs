@@ -1,5 +1,7 @@
 //! Every alert rule, most urgent first, with its history and the details of the selected one.
 
+use std::borrow::Cow;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
@@ -9,6 +11,7 @@ use voteops_observability::snapshot::{AlertStatus, Origin};
 use voteops_observability::units;
 
 use super::detail;
+use crate::lang::{en, tr};
 use crate::model::{Model, Screen};
 use crate::theme::{Theme, Tone};
 use crate::view::marks::{self, MARK_COLUMNS, dimmed};
@@ -57,7 +60,7 @@ fn list_lines(model: &Model, columns: usize, rows: usize) -> Vec<Line<'static>> 
     let theme = model.setup.theme;
     let filter = model.filters.get(&Screen::Alerts).map(|filter| {
         let (kept, all) = (super::kept(model).len(), model.alerts().len());
-        let told = list::count(kept, all, "rules", Some(&filter.text));
+        let told = list::count(kept, all, &tr!("rules"), Some(&filter.text));
         format!("  {told}")
     });
     let room = columns.saturating_sub(filter.as_deref().map_or(0, width));
@@ -87,11 +90,13 @@ fn none_told(model: &Model) -> Vec<String> {
     let without = origins.filter(|origin| alerts.is_known(**origin));
     let told = without.map(|origin| match origin {
         Origin::Prometheus => {
-            "Prometheus evaluates no alert rules: look at rule_files in its configuration."
+            tr!("Prometheus evaluates no alert rules: look at rule_files in its configuration.")
         }
-        Origin::Grafana => "Grafana evaluates no alert rules, or none that may be read from here.",
+        Origin::Grafana => {
+            tr!("Grafana evaluates no alert rules, or none that may be read from here.")
+        }
     });
-    told.map(str::to_owned).collect()
+    told.map(Cow::into_owned).collect()
 }
 
 /// A column beside state and name.
@@ -111,10 +116,10 @@ const fn column(title: &'static str, width: usize, numeric: bool) -> Column {
 
 /// The columns beside state and name, the most important first.
 const COLUMNS: [Column; 4] = [
-    column("value", 9, true),
-    column("alert if", 9, false),
-    column("severity", 8, false),
-    column("since", 7, true),
+    column(en!("value"), 9, true),
+    column(en!("alert if"), 9, false),
+    column(en!("severity"), 8, false),
+    column(en!("since"), 7, true),
 ];
 
 /// The columns that fit.
@@ -153,8 +158,9 @@ impl Table {
     }
 
     fn heading(&self, model: &Model) -> Line<'static> {
-        let state = format!("{:POINTER$}{}", "", left("state", MARK_COLUMNS));
-        let cells = self.cells("rule", COLUMNS.map(|column| column.title));
+        let state = format!("{:POINTER$}{}", "", left(&tr!("state"), MARK_COLUMNS));
+        let titles = COLUMNS.map(|column| tr!(column.title));
+        let cells = self.cells(&tr!("rule"), titles.each_ref().map(AsRef::as_ref));
         let window = self.history.map_or_else(String::new, |columns| {
             let window = charted::window(model);
             format!("  {}", left(&window, columns.into()))

@@ -12,6 +12,7 @@ use voteops_observability::promql;
 use voteops_observability::snapshot::{AlertStatus, Origin};
 
 use crate::keys::{self, Binding, Place, Travel, bind, char, key};
+use crate::lang::tr;
 use crate::message::Effect;
 use crate::model::charts::ALERTS_QUERY;
 use crate::model::events::same_rule;
@@ -48,7 +49,7 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
                     super::logs::show(model, services);
                     model.screen = Screen::Logs;
                 }
-                None => model.notice = Some("the alert names no component".into()),
+                None => model.notice = Some(tr!("the alert names no component").into()),
             }
         }
     }
@@ -200,4 +201,4 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -15,7 +15,7 @@ fn enter(model: &mut Model) {
 }
 
 /// The backlog's hub, its chart answered.
-fn hub() -> Model {
+pub(crate) fn hub() -> Model {
     let mut model = firing();
     model.setup.log_source = Some("log files");
     press(&mut model, "5j");

@@ -6,6 +6,7 @@ mod view;
 use crate::deeds::Deed;
 use crate::experiments::Experiment;
 use crate::keys::{self, Binding, Place, Travel, bind, char};
+use crate::lang::tr;
 use crate::message::Effect;
 use crate::model::{Model, Screen};
 use crate::view::body;
@@ -33,11 +34,11 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
         Action::Begin => start::open(model),
         Action::End if model.running > 0 => {
-            model.notice = Some("it is ended, and undoes what it did".into());
+            model.notice = Some(tr!("it is ended, and undoes what it did").into());
             return vec![Effect::Do(Deed::End)];
         }
         Action::End => {
-            let told = "none was begun here; Ctrl-C ends one where it was begun";
+            let told = tr!("none was begun here; Ctrl-C ends one where it was begun");
             model.notice = Some(told.into());
         }
     }
@@ -78,4 +79,4 @@ fn experiments(model: &Model) -> Vec<&Experiment> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

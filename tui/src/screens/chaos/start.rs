@@ -10,6 +10,7 @@ use voteops_observability::units;
 use crate::deeds::Deed;
 use crate::experiments::{Offer, Plan};
 use crate::keys::{Action, Spot, Travel};
+use crate::lang::{en, tr};
 use crate::message::Effect;
 use crate::model::prompt::{Prompt, Purpose};
 use crate::model::{Model, Screen};
@@ -62,16 +63,11 @@ enum Stage {
 
 /// Opens the offers.
 pub(super) fn open(model: &mut Model) {
-    if model.setup.recorded {
-        model.notice = Some("a recording cannot be changed".into());
-    } else if model.setup.read_only {
-        let told = format!(
-            "{} is read-only: read_only in the configuration",
-            model.setup.title
-        );
-        model.notice = Some(told);
+    if let Some(why) = model.setup.unchangeable() {
+        model.notice = Some(why);
     } else if model.setup.offers.is_none() {
-        model.notice = Some("not allowed from here: start the console with --allow-chaos".into());
+        let told = tr!("not allowed from here: start the console with --allow-chaos");
+        model.notice = Some(told.into());
     } else {
         model.starting = Starting::Open(Choice::default());
     }
@@ -91,7 +87,7 @@ pub(crate) fn on_key(model: &mut Model, event: KeyEvent) -> Option<Vec<Effect>> 
     match (&choice.stage, action) {
         (Stage::Asking(plan), Some(Action::Confirm)) => {
             effects.push(Effect::Do(Deed::Begin(plan.clone())));
-            model.notice = Some("it is begun; it can be ended from here".into());
+            model.notice = Some(tr!("it is begun; it can be ended from here").into());
             return Some(effects);
         }
         (Stage::Asking(_), Some(Action::Decline)) | (Stage::Planning, Some(Action::Back)) => {
@@ -136,7 +132,10 @@ pub(crate) fn entered(model: &mut Model, line: &str) -> Result<Vec<Effect>, Stri
     let length = units::parse_duration(line)
         .ok()
         .filter(|length| !length.is_zero());
-    let length = length.ok_or_else(|| format!("{line:?} is no duration such as 30s or 5m"))?;
+    let length = length.ok_or_else(|| {
+        let text = format!("{line:?}");
+        tr!("%{text} is no duration such as 30s or 5m", text = text)
+    })?;
     let Starting::Open(choice) = &mut model.starting else {
         return Ok(Vec::new());
     };
@@ -164,7 +163,7 @@ pub(crate) fn planned(model: &mut Model, planned: Result<Plan, String>) {
         Ok(plan) => choice.stage = Stage::Asking(plan),
         Err(problem) => {
             choice.stage = Stage::Choosing;
-            choice.problem = Some(problem);
+            choice.problem = Some(tr!(&problem).into_owned());
         }
     }
 }
@@ -190,18 +189,18 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> bool {
     let steps = [Action::Travel(Travel::Down), Action::Travel(Travel::Up)];
     let (told, style) = match &choice.stage {
         Stage::Choosing => {
-            let hints: [(&[Action], &str); 2] = [(&steps, "down, up"), (&[Action::Back], "leave")];
-            let told = format!("Enter choose   {}", map.hints(here, &hints));
+            let hints: [(&[Action], _); 2] =
+                [(&steps, en!("down, up")), (&[Action::Back], en!("leave"))];
+            let told = format!("Enter {}   {}", tr!("choose"), map.hints(here, &hints));
             (told, theme.style(Tone::Dim))
         }
         Stage::Planning => {
-            let leave = map.hints(here, &[(&[Action::Back], "leave it")]);
-            (format!("◌ planning   {leave}"), theme.style(Tone::Dim))
+            let leave = map.hints(here, &[(&[Action::Back], en!("leave it"))]);
+            let told = format!("◌ {}   {leave}", tr!("planning"));
+            (told, theme.style(Tone::Dim))
         }
         Stage::Asking(_) => {
-            let answers: [(&[Action], &str); 2] =
-                [(&[Action::Confirm], "yes"), (&[Action::Decline], "no")];
-            let told = format!("Begin this?   {}", map.hints(Spot::Confirm, &answers));
+            let told = format!("{}   {}", tr!("Begin this?"), map.answers());
             (told, Theme::reversed())
         }
     };
@@ -211,9 +210,12 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> bool {
 
 fn offer_lines(model: &Model, choice: &Choice, columns: usize) -> Vec<Line<'static>> {
     let theme = model.setup.theme;
-    let mut lines = vec![Line::from(span("Begin an experiment", theme.heading()))];
+    let mut lines = vec![Line::from(span(
+        tr!("Begin an experiment"),
+        theme.heading(),
+    ))];
     for (index, offer) in offers(model).iter().enumerate() {
-        let text = format!("{} {}", left(&offer.name, NAME), offer.about);
+        let text = format!("{} {}", left(&offer.name, NAME), tr!(&offer.about));
         let text = cut(&text, columns.saturating_sub(2));
         let spans = vec![span(text, theme.style(Tone::Plain))];
         lines.push(list::row(spans, index == choice.selected));
@@ -222,7 +224,7 @@ fn offer_lines(model: &Model, choice: &Choice, columns: usize) -> Vec<Line<'stat
         && !offer.alerts.is_empty()
     {
         lines.push(Line::default());
-        let told = format!("makes fire: {}", offer.alerts.join(", "));
+        let told = tr!("makes fire: %{alerts}", alerts = offer.alerts.join(", "));
         let told = wrap(&told, columns).into_iter();
         lines.extend(told.map(|line| Line::from(span(line, theme.style(Tone::Dim)))));
     }
@@ -232,7 +234,7 @@ fn offer_lines(model: &Model, choice: &Choice, columns: usize) -> Vec<Line<'stat
 fn plan_lines(model: &Model, plan: &Plan, columns: usize) -> Vec<Line<'static>> {
     let theme = model.setup.theme;
     let mut lines = vec![Line::from(span(
-        "What is going to be done",
+        tr!("What is going to be done"),
         theme.heading(),
     ))];
     for line in &plan.lines {

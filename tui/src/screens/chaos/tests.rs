@@ -23,14 +23,14 @@ fn experiment(fault: &str, began: i64, stage: Stage) -> Experiment {
     }
 }
 
-fn with(experiments: Vec<Experiment>) -> Model {
+pub(crate) fn with(experiments: Vec<Experiment>) -> Model {
     let mut model = live();
     update(&mut model, Message::Experiments(experiments));
     press(&mut model, "7");
     model
 }
 
-fn some() -> Vec<Experiment> {
+pub(crate) fn some() -> Vec<Experiment> {
     vec![
         experiment("stall-worker", -20, Stage::Running),
         experiment("stall-worker", -900, Stage::Undone),
@@ -86,7 +86,7 @@ fn beginnings_and_ends_are_events() {
 }
 
 /// Experiments may be begun from here.
-fn allowed() -> Model {
+pub(crate) fn allowed() -> Model {
     let mut model = with(Vec::new());
     let offer = |name: &str, length| Offer {
         name: name.into(),
@@ -101,7 +101,7 @@ fn allowed() -> Model {
     model
 }
 
-fn plan() -> Plan {
+pub(crate) fn plan() -> Plan {
     Plan {
         lines: vec![
             "stops worker-1 (process 4711), worker-2 (process 4712)".into(),

@@ -8,6 +8,7 @@ use voteops_observability::units;
 
 use super::experiments;
 use crate::experiments::{Experiment, Stage};
+use crate::lang::tr;
 use crate::model::{Data, Model, Screen, seconds_between};
 use crate::theme::Tone;
 use crate::view::list;
@@ -62,21 +63,24 @@ fn nothing(model: &Model, columns: usize) -> Vec<Line<'static>> {
     let theme = model.setup.theme;
     let filter = model.filters.get(&Screen::Chaos);
     let told = match (&model.shown().experiments, filter) {
-        (None, _) => vec!["Experiments are known for a stack of this machine only.".into()],
+        (None, _) => {
+            vec![tr!("Experiments are known for a stack of this machine only.").into()]
+        }
         (Some(all), Some(filter)) if !all.is_empty() => {
-            vec![format!(
-                "None of {} experiments is kept by /{}.",
-                all.len(),
-                filter.text
-            )]
+            let told = tr!(
+                "None of %{count} experiments is kept by /%{filter}.",
+                count = all.len(),
+                filter = filter.text
+            );
+            vec![told.into()]
         }
         _ => vec![
-            "No experiment was run on this stack yet. In another terminal:".to_owned(),
+            tr!("No experiment was run on this stack yet. In another terminal:").into(),
             "  voteops chaos stall-worker --for 1m".to_owned(),
             "  voteops chaos verify CriticalVoteQueueBacklog".to_owned(),
         ],
     };
-    let mut lines = vec![Line::from(span("Experiments", theme.heading()))];
+    let mut lines = vec![Line::from(span(tr!("Experiments"), theme.heading()))];
     let rest = told.iter().flat_map(|line| wrap(line, columns));
     lines.extend(rest.map(|line| Line::from(span(line, theme.style(Tone::Plain)))));
     lines
@@ -92,20 +96,26 @@ fn list_lines(
     let data = model.shown();
     let all = data.experiments.as_ref().map_or(0, Vec::len);
     let filter = model.filters.get(&Screen::Chaos);
-    let told = list::count(shown.len(), all, "known", filter.map(|f| f.text.as_str()));
+    let filter = filter.map(|filter| filter.text.as_str());
+    let told = list::count(shown.len(), all, &tr!("known"), filter);
     let times = if columns >= WIDE {
-        format!(" {} {}", left("began", TIME), right("took", TIME))
+        format!(
+            " {} {}",
+            left(&tr!("began"), TIME),
+            right(&tr!("took"), TIME)
+        )
     } else {
         String::new()
     };
     let heading = format!(
-        "  {}{times} {} targets",
-        left("state", STAGE),
-        left("fault", FAULT)
+        "  {}{times} {} {}",
+        left(&tr!("state"), STAGE),
+        left(&tr!("fault"), FAULT),
+        tr!("targets")
     );
     let mut lines = vec![
         Line::from(vec![
-            span("Experiments", theme.heading()),
+            span(tr!("Experiments"), theme.heading()),
             span(format!("  {told}"), theme.style(Tone::Dim)),
         ]),
         list::dim(theme, &heading, columns),
@@ -143,14 +153,15 @@ fn took(experiment: &Experiment) -> String {
 fn mark(data: &Data, experiment: &Experiment) -> Mark {
     match experiment.stage {
         Stage::Running => {
-            let left = experiment.ends.map_or_else(String::new, |at| {
-                format!(", {} left", countdown(-data.age_s(at)))
-            });
-            Mark::new("■", format!("running{left}"), Tone::Critical)
+            let running = experiment.ends.map_or_else(
+                || tr!("running"),
+                |at| tr!("running, %{left} left", left = countdown(-data.age_s(at))),
+            );
+            Mark::new("■", running, Tone::Critical)
         }
-        Stage::Undone => Mark::new("●", "undone", Tone::Ok),
-        Stage::LeftBehind => Mark::new("✗", "left behind", Tone::Critical),
-        Stage::Failed => Mark::new("✗", "failed", Tone::Warning),
+        Stage::Undone => Mark::new("●", tr!("undone"), Tone::Ok),
+        Stage::LeftBehind => Mark::new("✗", tr!("left behind"), Tone::Critical),
+        Stage::Failed => Mark::new("✗", tr!("failed"), Tone::Warning),
     }
 }
 
@@ -158,17 +169,17 @@ fn mark(data: &Data, experiment: &Experiment) -> Mark {
 fn details(model: &Model, experiment: &Experiment, columns: usize) -> Vec<Line<'static>> {
     let theme = model.setup.theme;
     let mut lines = vec![Line::default()];
-    let title = format!(
-        "{} on {} by {}",
-        experiment.fault,
-        experiment.targets.join(", "),
-        experiment.by
+    let title = tr!(
+        "%{fault} on %{targets} by %{user}",
+        fault = experiment.fault,
+        targets = experiment.targets.join(", "),
+        user = experiment.by
     );
     lines.push(Line::from(span(cut(&title, columns), theme.heading())));
     if experiment.stage == Stage::LeftBehind {
-        let told = "Nobody looks after this fault: voteops chaos recover undoes it.";
+        let told = tr!("Nobody looks after this fault: voteops chaos recover undoes it.");
         lines.extend(
-            wrap(told, columns)
+            wrap(&told, columns)
                 .into_iter()
                 .map(|line| Line::from(span(line, theme.style(Tone::Critical)))),
         );

@@ -114,4 +114,4 @@ pub(crate) fn close(model: &mut Model) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

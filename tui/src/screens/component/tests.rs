@@ -20,7 +20,7 @@ fn snapshot(name: &str, model: &Model) {
 }
 
 /// Answers what the screen asks for: waves with a gap, one series for each instance.
-fn answer(model: &mut Model) {
+pub(crate) fn answer(model: &mut Model) {
     for (number, expr) in (1..).zip(wanted(model).charts) {
         let instances = if expr.contains("by (instance") { 2 } else { 1 };
         let series: Vec<_> = (1..=instances)

@@ -7,6 +7,7 @@ use ratatui::widgets::Paragraph;
 use voteops_observability::signals::{Component, Signal};
 
 use super::{queries, signals};
+use crate::lang::tr;
 use crate::model::Model;
 use crate::theme::Tone;
 use crate::view::chart::{self, Chart, Curve};
@@ -100,17 +101,13 @@ fn heading(model: &Model, component: Component, frame: &mut Frame, area: Rect) {
     } else {
         format!(" {}/{count}", (pane.selected(component) + 1).min(count))
     };
-    let each = if pane.by_instance {
-        " · each instance"
-    } else {
-        ""
-    };
+    let mut window = charted::window(model);
+    if pane.by_instance {
+        window = format!("{window} · {}", tr!("each instance"));
+    }
     let line = Line::from(vec![
-        span(component.title(), theme.heading()),
-        span(
-            format!("{told}  {}{each}", charted::window(model)),
-            theme.style(Tone::Dim),
-        ),
+        span(tr!(component.title()), theme.heading()),
+        span(format!("{told}  {window}"), theme.style(Tone::Dim)),
     ]);
     let row = Rect {
         height: area.height.min(1),
@@ -145,7 +142,7 @@ fn of_signal<'a>(model: &'a Model, signal: &'a Signal) -> Chart<'a> {
         curves,
         threshold: reading.and_then(|reading| reading.threshold),
         note: charted::note(model, &exprs),
-        ..charted::chart(model, signal.title.clone())
+        ..charted::chart(model, tr!(&signal.title).into_owned())
     }
 }
 
@@ -166,11 +163,14 @@ fn draw_alone(model: &Model, signal: &Signal, frame: &mut Frame, area: Rect) {
     if shown > 0 {
         let more = series.len() - shown;
         let told = if more > 0 {
-            format!("  instance, {more} more")
+            tr!("instance, %{count} more", count = more)
         } else {
-            "  instance".into()
+            tr!("instance")
         };
-        lines.push(Line::from(span(told, theme.style(Tone::Dim))));
+        lines.push(Line::from(span(
+            format!("  {told}"),
+            theme.style(Tone::Dim),
+        )));
     }
     for series in series.iter().take(shown) {
         let name = series.labels.get("instance").map_or("?", String::as_str);

@@ -7,6 +7,7 @@ use ratatui::widgets::Paragraph;
 use voteops_observability::prometheus::{Labels, Series};
 
 use crate::keys::{Action, Spot, Travel};
+use crate::lang::tr;
 use crate::model::charts::{ALERTS_QUERY, WHOLE_SERIES};
 use crate::model::{Model, Screen};
 use crate::theme::Tone;
@@ -128,7 +129,7 @@ fn list_lines(model: &Model, chart: &Chart, shown: &[&Series], area: Rect) -> Ve
     let all = answer.map_or(0, |answer| answer.series.len());
     let filter = model.filters.get(&Screen::Explore);
     let filter = filter.map(|filter| filter.text.as_str());
-    let told = list::count(shown.len(), all, "series", filter);
+    let told = list::count(shown.len(), all, &tr!("series"), filter);
     let mut lines = vec![list::dim(theme, &told, columns)];
     let selected = model.explore_pane.selected;
     let first = list::first(selected, rows);
@@ -161,12 +162,14 @@ fn draw_hint(model: &Model, frame: &mut Frame, area: Rect) {
         Some(key) => {
             let gap = if key.chars().count() > 1 { " " } else { "" };
             let query = format!("{key}{gap}query");
-            format!(
-                "Type {query} and any PromQL expression to chart it, for instance\n        \
-                {query} sum by (instance) (rate(votes_accepted_total[1m]))"
-            )
+            let type_it = tr!(
+                "Type %{query} and any PromQL expression to chart it, for instance",
+                query = query
+            );
+            let instance = "sum by (instance) (rate(votes_accepted_total[1m]))";
+            format!("{type_it}\n        {query} {instance}")
         }
-        None => "The command line, which takes an expression to chart, has no key.".into(),
+        None => tr!("The command line, which takes an expression to chart, has no key.").into(),
     };
     let theme = model.setup.theme;
     let lines = told.lines().flat_map(|line| wrap(line, area.width.into()));

@@ -8,6 +8,7 @@ use voteops_observability::logs::{Level, LogQuery};
 use super::{Action, Pane, follow, hints, selected};
 use crate::deeds::Deed;
 use crate::keys;
+use crate::lang::tr;
 use crate::message::Effect;
 use crate::model::prompt::{Prompt, Purpose};
 use crate::model::{Model, Screen};
@@ -75,8 +76,12 @@ fn next_service(pane: &Pane) -> Vec<String> {
 pub(super) fn go_to_hit(model: &mut Model, back: bool) {
     if model.logs_pane.search.is_none() {
         let search = hints::key(model, keys::Action::Logs(Action::Search));
-        let press = search.map_or_else(String::new, |key| format!(": press {key}"));
-        model.notice = Some(format!("nothing is searched for{press}"));
+        let told = if let Some(key) = search {
+            tr!("nothing is searched for: press %{key}", key = key)
+        } else {
+            tr!("nothing is searched for")
+        };
+        model.notice = Some(told.into());
         return;
     }
     let place = selected(model);
@@ -86,7 +91,7 @@ pub(super) fn go_to_hit(model: &mut Model, back: bool) {
             follow(model, false);
             model.logs_pane.selected = hit;
         }
-        None => model.notice = Some("not found".into()),
+        None => model.notice = Some(tr!("not found").into()),
     }
 }
 
@@ -95,7 +100,7 @@ fn show_context(model: &mut Model) {
         return;
     };
     let Some(instance) = line.instance() else {
-        model.notice = Some("the line does not say who wrote it".into());
+        model.notice = Some(tr!("the line does not say who wrote it").into());
         return;
     };
     let query = LogQuery {
@@ -117,7 +122,7 @@ fn show_context(model: &mut Model) {
 /// The kept lines as JSON lines, to a file.
 pub(super) fn export(model: &Model, path: &str) -> Result<Vec<Effect>, String> {
     if path.is_empty() {
-        return Err("write the file's name".into());
+        return Err(tr!("write the file's name").into());
     }
     let mut text = String::new();
     for (_, line) in (0..model.logs.len()).filter_map(|at| model.logs.get(at)) {

@@ -2,6 +2,7 @@
 
 use super::Action;
 use crate::keys::{self, Spot};
+use crate::lang::tr;
 use crate::model::window::Shift;
 use crate::model::{Model, Screen};
 
@@ -14,23 +15,17 @@ pub(super) fn key(model: &Model, action: keys::Action) -> Option<String> {
 /// Which keys show other lines, as a sentence; nothing when there are none.
 pub(super) fn what_shows_more(model: &Model) -> String {
     let ways = [
-        (keys::Action::Shift(Shift::ZoomOut), "more time"),
-        (keys::Action::Logs(Action::Level), "more levels"),
-        (keys::Action::Logs(Action::Service), "other services"),
+        (keys::Action::Shift(Shift::ZoomOut), tr!("more time")),
+        (keys::Action::Logs(Action::Level), tr!("more levels")),
+        (keys::Action::Logs(Action::Service), tr!("other services")),
     ];
     let ways = ways.into_iter();
-    let mut told: Vec<_> = ways
-        .filter_map(|(action, what)| Some((key(model, action)?, what.to_owned())))
-        .collect();
-    if let Some((_, what)) = told.first_mut() {
-        *what = format!("shows {what}");
-    }
-    let told: Vec<_> = told
-        .iter()
-        .map(|(key, what)| format!("{key} {what}"))
-        .collect();
-    if told.is_empty() {
+    let mut told = ways.filter_map(|(action, what)| Some((key(model, action)?, what)));
+    let Some((key, what)) = told.next() else {
         return String::new();
-    }
+    };
+    let first = tr!("%{key} shows %{what}", key = key, what = what).into_owned();
+    let rest = told.map(|(key, what)| format!("{key} {what}"));
+    let told: Vec<_> = std::iter::once(first).chain(rest).collect();
     format!(" {}.", told.join(", "))
 }

@@ -1,6 +1,7 @@
 //! The logs screen: what the services write, from Loki or from the stack's own files.
 
 mod act;
+mod heading;
 mod hints;
 mod view;
 mod volume;
@@ -9,6 +10,7 @@ use crossterm::event::KeyCode;
 use voteops_observability::logs::{LogLine, LogQuery};
 
 use crate::keys::{self, Binding, Place, Travel, also, bind, char, key};
+use crate::lang::tr;
 use crate::message::Effect;
 use crate::model::logs::{LogNews, LogQuestion};
 use crate::model::prompt::{Filter, Purpose};
@@ -317,7 +319,7 @@ pub(crate) fn entered(
     match purpose {
         Purpose::LogQuery => {
             if model.setup.log_source.is_none() {
-                return Err("there are no logs here: no Loki is configured".into());
+                return Err(tr!("there are no logs here: no Loki is configured").into());
             }
             let pane = &mut model.logs_pane;
             pane.context = None;
@@ -340,4 +342,4 @@ pub(crate) fn entered(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -27,7 +27,7 @@ fn line(second: i64, instance: &str, level: &str, text: &str) -> LogLine {
     LogLine::new(at_ns, Arc::new(labels.into()), text.into())
 }
 
-fn some() -> Vec<LogLine> {
+pub(crate) fn some() -> Vec<LogLine> {
     let mut lines: Vec<_> = (0..40)
         .map(|n| {
             let text =
@@ -56,19 +56,19 @@ fn some() -> Vec<LogLine> {
     lines
 }
 
-fn on_logs(source: Option<&'static str>) -> Model {
+pub(crate) fn on_logs(source: Option<&'static str>) -> Model {
     let mut model = live();
     model.setup.log_source = source;
     press(&mut model, "6");
     model
 }
 
-fn tell(model: &mut Model, news: LogNews) {
+pub(crate) fn tell(model: &mut Model, news: LogNews) {
     let question = wanted(model).logs.unwrap();
     update(model, Message::Logs(question, news));
 }
 
-fn told(source: &'static str) -> Model {
+pub(crate) fn told(source: &'static str) -> Model {
     let mut model = on_logs(Some(source));
     tell(&mut model, LogNews::Begin(some()));
     model

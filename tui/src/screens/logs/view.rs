@@ -6,17 +6,16 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
-use voteops_observability::logs::{Level, LogLine, Way};
-use voteops_observability::units;
+use voteops_observability::logs::{Level, LogLine};
 
 use super::hints::{self, key};
-use super::{Pane, question, selected, volume};
-use crate::keys::{Action, Travel};
-use crate::model::{Model, Screen, seconds_between};
+use super::{heading, question, selected, volume};
+use crate::keys::Action;
+use crate::lang::tr;
+use crate::model::Model;
 use crate::theme::{Theme, Tone};
-use crate::view::marks::Mark;
+use crate::view::list;
 use crate::view::text::{clock, cut, left, span, width, wrap};
-use crate::view::{charted, list};
 
 /// Rows above the lines.
 pub(super) const HEADING: usize = 2;
@@ -33,12 +32,17 @@ const LOOK: usize = 4096;
 pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let columns = usize::from(area.width);
     let Some(source) = model.setup.log_source else {
-        let told = "No logs: no Loki is configured, and the stack is not one of this machine. \
-            Name one with --loki URL.";
-        frame.render_widget(Paragraph::new(plain(model, told, columns)), area);
+        let told = tr!(
+            "No logs: no Loki is configured, and the stack is not one of this machine. Name one \
+            with --loki URL."
+        );
+        frame.render_widget(Paragraph::new(plain(model, &told, columns)), area);
         return;
     };
-    let mut heading = vec![about(model, source, columns), state(model, columns)];
+    let mut heading = vec![
+        heading::about(model, source, columns),
+        heading::state(model, columns),
+    ];
     if area.height >= VOLUME_ROWS {
         let marked = area.height >= MARKED_ROWS;
         heading.extend(volume::lines(model, columns, marked));
@@ -61,22 +65,21 @@ pub(crate) fn brief(model: &Model, columns: usize, rows: usize) -> Vec<Line<'sta
     let theme = model.setup.theme;
     let asked = Some(question(model)) == model.logs_pane.question;
     let told = match (&model.logs.failure, asked) {
-        (Some((refusal, _)), _) => format!("✗ {}", refusal.full),
-        (None, false) => "◌ asking".into(),
+        (Some((refusal, _)), _) => format!("✗ {}", tr!(&refusal.full)),
+        (None, false) => format!("◌ {}", tr!("asking")),
         (None, true) => match model.logs.all().count() {
-            0 => "no lines in this time".into(),
-            1 => "1 line".into(),
-            count => format!("{count} lines"),
+            0 => tr!("no lines in this time").into(),
+            1 => tr!("1 line").into(),
+            count => tr!("%{count} lines", count = count).into(),
         },
     };
     let names = question(model).query.services.join(", ");
     let told = format!("  {names}  {told}");
+    let heading = span(tr!("Logs"), theme.heading());
+    let room = columns.saturating_sub(width(&heading.content));
     let mut lines = vec![Line::from(vec![
-        span("Logs", theme.heading()),
-        span(
-            cut(&told, columns.saturating_sub(4)),
-            theme.style(Tone::Dim),
-        ),
+        heading,
+        span(cut(&told, room), theme.style(Tone::Dim)),
     ])];
     if asked {
         let all: Vec<_> = model.logs.all().collect();
@@ -99,129 +102,6 @@ fn plain(model: &Model, text: &str, columns: usize) -> Vec<Line<'static>> {
     lines.map(|line| Line::from(span(line, style))).collect()
 }
 
-/// The source and the query.
-fn about(model: &Model, source: &str, columns: usize) -> Line<'static> {
-    let theme = model.setup.theme;
-    let pane = &model.logs_pane;
-    let query = if source == "loki" {
-        pane.query.to_logql()
-    } else {
-        toggles(pane)
-    };
-    let context = if pane.context.is_some() {
-        "context of a line in "
-    } else {
-        ""
-    };
-    let filter = model.filters.get(&Screen::Logs);
-    let filter = filter.map_or_else(String::new, |filter| format!("  /{}", filter.text));
-    let told = format!(
-        "  {source}  {context}{query}{filter}  {}",
-        charted::window(model)
-    );
-    Line::from(vec![
-        span("Logs", theme.heading()),
-        span(
-            cut(&told, columns.saturating_sub(4)),
-            theme.style(Tone::Dim),
-        ),
-    ])
-}
-
-fn toggles(pane: &Pane) -> String {
-    let names = [&pane.query.services, &pane.query.instances];
-    let names: Vec<_> = names.into_iter().flatten().map(String::as_str).collect();
-    let services = if names.is_empty() {
-        "all services".into()
-    } else {
-        names.join(", ")
-    };
-    let entered = pane.query.entered.clone();
-    let least = pane
-        .query
-        .least
-        .map_or_else(String::new, |level| format!(", {} and worse", level.word()));
-    entered.unwrap_or_else(|| format!("{services}{least}"))
-}
-
-/// Whether it follows, what is new, what is found, what is wrong.
-fn state(model: &Model, columns: usize) -> Line<'static> {
-    let theme = model.setup.theme;
-    let pane = &model.logs_pane;
-    let logs = &model.logs;
-    let now = model.live.now;
-    let asked = Some(question(model)) == pane.question;
-    let mut told = Vec::new();
-    let mark = match &logs.failure {
-        Some((refusal, next_try)) => {
-            let retry = next_try.map_or_else(String::new, |at| {
-                let left_s = seconds_between(now, at).max(0.0).ceil();
-                format!("retry in {}: ", units::age(left_s))
-            });
-            let age = logs.answered.map_or_else(String::new, |at| {
-                format!("stale {}, ", units::age(seconds_between(at, now)))
-            });
-            Mark::new("✗", format!("{age}{retry}{}", refusal.full), Tone::Critical)
-        }
-        None if !logs.loaded || !asked => Mark::new("◌", "asking", Tone::Dim),
-        None if pane.context.is_some() => {
-            let back = key(model, Action::Back);
-            let back = back.map_or_else(String::new, |key| format!(", {key} goes back"));
-            Mark::new("●", format!("context{back}"), Tone::Ok)
-        }
-        None if model.window.end.is_some() => Mark::new("●", "of the past", Tone::Plain),
-        None if pane.follow => match &logs.way {
-            None => Mark::new("●", "following", Tone::Ok),
-            Some(Way::Tail) => Mark::new("●", "following by live tail", Tone::Ok),
-            Some(Way::Polling(why)) => {
-                let told = format!("following by asking again: no tail, {why}");
-                Mark::new("▲", told, Tone::Warning)
-            }
-        },
-        None => {
-            let fresh = match pane.fresh {
-                0 => "nothing new".into(),
-                1 => "1 new line".into(),
-                count => format!("{count} new lines"),
-            };
-            let last = key(model, Action::Travel(Travel::Last));
-            let follows = last.map_or_else(String::new, |key| format!(", {key} follows"));
-            Mark::new("▲", format!("stopped, {fresh}{follows}"), Tone::Warning)
-        }
-    };
-    told.push(mark.span(theme));
-    let dim = theme.style(Tone::Dim);
-    if let Some(search) = logs.search() {
-        let number = logs.get(selected(model)).map_or(0, |(number, _)| number);
-        let (before, all) = logs.hits(number);
-        let at = (before + 1).min(all);
-        told.push(span(
-            format!("  {:?} {at}/{all}", search.text),
-            theme.style(Tone::Plain),
-        ));
-    }
-    let kept = logs.len();
-    let all = logs.all().count();
-    let lines = if kept < all {
-        format!("{kept} of {all}")
-    } else {
-        all.to_string()
-    };
-    let dropped = match logs.dropped {
-        0 if logs.cut_ns().is_some() => ", older ones not read".into(),
-        0 => String::new(),
-        count => format!(", {count} older ones dropped"),
-    };
-    told.push(span(format!("  {lines} lines{dropped}"), dim));
-    let mut used = 0;
-    for part in &mut told {
-        let room = columns.saturating_sub(used);
-        *part = span(cut(&part.content, room), part.style);
-        used += width(&part.content);
-    }
-    Line::from(told)
-}
-
 fn nothing(model: &Model, columns: usize) -> Vec<Line<'static>> {
     if !model.logs.loaded {
         // The row above may have had no room for all of it.
@@ -231,11 +111,17 @@ fn nothing(model: &Model, columns: usize) -> Vec<Line<'static>> {
             .collect();
     }
     let told = if model.logs.all().next().is_some() {
-        let back = key(model, Action::Back);
-        let removes = back.map_or_else(String::new, |key| format!("; {key} removes it"));
-        format!("No line is kept by the filter{removes}.")
+        match key(model, Action::Back) {
+            Some(key) => tr!(
+                "No line is kept by the filter; %{key} removes it.",
+                key = key
+            )
+            .into(),
+            None => tr!("No line is kept by the filter.").into(),
+        }
     } else {
-        format!("No lines in this time.{}", hints::what_shows_more(model))
+        let more = hints::what_shows_more(model);
+        format!("{}{more}", tr!("No lines in this time."))
     };
     plain(model, &told, columns)
 }
@@ -375,12 +261,13 @@ fn fields(model: &Model, line: &LogLine, columns: usize) -> Vec<Line<'static>> {
     let theme = model.setup.theme;
     let mut all = line.fields();
     if all.is_empty() {
-        all.push(("line".into(), beginning(&line.text, LOOK).to_owned()));
+        let text = beginning(&line.text, LOOK).to_owned();
+        all.push((tr!("line").into(), text));
     }
     all.extend(
         line.labels
             .iter()
-            .map(|(key, value)| (format!("label {key}"), value.clone())),
+            .map(|(key, value)| (tr!("label %{name}", name = key).into(), value.clone())),
     );
     let keys = all
         .iter()

@@ -67,4 +67,4 @@ fn label<'a>(target: &'a Target, name: &str) -> &'a str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

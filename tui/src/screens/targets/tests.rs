@@ -22,14 +22,14 @@ fn target(job: &str, port: u16, health: TargetHealth, error: &str) -> Target {
     }
 }
 
-fn with_targets(mut model: Model, targets: Vec<Target>) -> Model {
+pub(crate) fn with_targets(mut model: Model, targets: Vec<Target>) -> Model {
     press(&mut model, "8");
     let facts = Facts::Targets(targets);
     update(&mut model, answered(Feed::Targets, 0, Ok(facts)));
     model
 }
 
-fn some() -> Vec<Target> {
+pub(crate) fn some() -> Vec<Target> {
     vec![
         target("vote_app", 8080, TargetHealth::Up, ""),
         target("vote_app", 8081, TargetHealth::Unknown, ""),

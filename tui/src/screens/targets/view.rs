@@ -1,5 +1,7 @@
 //! Backends first, then the scrape targets, then everything about the selected one.
 
+use std::borrow::Cow;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -8,6 +10,7 @@ use voteops_observability::prometheus::{Target, TargetHealth};
 use voteops_observability::units::{self, Unit};
 
 use super::{label, targets};
+use crate::lang::tr;
 use crate::model::{Condition, Data, Feed, Model, Screen};
 use crate::theme::{Theme, Tone};
 use crate::view::list;
@@ -64,7 +67,7 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
 fn backends(model: &Model, columns: usize) -> Vec<Line<'static>> {
     let theme = model.setup.theme;
     let data = model.shown();
-    let mut lines = vec![Line::from(span("Backends", theme.heading()))];
+    let mut lines = vec![Line::from(span(tr!("Backends"), theme.heading()))];
     for (backend, address) in model.setup.backends.iter().zip(&model.setup.addresses) {
         let condition = data.feeds.backend(*backend, data.now);
         let (mark, told) = condition_told(data, &condition);
@@ -81,7 +84,7 @@ fn backends(model: &Model, columns: usize) -> Vec<Line<'static>> {
         ));
         lines.push(Line::from(spans));
         if let Condition::Failing { failure, .. } = &condition {
-            let reason = wrap(&failure.refusal.full, columns.saturating_sub(2));
+            let reason = wrap(&tr!(&failure.refusal.full), columns.saturating_sub(2));
             lines.extend(
                 reason
                     .into_iter()
@@ -103,30 +106,35 @@ fn backends(model: &Model, columns: usize) -> Vec<Line<'static>> {
 
 fn condition_told(data: &Data, condition: &Condition) -> (Mark, String) {
     match condition {
-        Condition::Connecting => (Mark::new("◌", "asking", Tone::Dim), "no answer yet".into()),
+        Condition::Connecting => {
+            let mark = Mark::new("◌", tr!("asking"), Tone::Dim);
+            (mark, tr!("no answer yet").into())
+        }
         Condition::Live { age_s, latency, .. } => {
             let latency = Unit::Seconds.format(latency.as_secs_f64());
-            let told = format!("{} ago, took {latency:>5}", units::age(*age_s));
-            (Mark::new("●", "ok", Tone::Ok), told)
+            let told = tr!(
+                "%{age} ago, took %{time}",
+                age = units::age(*age_s),
+                time = format!("{latency:>5}")
+            );
+            (Mark::new("●", tr!("ok"), Tone::Ok), told.into())
         }
         Condition::Late { age_s } => {
-            let told = format!("silent for {}", units::age(*age_s));
-            (Mark::new("◌", "silent", Tone::Warning), told)
+            let told = tr!("silent for %{age}", age = units::age(*age_s));
+            let mark = Mark::new("◌", tr!("silent"), Tone::Warning);
+            (mark, told.into())
         }
         Condition::Failing { failure, age_s } => {
-            let age = age_s.map_or("never answered".to_owned(), |age_s| {
-                format!("answered {} ago", units::age(age_s))
-            });
+            let answered = age_s.map_or_else(
+                || tr!("never answered"),
+                |age_s| tr!("answered %{age} ago", age = units::age(age_s)),
+            );
             let retry = failure.next_try.map_or_else(String::new, |at| {
-                format!(
-                    ", retry in {}",
-                    units::age((-data.age_s(at)).max(0.0).ceil())
-                )
+                let left_s = (-data.age_s(at)).max(0.0).ceil();
+                format!(", {}", tr!("retry in %{left}", left = units::age(left_s)))
             });
-            (
-                Mark::new("✗", "away", Tone::Critical),
-                format!("{age}{retry}"),
-            )
+            let mark = Mark::new("✗", tr!("away"), Tone::Critical);
+            (mark, format!("{answered}{retry}"))
         }
     }
 }
@@ -136,11 +144,11 @@ fn list_lines(model: &Model, shown: &[&Target], columns: usize, rows: usize) -> 
     let data = model.shown();
     let Some(all) = &data.targets else {
         let why = match data.feeds.condition(Feed::Targets, data.now) {
-            Condition::Failing { failure, .. } => failure.refusal.full,
-            _ => "waiting for the first answer".into(),
+            Condition::Failing { failure, .. } => tr!(&failure.refusal.full).into_owned(),
+            _ => tr!("waiting for the first answer").into(),
         };
         return vec![
-            Line::from(span("Scrape targets", theme.heading())),
+            Line::from(span(tr!("Scrape targets"), theme.heading())),
             list::dim(theme, &why, columns),
         ];
     };
@@ -148,20 +156,17 @@ fn list_lines(model: &Model, shown: &[&Target], columns: usize, rows: usize) -> 
     let told = list::count(
         shown.len(),
         all.len(),
-        "targets",
+        &tr!("targets"),
         filter.map(|f| f.text.as_str()),
     );
     let mut heading = vec![
-        span("Scrape targets", theme.heading()),
+        span(tr!("Scrape targets"), theme.heading()),
         span(format!("  {told}"), theme.style(Tone::Dim)),
     ];
-    for (health, word) in [
-        (TargetHealth::Down, "down"),
-        (TargetHealth::Unknown, "unknown"),
-    ] {
+    for health in [TargetHealth::Down, TargetHealth::Unknown] {
         let count = all.iter().filter(|target| target.health == health).count();
         if count > 0 {
-            let (glyph, _, tone) = health_mark(health);
+            let (glyph, word, tone) = health_mark(health);
             heading.push(Span::raw("  "));
             heading.push(Mark::new(glyph, format!("{count} {word}"), tone).span(theme));
         }
@@ -183,7 +188,7 @@ fn list_lines(model: &Model, shown: &[&Target], columns: usize, rows: usize) -> 
     if all.is_empty() {
         lines.push(list::dim(
             theme,
-            "Prometheus scrapes nothing: look at scrape_configs.",
+            &tr!("Prometheus scrapes nothing: look at scrape_configs."),
             columns,
         ));
     }
@@ -192,14 +197,19 @@ fn list_lines(model: &Model, shown: &[&Target], columns: usize, rows: usize) -> 
 
 fn columns_line(theme: Theme, columns: usize) -> Line<'static> {
     let times = if columns >= WIDE {
-        format!(" {} {}", right("scraped", TIME), right("took", TIME))
+        format!(
+            " {} {}",
+            right(&tr!("scraped"), TIME),
+            right(&tr!("took"), TIME)
+        )
     } else {
         String::new()
     };
     let told = format!(
-        "  {} {}{times}  address",
-        left("health", HEALTH),
-        left("job", JOB)
+        "  {} {}{times}  {}",
+        left(&tr!("health"), HEALTH),
+        left(&tr!("job"), JOB),
+        tr!("address")
     );
     list::dim(theme, &told, columns)
 }
@@ -214,6 +224,7 @@ fn cells(data: &Data, theme: Theme, target: &Target, columns: usize) -> Vec<Span
     let mut used = 2 + HEALTH + 1 + JOB + 2;
     if columns >= WIDE {
         let (scraped, took) = times(data, target);
+        let scraped = scraped.map_or_else(|| tr!("never"), Cow::from);
         spans.push(span(
             format!(" {} {}", right(&scraped, TIME), right(&took, TIME)),
             plain,
@@ -232,23 +243,32 @@ fn cells(data: &Data, theme: Theme, target: &Target, columns: usize) -> Vec<Span
     spans
 }
 
-fn times(data: &Data, target: &Target) -> (String, String) {
+/// The age of the last scrape, if there was one, and how long it took.
+fn times(data: &Data, target: &Target) -> (Option<String>, String) {
     // Prometheus tells the year 1 for what it never scraped.
     let scraped = target.last_scrape.filter(|at| at.as_second() > 0);
-    let scraped = scraped.map_or("never".into(), |at| units::age(data.age_s(at)));
-    (scraped, Unit::Seconds.format(target.last_scrape_duration_s))
+    let age = scraped.map(|at| units::age(data.age_s(at)));
+    (age, Unit::Seconds.format(target.last_scrape_duration_s))
 }
 
 /// Everything about a target.
 fn details(model: &Model, target: &Target, columns: usize) -> Vec<Line<'static>> {
     let theme = model.setup.theme;
     let (scraped, took) = times(model.shown(), target);
-    let mut told = vec![format!(
-        "{}  scraped {scraped} ago in {took}, every {}",
-        target.scrape_url, target.scrape_interval
-    )];
+    let every = &target.scrape_interval;
+    let scraped = if let Some(age) = scraped {
+        tr!(
+            "scraped %{age} ago in %{time}, every %{interval}",
+            age = age,
+            time = took,
+            interval = every
+        )
+    } else {
+        tr!("never scraped, every %{interval}", interval = every)
+    };
+    let mut told = vec![format!("{}  {scraped}", target.scrape_url)];
     if !target.last_error.is_empty() {
-        told.push(format!("error: {}", target.last_error));
+        told.push(tr!("error: %{reason}", reason = target.last_error).into());
     }
     let labels = target
         .labels
@@ -261,6 +281,7 @@ fn details(model: &Model, target: &Target, columns: usize) -> Vec<Line<'static>>
         .collect()
 }
 
+/// How Prometheus calls it: that is not translated.
 fn health_mark(health: TargetHealth) -> (&'static str, &'static str, Tone) {
     match health {
         TargetHealth::Up => ("●", "up", Tone::Ok),

@@ -17,6 +17,7 @@ use voteops_observability::prometheus::Sample;
 use voteops_observability::signals::Threshold;
 use voteops_observability::units::Unit;
 
+use crate::lang::tr;
 use crate::model::window::Range;
 use crate::theme::{Theme, Tone};
 use crate::view::marks::{self, Mark};
@@ -149,7 +150,7 @@ pub(crate) fn draw(chart: &Chart, theme: Theme, frame: &mut Frame, area: Rect) {
         draw_note(&note, theme, frame, field);
     } else if plot.is_empty() {
         let at = Rect::new(field.x, field.y + field.height / 2, field.width, 1);
-        let told = cut("no samples in this time", field.width.into());
+        let told = cut(&tr!("no samples in this time"), field.width.into());
         let told = span(told, theme.style(Tone::Dim));
         frame.render_widget(Paragraph::new(Line::from(told)), at);
     }
@@ -215,7 +216,8 @@ fn heading(chart: &Chart, theme: Theme, columns: usize) -> Line<'static> {
     }
     if let Some(limit) = chart.threshold {
         let told = marks::limit(limit, chart.unit);
-        push(span(format!("alert if {told}"), theme.style(Tone::Dim)));
+        let told = tr!("alert if %{limit}", limit = told);
+        push(span(told, theme.style(Tone::Dim)));
     }
     Line::from(spans)
 }

@@ -1,12 +1,13 @@
 //! Silences: the form that makes one, and the list of those there are. Nothing is sent before a
 //! question was answered with yes.
 
+mod problem;
 mod view;
 
 use std::time::Duration;
 
 use crossterm::event::{Event as Input, KeyCode, KeyEvent};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tui_input::backend::crossterm::EventHandler;
 use voteops_observability::alertmanager::HeldAlert;
 use voteops_observability::alertmanager::silences::{
@@ -16,14 +17,17 @@ use voteops_observability::snapshot::{AlertStatus, Origin};
 use voteops_observability::units;
 
 use crate::deeds::Deed;
+use crate::done::Silenced;
 use crate::keys::{Action, Binding, Key, Place, Spot, bind, char, ctrl, key};
+use crate::lang::{en, tr};
 use crate::message::Effect;
 use crate::model::{Backend, Model};
+use crate::settings::{Event, Severity};
 
 pub(crate) use view::{draw, until};
 
 /// The fields of the form, in their order.
-const FIELDS: [&str; 4] = ["matchers", "for", "by", "because"];
+const FIELDS: [&str; 4] = [en!("matchers"), en!("for"), en!("by"), en!("because")];
 /// How long a silence lasts unless something else is written.
 const USUAL: &str = "2h";
 /// Labels that describe an alert but do not tell it from others.
@@ -141,24 +145,21 @@ pub(super) fn open_list(model: &mut Model) {
 /// Why nothing can be silenced from here.
 fn hindered(model: &Model) -> Option<String> {
     let setup = &model.setup;
-    if setup.recorded {
-        Some("a recording cannot be changed".into())
-    } else if !setup.backends.contains(&Backend::Alertmanager) {
-        Some("no Alertmanager is asked: name one with --alertmanager".into())
-    } else if setup.read_only {
-        Some(format!(
-            "{} is read-only: read_only in the configuration",
-            setup.title
-        ))
-    } else {
-        None
+    if !setup.recorded && !setup.backends.contains(&Backend::Alertmanager) {
+        return Some(tr!("no Alertmanager is asked: name one with --alertmanager").into());
     }
+    setup.unchangeable()
 }
 
 /// Where the alerts that Grafana evaluates are silenced.
 fn in_grafana(model: &Model) -> String {
     let address = model.setup.address(Backend::Grafana).unwrap_or("GRAFANA/");
-    format!("grafana's alerts are silenced in Grafana: {address}alerting/silences")
+    let url = format!("{address}alerting/silences");
+    tr!(
+        "grafana's alerts are silenced in Grafana: %{url}",
+        url = url
+    )
+    .into()
 }
 
 /// The matchers that tell the alert from others.
@@ -272,8 +273,8 @@ fn ask_to_expire(model: &Model, list: &mut List) {
         .map(|silence| silence.status.state);
     list.problem = match selected {
         _ if model.setup.read_only => hindered(model),
-        None => Some("there is nothing to expire".into()),
-        Some(SilenceState::Expired) => Some("it is over already".into()),
+        None => Some(tr!("there is nothing to expire").into()),
+        Some(SilenceState::Expired) => Some(tr!("it is over already").into()),
         Some(_) => {
             list.stage = Stage::Asking;
             None
@@ -293,8 +294,16 @@ fn shown(model: &Model) -> Vec<&Silence> {
     all
 }
 
-/// Takes the answer to a deed: what came of it, or why not.
-pub(crate) fn answered(model: &mut Model, answer: Result<String, String>) {
+/// Takes the answer to a deed: what came of it, or why not. It is among the events too.
+pub(crate) fn answered(model: &mut Model, at: Timestamp, answer: Result<Silenced, String>) {
+    let answer = answer
+        .map(|silenced| silenced.told().into_owned())
+        .map_err(|problem| tr!(&problem).into_owned());
+    let (text, severity) = match &answer {
+        Ok(told) => (told.clone(), Severity::Info),
+        Err(problem) => (problem.clone(), Severity::Warning),
+    };
+    model.live.events.push(Event { at, text, severity });
     match (&mut model.silencing, answer) {
         (Silencing::Form(form), Err(problem)) if form.stage == Stage::Sent => form.refuse(problem),
         (Silencing::List(list), Err(problem)) => {
@@ -323,15 +332,17 @@ impl Form {
     }
 
     fn matchers(&self) -> Result<Vec<Matcher>, String> {
-        silences::parse(self.text(0))
+        silences::parse(self.text(0)).map_err(|error| problem::told(&error))
     }
 
     fn length(&self) -> Result<Duration, String> {
         let text = self.text(1);
-        let length = units::parse_duration(text)
-            .map_err(|_| format!("for: {text:?} is no duration such as 2h or 30m"))?;
+        let length = units::parse_duration(text).map_err(|_| {
+            let text = format!("{text:?}");
+            tr!("for: %{text} is no duration such as 2h or 30m", text = text)
+        })?;
         if length.is_zero() {
-            return Err("for: a silence of no length silences nothing".into());
+            return Err(tr!("for: a silence of no length silences nothing").into());
         }
         Ok(length)
     }
@@ -346,15 +357,15 @@ impl Form {
         let silence = NewSilence {
             matchers: self.matchers()?,
             starts_at,
-            ends_at: ends_at.ok_or("for: so long lasts no calendar")?,
+            ends_at: ends_at.ok_or_else(|| tr!("for: so long lasts no calendar"))?,
             created_by: self.text(2).into(),
             comment: self.text(3).into(),
         };
         if silence.created_by.is_empty() {
-            return Err("by: write who silences".into());
+            return Err(tr!("by: write who silences").into());
         }
         if silence.comment.is_empty() {
-            return Err("because: write why; whoever wonders will read it".into());
+            return Err(tr!("because: write why; whoever wonders will read it").into());
         }
         Ok(silence)
     }
@@ -385,4 +396,4 @@ impl Form {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,6 +3,7 @@ use voteops_observability::alertmanager::HeldStatus;
 use voteops_observability::alertmanager::silences::{SilenceStatus, parse};
 
 use super::*;
+use crate::done::Silenced;
 use crate::message::{Facts, Message};
 use crate::model::{Feed, Screen};
 use crate::tests::fixtures::{answered as told, at, firing, press, text, with_keys};
@@ -35,7 +36,7 @@ fn silence(id: &str, state: SilenceState, ends_s: i64) -> Silence {
     }
 }
 
-fn model() -> Model {
+pub(crate) fn model() -> Model {
     let mut model = firing();
     model.setup.user = "ann".into();
     model.screen = Screen::Alerts;
@@ -96,10 +97,8 @@ fn a_silence_is_sent_once_and_only_after_yes() {
     assert_eq!(sent.ends_at, model.live.now + SignedDuration::from_hours(2));
     assert_eq!(sent.matchers[0], Matcher::equal("alertname", "WorkerDown"));
     assert!(deeds(&press(&mut model, "yyy\r")).is_empty(), "sent once");
-    update(
-        &mut model,
-        Message::Silenced(Ok("silence x was made".into())),
-    );
+    let made = Ok(Silenced::Made("x".into()));
+    update(&mut model, Message::Silenced(at(0), made));
     let shown = text(&model, (120, 40));
     assert!(
         shown.contains("silence x was made") && !shown.contains("because"),
@@ -112,7 +111,7 @@ fn what_alertmanager_refuses_is_told_and_what_was_written_stays() {
     let mut model = model();
     press(&mut model, "swhy\ry");
     let refused = "HTTP 400: no such thing".to_owned();
-    update(&mut model, Message::Silenced(Err(refused)));
+    update(&mut model, Message::Silenced(at(0), Err(refused)));
     let shown = text(&model, (80, 24));
     assert!(
         shown.contains("no such thing") && shown.contains("why"),
@@ -172,7 +171,8 @@ fn silences_are_listed_told_and_expired_after_yes() {
     assert!(deeds(&press(&mut model, "n")).is_empty());
     let effects = press(&mut model, "xy");
     assert_eq!(deeds(&effects), [&Deed::Expire("a".into())]);
-    update(&mut model, Message::Silenced(Err("it is stuck".into())));
+    let stuck = Err("it is stuck".into());
+    update(&mut model, Message::Silenced(at(0), stuck));
     assert!(text(&model, (80, 24)).contains("it is stuck"));
     press(&mut model, "jjx");
     assert!(text(&model, (80, 24)).contains("it is over already"));

@@ -10,12 +10,13 @@ use voteops_observability::units;
 
 use super::{FIELDS, Form, List, SEND, Silencing, Stage, shown};
 use crate::keys::{Action, Spot, Travel};
+use crate::lang::{en, tr};
 use crate::model::{Data, Feed, Model, Screen};
 use crate::screens::alerts;
 use crate::theme::{Theme, Tone};
 use crate::view::list;
-use crate::view::marks::Mark;
-use crate::view::text::{clock, cut, left, span, width, wrap};
+use crate::view::marks::{self, Mark};
+use crate::view::text::{clock, cut, left, span, wrap};
 
 /// Columns of a field's name.
 const NAME: usize = 10;
@@ -24,8 +25,6 @@ const STATE: usize = 22;
 
 /// What chooses among silences.
 const STEPS: [Action; 2] = [Action::Travel(Travel::Down), Action::Travel(Travel::Up)];
-/// What is told until the answer is there.
-const SENT: &str = "asking Alertmanager…";
 
 /// Draws what lies over the alerts, if anything does.
 pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> bool {
@@ -41,7 +40,7 @@ fn draw_form(model: &Model, form: &Form, frame: &mut Frame, area: Rect) {
     let theme = model.setup.theme;
     let columns = usize::from(area.width);
     let plain = |text: String| Line::from(span(text, theme.style(Tone::Plain)));
-    let mut lines = vec![Line::from(span("Silence", theme.heading()))];
+    let mut lines = vec![Line::from(span(tr!("Silence"), theme.heading()))];
     let room = columns.saturating_sub(NAME + 2);
     for (index, name) in FIELDS.iter().enumerate() {
         let input = &form.fields[index];
@@ -62,7 +61,7 @@ fn draw_form(model: &Model, form: &Form, frame: &mut Frame, area: Rect) {
             frame.set_cursor_position(Position::new(area.x + column, row));
         }
         lines.push(Line::from(vec![
-            span(format!("{pointer}{}", left(name, NAME)), style),
+            span(format!("{pointer}{}", left(&tr!(*name), NAME)), style),
             span(cut(&text, room), theme.style(Tone::Plain)),
         ]));
     }
@@ -76,7 +75,12 @@ fn draw_form(model: &Model, form: &Form, frame: &mut Frame, area: Rect) {
                 .duration_since(silence.starts_at)
                 .as_secs_f64(),
         );
-        lines.push(plain(format!("until {until}, {length} from now")));
+        let told = tr!(
+            "until %{time}, %{length} from now",
+            time = until,
+            length = length
+        );
+        lines.push(plain(told.into()));
         if let Some(url) = address(model) {
             let call = silence.amtool(&url);
             let call = wrap(&call, columns).into_iter();
@@ -89,18 +93,21 @@ fn draw_form(model: &Model, form: &Form, frame: &mut Frame, area: Rect) {
     }
     let told = match form.stage {
         Stage::Writing => {
-            format!("Tab next field   Enter on the last, or {SEND}: silence   Esc leave")
+            let told = tr!(
+                "Tab next field   Enter on the last, or %{key}: silence   Esc leave",
+                key = SEND
+            );
+            told.into()
         }
-        Stage::Asking => format!("Silence this?   {}", answers(model)),
-        Stage::Sent => SENT.into(),
+        Stage::Asking => asked(model, &tr!("Silence this?")),
+        Stage::Sent => tr!("asking Alertmanager…").into(),
     };
     list::covering(lines, &told, row_style(form.stage, theme), frame, area);
 }
 
-/// The keys that answer a question.
-fn answers(model: &Model) -> String {
-    let answers: [(&[Action], &str); 2] = [(&[Action::Confirm], "yes"), (&[Action::Decline], "no")];
-    model.setup.keys.hints(Spot::Confirm, &answers)
+/// A question with the keys that answer it.
+fn asked(model: &Model, question: &str) -> String {
+    format!("{question}   {}", model.setup.keys.answers())
 }
 
 /// What can be done stands in the last row; a question stands out.
@@ -116,18 +123,18 @@ fn preview(model: &Model, form: &Form, columns: usize) -> Vec<Line<'static>> {
     let theme = model.setup.theme;
     let data = model.shown();
     let Some(held) = &data.held else {
-        let told = "not known what it matches: Alertmanager has not answered yet";
+        let told = tr!("not known what it matches: Alertmanager has not answered yet");
         return vec![Line::from(span(
-            cut(told, columns),
+            cut(&told, columns),
             theme.style(Tone::Warning),
         ))];
     };
     let (told, tone) = match form.matched(held) {
         Err(problem) => (problem, Tone::Warning),
-        Ok(found) if found.is_empty() => (
-            "◌ matches no alert now, and those to come".into(),
-            Tone::Warning,
-        ),
+        Ok(found) if found.is_empty() => {
+            let told = tr!("matches no alert now, and those to come");
+            (format!("◌ {told}"), Tone::Warning)
+        }
         Ok(found) => {
             let mut names: Vec<_> = found
                 .iter()
@@ -136,17 +143,20 @@ fn preview(model: &Model, form: &Form, columns: usize) -> Vec<Line<'static>> {
             names.sort();
             names.dedup();
             let names: Vec<_> = names.into_iter().map(String::as_str).collect();
-            let alerts = if found.len() == 1 { "alert" } else { "alerts" };
-            let told = format!(
-                "● matches {} {alerts} now: {}",
-                found.len(),
-                names.join(", ")
-            );
-            (told, Tone::Ok)
+            let names = names.join(", ");
+            let told = match found.len() {
+                1 => tr!("matches 1 alert now: %{names}", names = names),
+                count => tr!(
+                    "matches %{count} alerts now: %{names}",
+                    count = count,
+                    names = names
+                ),
+            };
+            (format!("● {told}"), Tone::Ok)
         }
     };
     let told = match data.feeds.stale_s(Feed::Held, data.now) {
-        Some(age_s) => format!("{told} (stale {})", units::age(age_s)),
+        Some(age_s) => format!("{told} ({})", marks::aged(age_s)),
         None => told,
     };
     let lines = wrap(&told, columns).into_iter().take(3);
@@ -170,8 +180,8 @@ fn draw_list(model: &Model, list: &List, frame: &mut Frame, area: Rect) {
     let mut lines = vec![heading(model, all.len())];
     if all.is_empty() {
         let told = match (&data.silences, data.feeds.has_answered(Feed::Silences)) {
-            (Some(_), _) => format!("No silences.{}", how_to_make_one(model)),
-            (None, _) => "Alertmanager has not told its silences yet.".into(),
+            (Some(_), _) => format!("{}{}", tr!("No silences."), how_to_make_one(model)),
+            (None, _) => tr!("Alertmanager has not told its silences yet.").into(),
         };
         lines.push(Line::from(span(
             cut(&told, columns),
@@ -200,15 +210,15 @@ fn draw_list(model: &Model, list: &List, frame: &mut Frame, area: Rect) {
     }
     let told = match list.stage {
         Stage::Writing => {
-            let hints: [(&[Action], &str); 3] = [
-                (&[Action::Alerts(alerts::Action::Expire)], "expire"),
-                (&STEPS, "choose"),
-                (&[Action::Back], "back"),
+            let hints: [(&[Action], _); 3] = [
+                (&[Action::Alerts(alerts::Action::Expire)], en!("expire")),
+                (&STEPS, en!("choose")),
+                (&[Action::Back], en!("back")),
             ];
             model.setup.keys.hints(Spot::Silences, &hints)
         }
-        Stage::Asking => format!("Expire this silence now?   {}", answers(model)),
-        Stage::Sent => SENT.into(),
+        Stage::Asking => asked(model, &tr!("Expire this silence now?")),
+        Stage::Sent => tr!("asking Alertmanager…").into(),
     };
     list::covering(lines, &told, row_style(list.stage, theme), frame, area);
 }
@@ -220,7 +230,14 @@ fn how_to_make_one(model: &Model) -> String {
     let silence = Action::Alerts(alerts::Action::Silence);
     let silence = keys.told(Spot::Screen(Screen::Alerts), &[silence]);
     match (back, silence) {
-        (Some(back), Some(silence)) => format!(" {back}, and {silence} on an alert makes one."),
+        (Some(back), Some(silence)) => {
+            let told = tr!(
+                "%{back}, and %{silence} on an alert makes one.",
+                back = back,
+                silence = silence
+            );
+            format!(" {told}")
+        }
         _ => String::new(),
     }
 }
@@ -229,11 +246,11 @@ fn heading(model: &Model, count: usize) -> Line<'static> {
     let theme = model.setup.theme;
     let data = model.shown();
     let mut spans = vec![
-        span("Silences", theme.heading()),
+        span(tr!("Silences"), theme.heading()),
         span(format!("  {count}"), theme.style(Tone::Dim)),
     ];
     if let Some(age_s) = data.feeds.stale_s(Feed::Silences, data.now) {
-        let told = format!("  ◌ stale {}", units::age(age_s));
+        let told = format!("  ◌ {}", marks::aged(age_s));
         spans.push(span(told, theme.style(Tone::Warning)));
     }
     Line::from(spans)
@@ -266,20 +283,20 @@ fn mark(data: &Data, silence: &Silence) -> Mark {
     match silence.status.state {
         SilenceState::Active => Mark::new(
             "●",
-            format!("active {} left", units::age(left_s.max(0.0))),
+            tr!("active %{left} left", left = units::age(left_s.max(0.0))),
             Tone::Ok,
         ),
         SilenceState::Pending => {
             let begins_s = -data.age_s(silence.starts_at);
             Mark::new(
                 "◆",
-                format!("begins in {}", units::age(begins_s.max(0.0))),
+                tr!("begins in %{left}", left = units::age(begins_s.max(0.0))),
                 Tone::Warning,
             )
         }
         SilenceState::Expired => Mark::new(
             "◌",
-            format!("over for {}", units::age((-left_s).max(0.0))),
+            tr!("over for %{age}", age = units::age((-left_s).max(0.0))),
             Tone::Dim,
         ),
     }
@@ -289,33 +306,27 @@ fn details(model: &Model, silence: &Silence, columns: usize) -> Vec<Line<'static
     let theme = model.setup.theme;
     let told = |at: Timestamp| clock(at, &model.setup.zone);
     let matchers: Vec<_> = silence.matchers.iter().map(ToString::to_string).collect();
+    let time = tr!(
+        "%{from} until %{to}",
+        from = told(silence.starts_at),
+        to = told(silence.ends_at)
+    );
     let entries = [
-        ("silences", matchers.join(", ")),
-        ("because", silence.comment.clone()),
-        ("by", silence.created_by.clone()),
-        (
-            "time",
-            format!(
-                "{} until {}",
-                told(silence.starts_at),
-                told(silence.ends_at)
-            ),
-        ),
-        ("id", silence.id.clone()),
+        (tr!("silences"), matchers.join(", ")),
+        (tr!("because"), silence.comment.clone()),
+        (tr!("by"), silence.created_by.clone()),
+        (tr!("time"), time.into()),
+        (tr!("id"), silence.id.clone()),
     ];
     let mut lines = vec![Line::default()];
     for (name, text) in entries {
         let text = cut(&text, columns.saturating_sub(NAME));
         lines.push(Line::from(vec![
-            span(left(name, NAME), theme.style(Tone::Dim)),
+            span(left(&name, NAME), theme.style(Tone::Dim)),
             span(text, theme.style(Tone::Plain)),
         ]));
     }
-    debug_assert!(
-        lines
-            .iter()
-            .all(|line| line.width() <= columns.max(width("because")))
-    );
+    debug_assert!(lines.iter().all(|line| line.width() <= columns.max(NAME)));
     lines
 }
 
@@ -327,8 +338,11 @@ pub(crate) fn until(model: &Model, ids: &[String]) -> Option<String> {
         .filter(|silence| ids.contains(&silence.id))
         .max_by_key(|silence| silence.ends_at)?;
     let until = clock(latest.ends_at, &model.setup.zone);
-    Some(format!(
-        "until {until} by {}: {}",
-        latest.created_by, latest.comment
-    ))
+    let told = tr!(
+        "until %{time} by %{user}: %{comment}",
+        time = until,
+        user = latest.created_by,
+        comment = latest.comment
+    );
+    Some(told.into())
 }

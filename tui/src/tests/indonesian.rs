@@ -1,0 +1,351 @@
+//! The console in Indonesian.
+
+use std::collections::BTreeSet;
+
+use regex::Regex;
+use voteops_observability::logs::Way;
+use voteops_observability::rules;
+
+use crate::lang::{Lang, speaking};
+use crate::message::{Facts, Message};
+use crate::model::logs::LogNews;
+use crate::model::{Feed, Model};
+use crate::screens::{alerts, chaos, component, logs, targets};
+use crate::tests::fixtures;
+use crate::tests::fixtures::{
+    answered, at, connecting, error, firing, live, press, refusal, stale, text,
+};
+use crate::tests::frames::snapshot;
+use crate::tests::grafana;
+use crate::tests::lang::translations;
+use crate::update::update;
+
+const SIZES: [(u16, u16); 3] = [(40, 15), (80, 24), (120, 40)];
+
+/// What is not said but named: addresses, commands, options, selectors, metrics, files.
+const NAMED: &str = r"https?://\S*|:[a-z]+|--[a-z.]+|\{[a-z]\S*|\w+_\w+|\S+\.md\S*|\w*…";
+
+/// Words of Prometheus, of PromQL and its like, and names of commands, labels, keys and themes.
+const NAMES: &str = "down unknown avg over time rate sum by without le query job component state warning duration background \
+     high contrast none NAME End";
+
+/// English of the fixtures: what servers, services, rules and the program say.
+const DATA: [&str; 12] = [
+    "0 workers answer, at least 1 expected.",
+    "cannot be reached: connection refused",
+    "refused the request",
+    "Checkout is slower than 800 ms: look at it.",
+    "Carts left: look at it.",
+    "the query gave no data",
+    "stops every worker (SIGSTOP), lets it go on (SIGCONT)",
+    "undone after 1m; by its guardian, should anything else fail",
+    "put on record",
+    "injected into worker-1, worker-2",
+    "no worker runs",
+    "deploying the worker",
+];
+
+/// The words of a text in their order.
+fn words(text: &str) -> Vec<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphabetic());
+    let words = words.filter(|word| !word.is_empty());
+    words.map(str::to_ascii_lowercase).collect()
+}
+
+/// What is English.
+struct English {
+    /// Words that no Indonesian text has.
+    words: BTreeSet<String>,
+    /// Words that follow each other in what others say.
+    data: BTreeSet<(String, String)>,
+    named: Regex,
+}
+
+impl English {
+    fn new() -> Self {
+        let placeholder = Regex::new(r"%\{\w+\}").unwrap();
+        let words_of = |text: &String| words(&placeholder.replace_all(text, " "));
+        let all = translations();
+        let indonesian: BTreeSet<_> = all.values().flat_map(words_of).collect();
+        let names = words(NAMES);
+        let mut known: BTreeSet<_> = all.keys().flat_map(words_of).collect();
+        known.retain(|word| word.len() > 2 && !indonesian.contains(word) && !names.contains(word));
+        let shipped = rules::shipped().unwrap().into_iter();
+        let annotations = shipped.flat_map(|rule| rule.annotations.into_values());
+        let data = annotations.chain(DATA.map(str::to_owned));
+        Self {
+            words: known,
+            data: data.flat_map(|text| pairs(&words(&text))).collect(),
+            named: Regex::new(NAMED).unwrap(),
+        }
+    }
+
+    /// The English words of a frame that nobody else says.
+    fn left(&self, frame: &str) -> Vec<String> {
+        let said = self.named.replace_all(frame, " ");
+        let said = words(&said);
+        let at_edge = String::new();
+        let around = |at: usize| said.get(at).unwrap_or(&at_edge).clone();
+        let is_data = |at: usize| {
+            let word = around(at);
+            let before = at.checked_sub(1).map(around).unwrap_or_default();
+            self.data.contains(&(before, word.clone()))
+                || self.data.contains(&(word, around(at + 1)))
+        };
+        let left = said.iter().enumerate();
+        let left = left.filter(|(at, word)| self.words.contains(*word) && !is_data(*at));
+        left.map(|(_, word)| word.clone()).collect()
+    }
+}
+
+fn pairs(words: &[String]) -> Vec<(String, String)> {
+    let pairs = words.windows(2);
+    pairs
+        .map(|pair| (pair[0].clone(), pair[1].clone()))
+        .collect()
+}
+
+/// A console after these keys.
+fn pressed(mut model: Model, keys: &str) -> Model {
+    press(&mut model, keys);
+    model
+}
+
+/// Every screen of a console.
+fn screens(model: &Model) -> Vec<Model> {
+    let all = ('1'..='9').map(|key| pressed(model.clone(), &key.to_string()));
+    all.collect()
+}
+
+fn charted(mut model: Model) -> Model {
+    component::tests::answer(&mut model);
+    model
+}
+
+/// The logs screen after some news.
+fn told(source: &'static str, keys: &str, news: Vec<LogNews>) -> Model {
+    let mut model = pressed(logs::tests::told(source), keys);
+    for news in news {
+        logs::tests::tell(&mut model, news);
+    }
+    model
+}
+
+fn overview_states() -> Vec<Model> {
+    let mut warned = live();
+    let warnings = vec!["W1".into(), "W2".into()];
+    let facts = Facts::Signals(vec![Some(1.0); 12], warnings);
+    update(&mut warned, answered(Feed::Signals, 1, Ok(facts)));
+    let mut back = stale();
+    let signals = Facts::Signals(vec![Some(1.0); 12], Vec::new());
+    update(&mut back, answered(Feed::Signals, 20, Ok(signals)));
+    update(
+        &mut back,
+        answered(Feed::Rules, 20, Ok(fixtures::rules(Vec::new()))),
+    );
+    vec![
+        connecting(),
+        live(),
+        firing(),
+        stale(),
+        error(),
+        warned,
+        back,
+        pressed(live(), " "),
+        pressed(live(), "?"),
+        grafana::asking(),
+        grafana::live(),
+        grafana::without_grafana(),
+    ]
+}
+
+fn chart_states() -> Vec<Model> {
+    vec![
+        charted(pressed(live(), "2")),
+        charted(pressed(live(), "2i")),
+        charted(pressed(live(), "2\r")),
+        charted(pressed(firing(), "4h[")),
+        charted(pressed(live(), "4 ")),
+        pressed(live(), ":query rate(x[1m])\r"),
+    ]
+}
+
+fn alerts_states() -> Vec<Model> {
+    let silences = alerts::silence::tests::model();
+    let keys = [
+        "s", "srilis\r", "s\r", "s\t\t", "S", "Sx", "Sjjx", "/zzz\r", "\rL",
+    ];
+    let mut states: Vec<_> = keys
+        .iter()
+        .map(|keys| pressed(silences.clone(), keys))
+        .collect();
+    states.push(alerts::tests::hub());
+    states.push(pressed(grafana::live(), "\r"));
+    states.push(pressed(grafana::live(), "s"));
+    states
+}
+
+fn logs_states() -> Vec<Model> {
+    let polling = || LogNews::By(Way::Polling("HTTP 404".into()));
+    let more = || LogNews::More(logs::tests::some());
+    let failed = || LogNews::Failed(refusal(), Some(at(3)));
+    vec![
+        logs::tests::on_logs(None),
+        logs::tests::on_logs(Some("loki")),
+        told("loki", "", vec![LogNews::Begin(Vec::new())]),
+        told("log files", "e", Vec::new()),
+        told("loki", "", vec![LogNews::By(Way::Tail)]),
+        told("loki", "", vec![polling()]),
+        told("loki", "kk", vec![more()]),
+        told("loki", "kk", Vec::new()),
+        told("loki", "", vec![failed()]),
+        told("log files", "k\r", Vec::new()),
+        told("loki", "kc", vec![more()]),
+        told("loki", "h", vec![LogNews::Begin(logs::tests::some())]),
+        pressed(told("loki", "", Vec::new()), "/zzz\r"),
+        told("loki", "n", Vec::new()),
+        told("loki", "szzz\r", Vec::new()),
+        told("loki", "s", Vec::new()),
+    ]
+}
+
+fn chaos_states() -> Vec<Model> {
+    let mut planning = pressed(chaos::tests::allowed(), "bj\r");
+    let asking = {
+        let mut model = planning.clone();
+        update(&mut model, Message::Planned(Ok(chaos::tests::plan())));
+        model
+    };
+    let mut refused = planning.clone();
+    update(&mut refused, Message::Planned(Err("no worker runs".into())));
+    let mut running = pressed(chaos::tests::with(chaos::tests::some()), "");
+    update(&mut running, Message::Running(2));
+    planning.size = (80, 24);
+    vec![
+        chaos::tests::with(chaos::tests::some()),
+        pressed(chaos::tests::with(chaos::tests::some()), "j"),
+        pressed(chaos::tests::with(chaos::tests::some()), "/zzz\r"),
+        chaos::tests::with(Vec::new()),
+        pressed(chaos::tests::with(Vec::new()), "b"),
+        pressed(live(), "7"),
+        chaos::tests::allowed(),
+        pressed(chaos::tests::allowed(), "b"),
+        pressed(chaos::tests::allowed(), "b\rx\r"),
+        planning,
+        asking,
+        refused,
+        pressed(running, "q"),
+    ]
+}
+
+fn targets_states() -> Vec<Model> {
+    vec![
+        targets::tests::with_targets(live(), targets::tests::some()),
+        targets::tests::with_targets(stale(), targets::tests::some()),
+        targets::tests::with_targets(live(), Vec::new()),
+        pressed(error(), "8"),
+        pressed(connecting(), "8"),
+    ]
+}
+
+/// What is answered to lines that cannot be taken.
+fn lines() -> Vec<Model> {
+    let lines = [
+        "nope",
+        "l",
+        "range soon",
+        "range 1s",
+        "query",
+        "alerts x",
+        "mouse maybe",
+        "lang",
+        "theme pink",
+        "context prod",
+        "mouse off",
+        "mouse on",
+        "zzz\t",
+    ];
+    lines
+        .iter()
+        .map(|line| pressed(live(), &format!(":{line}\r")))
+        .collect()
+}
+
+/// Every screen, and every state of each.
+fn all() -> Vec<Model> {
+    let mut all: Vec<_> = overview_states().iter().flat_map(screens).collect();
+    all.extend(overview_states());
+    all.extend(chart_states());
+    all.extend(alerts_states());
+    all.extend(logs_states());
+    all.extend(chaos_states());
+    all.extend(targets_states());
+    all.extend(lines());
+    all
+}
+
+#[test]
+fn no_english_is_left() {
+    let english = English::new();
+    for word in [
+        "firing",
+        "waiting",
+        "following",
+        "last",
+        "ago",
+        "now",
+        "stopped",
+    ] {
+        assert!(english.words.contains(word), "{word} is not looked for");
+    }
+    let phrases = ["FIRING ", "◌ no data", "alert if", "last 10m", "retry in"];
+    for model in speaking(Lang::Id, all) {
+        for size in SIZES {
+            let frame = text(&model, size);
+            let left = english.left(&frame);
+            assert!(left.is_empty(), "{left:?} in\n{frame}");
+            for phrase in phrases {
+                assert!(!frame.contains(phrase), "{phrase:?} in\n{frame}");
+            }
+        }
+    }
+}
+
+#[test]
+fn english_would_be_found() {
+    let english = English::new();
+    for model in all() {
+        let frame = text(&model, (80, 24));
+        assert!(!english.left(&frame).is_empty(), "{frame}");
+    }
+}
+
+#[test]
+fn what_it_looks_like() {
+    const SMALL: [(u16, u16); 2] = [(40, 15), (80, 24)];
+    let shown = |name: &str, make: &dyn Fn() -> Model, sizes: &[(u16, u16)]| {
+        let mut model = speaking(Lang::Id, make);
+        model.setup.lang = Lang::Id;
+        snapshot(&format!("indonesian_{name}"), &model, sizes);
+    };
+    shown("overview", &firing, &SIZES);
+    shown("alerts", &|| pressed(firing(), "5"), &SMALL);
+    shown("hub", &alerts::tests::hub, &SMALL);
+    shown("logs", &|| told("loki", "", Vec::new()), &SMALL);
+    shown(
+        "chaos",
+        &|| chaos::tests::with(chaos::tests::some()),
+        &SMALL,
+    );
+    shown(
+        "targets",
+        &|| targets::tests::with_targets(live(), targets::tests::some()),
+        &SMALL,
+    );
+    shown("help", &|| pressed(live(), "?"), &SMALL);
+    shown(
+        "silence",
+        &|| pressed(alerts::silence::tests::model(), "s"),
+        &SMALL,
+    );
+}
