@@ -59,7 +59,7 @@ impl Error {
 pub async fn run_cli(cli: Cli) -> Result<(), Error> {
     let config = Config::load(cli).map_err(voteops_service::Error::from)?;
     logs::init(&config.log_filter)?;
-    let listener = http::listen(config.listen).await?;
+    let listener = http::listen(config.listen, "--listen").await?;
     run(config, listener, shutdown::on_signal()?).await
 }
 
