@@ -11,10 +11,12 @@ pub enum Error {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {reason}; choose another address with --listen")]
+    #[error("cannot listen on {address}: {reason}; choose another address with {flag}")]
     Listen {
         /// The address asked for.
         address: SocketAddr,
+        /// The flag that it is chosen with.
+        flag: &'static str,
         /// What the system answered.
         reason: std::io::Error,
     },

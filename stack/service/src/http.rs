@@ -24,14 +24,18 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait after a failed accept, most likely for want of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Listens on `address`.
+/// Listens on `address`, which was chosen with `flag`.
 ///
 /// # Errors
 /// [`Error::Listen`] when the address is taken or not allowed.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+pub async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, Error> {
     TcpListener::bind(address)
         .await
-        .map_err(|reason| Error::Listen { address, reason })
+        .map_err(|reason| Error::Listen {
+            address,
+            flag,
+            reason,
+        })
 }
 
 /// Serves HTTP/1 until `shutdown`, then lets requests in flight finish for at most 5 s. A client

@@ -5,7 +5,9 @@ use tokio::sync::Notify;
 use super::*;
 
 async fn server(router: Router) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
-    let listener = listen(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let listener = listen(([127, 0, 0, 1], 0).into(), "--listen")
+        .await
+        .unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let served = tokio::spawn(serve(listener, router, shutdown.clone()));
@@ -44,11 +46,16 @@ async fn a_request_in_flight_is_answered_after_shutdown_began() {
 
 #[tokio::test]
 async fn a_taken_address_is_named_with_the_way_out() {
-    let first = listen(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let first = listen(([127, 0, 0, 1], 0).into(), "--listen")
+        .await
+        .unwrap();
     let address = first.local_addr().unwrap();
-    let error = listen(address).await.unwrap_err().to_string();
+    let error = listen(address, "--admin-listen")
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(
-        error.contains(&address.to_string()) && error.contains("--listen"),
+        error.contains(&address.to_string()) && error.ends_with("--admin-listen"),
         "{error}"
     );
 }

@@ -43,6 +43,16 @@ impl Metrics {
         Ok(counter)
     }
 
+    /// Adds a gauge with these labels.
+    ///
+    /// # Errors
+    /// [`Error::Metrics`] when the name or a label is not valid, or the name is taken.
+    pub fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, Error> {
+        let gauge = IntGaugeVec::new(Opts::new(name, help), labels)?;
+        self.registry.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
+    }
+
     /// Adds a histogram with these labels and upper bounds, in the unit that the name ends with.
     ///
     /// # Errors

@@ -19,6 +19,14 @@ pub struct Cli {
     #[arg(long, env = "VOTE_APP_LISTEN", value_name = "HOST:PORT")]
     pub listen: Option<String>,
 
+    /// Address to take faults on, loopback or private; faults are off without it
+    #[arg(long, env = "VOTE_APP_ADMIN_LISTEN", value_name = "HOST:PORT")]
+    pub admin_listen: Option<String>,
+
+    /// The token that opens --admin-listen, at least 16 characters in a file
+    #[arg(long, env = "VOTE_APP_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    pub admin_token_file: Option<String>,
+
     /// Redis, which holds the queue and the results cache [default: `redis://127.0.0.1:6379`]
     #[arg(
         long,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use voteops_ledger::Ledger;
 use voteops_queue::{Queue, check_choice};
+use voteops_service::admin::AdminConfig;
 use voteops_service::config::{ConfigError, FileValue, Given, Settings, default_instance};
 
 use crate::Cli;
@@ -18,6 +19,8 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 pub struct Config {
     /// Address to serve HTTP on.
     pub listen: SocketAddr,
+    /// Where faults are taken; `None` when they are not.
+    pub admin: Option<AdminConfig>,
     /// Redis, which holds the queue and the results cache.
     pub redis_url: String,
     /// The ledger.
@@ -51,6 +54,8 @@ pub struct Choice {
 #[serde(deny_unknown_fields)]
 struct Keys {
     listen: Option<FileValue>,
+    admin_listen: Option<FileValue>,
+    admin_token_file: Option<FileValue>,
     redis_url: Option<FileValue>,
     ledger_url: Option<FileValue>,
     choices: Option<FileValue>,
@@ -90,6 +95,15 @@ impl Config {
         Ok(Self {
             listen: get("listen", cli.listen, &keys.listen, "127.0.0.1:8080")
                 .parse("an IP address and a port, such as 127.0.0.1:8080")?,
+            admin: AdminConfig::read(
+                &get("admin-listen", cli.admin_listen, &keys.admin_listen, ""),
+                &get(
+                    "admin-token-file",
+                    cli.admin_token_file,
+                    &keys.admin_token_file,
+                    "",
+                ),
+            )?,
             redis_url: redis_url.text().to_owned(),
             ledger_url: ledger_url.text().to_owned(),
             choices: choices(&get(

@@ -9,10 +9,14 @@
 //!
 //! A vote is either in the stream, and the voter is told so, or it is refused with a reason. When
 //! Redis is away or full that is a 503 with `Retry-After`, within the request timeout.
+//!
+//! With an admin listener ([`voteops_service::admin`]) it can be told to be slow (`slow-votes`) or to
+//! fail (`fail-votes`); only `POST /vote` is struck.
 
 mod ballot;
 mod cli;
 mod config;
+mod faults;
 mod measure;
 mod metrics;
 mod pages;
@@ -28,12 +32,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use voteops_ledger::Ledger;
 use voteops_queue::Queue;
+use voteops_service::admin::Admin;
 use voteops_service::logs::Throttle;
 use voteops_service::{http, logs, shutdown};
 
 pub use cli::Cli;
 pub use config::{Choice, Config};
 
+use faults::VoteFaults;
 use metrics::Metrics;
 
 /// Why the vote app could not start or go on.
@@ -67,6 +73,7 @@ struct App {
     queue: Queue,
     ledger: Ledger,
     metrics: Metrics,
+    faults: Option<VoteFaults>,
     backend_warnings: Throttle,
 }
 
@@ -77,17 +84,23 @@ struct App {
 pub async fn run_cli(cli: Cli) -> Result<(), Error> {
     let config = Config::load(cli).map_err(voteops_service::Error::from)?;
     logs::init(&config.log_filter)?;
-    let listener = http::listen(config.listen).await?;
-    run(config, listener, shutdown::on_signal()?).await
+    let listener = http::listen(config.listen, "--listen").await?;
+    let admin = match &config.admin {
+        Some(admin) => Some(admin.listen().await?),
+        None => None,
+    };
+    run(config, listener, admin, shutdown::on_signal()?).await
 }
 
-/// Serves on `listener` until `shutdown`, then finishes the requests in flight.
+/// Serves on `listener` until `shutdown`, then finishes the requests in flight. Takes faults on
+/// `admin`, if there is one.
 ///
 /// # Errors
 /// [`Error`] when it cannot start. Redis and the ledger may be away at start and come later.
 pub async fn run(
     config: Config,
     listener: TcpListener,
+    admin: Option<Admin>,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     let queue = Queue::connect(&config.redis_url)?;
@@ -99,6 +112,10 @@ pub async fn run(
         prepared => prepared?,
     }
     let metrics = Metrics::new(&config)?;
+    let (faults, admin) = admin
+        .map(|admin| VoteFaults::serve(admin, &metrics, &shutdown))
+        .transpose()?
+        .unzip();
     let backend_warnings = Throttle::new(Duration::from_secs(1));
     tracing::info!(
         instance = config.instance,
@@ -113,9 +130,14 @@ pub async fn run(
         queue,
         ledger,
         metrics,
+        faults,
         backend_warnings,
     });
     http::serve(listener, routes::router(&app), shutdown).await;
+    if let Some(admin) = admin {
+        // A panic there was reported when it happened; there is nothing left to serve.
+        let _ = admin.await;
+    }
     app.ledger.close().await;
     tracing::info!("stopped");
     Ok(())

@@ -78,10 +78,12 @@ pub(crate) enum Reason {
     LedgerAway,
     NotFound,
     MethodNotAllowed,
+    /// A fault that was injected on purpose, with its status.
+    Fault(StatusCode),
 }
 
 impl Reason {
-    /// Every reason for which a vote can be refused.
+    /// Every reason for which a vote can be refused when no fault is injected.
     pub(crate) const OF_VOTES: [Self; 14] = [
         Self::MediaType,
         Self::BodyTooLarge,
@@ -118,6 +120,7 @@ impl Reason {
             Self::LedgerAway => "ledger_away",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::Fault(_) => "fault",
         }
     }
 
@@ -137,6 +140,7 @@ impl Reason {
             }
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Fault(status) => status,
         }
     }
 }

@@ -24,11 +24,7 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, request: Request) -> Respo
             Format::Json
         },
     );
-    let taken = match encoding {
-        Ok(encoding) => take(&app, encoding, request).await,
-        Err(refusal) => Err(refusal),
-    };
-    match taken {
+    match strike_or_take(&app, encoding, request).await {
         Ok(vote) => accepted(&app, &vote, format),
         Err(refusal) => {
             app.metrics
@@ -38,6 +34,18 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, request: Request) -> Respo
             refusal.answer(format)
         }
     }
+}
+
+/// A fault strikes before anything is done with the vote.
+async fn strike_or_take(
+    app: &App,
+    encoding: Result<Encoding, Refusal>,
+    request: Request,
+) -> Result<Vote, Refusal> {
+    if let Some(faults) = &app.faults {
+        faults.strike().await?;
+    }
+    take(app, encoding?, request).await
 }
 
 /// Half of the request's time is for its body, half for Redis.

@@ -23,6 +23,11 @@ fn mistakes_are_told_in_one_line_and_exit_with_2() -> Result<(), Box<dyn StdErro
         ),
         (["--redis-url", "localhost"], "redis://HOST:PORT"),
         (["--listen", "8080"], "such as 127.0.0.1:8080"),
+        (
+            ["--admin-listen", "0.0.0.0:8090"],
+            "(from --admin-listen): faults must not be reached from outside",
+        ),
+        (["--admin-listen", "127.0.0.1:0"], "with --admin-token-file"),
     ] {
         let output = run(&args)?;
         let told = String::from_utf8(output.stderr)?;
@@ -37,12 +42,24 @@ fn mistakes_are_told_in_one_line_and_exit_with_2() -> Result<(), Box<dyn StdErro
 }
 
 #[test]
-fn a_taken_address_and_an_unusable_ledger_exit_with_1() -> Result<(), Box<dyn StdError>> {
+fn taken_addresses_and_an_unusable_ledger_exit_with_1() -> Result<(), Box<dyn StdError>> {
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
     let address = taken.local_addr()?.to_string();
     let output = run(&["--listen", &address])?;
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr)?.contains(&address));
+
+    let dir = tempfile::tempdir()?;
+    let secret = dir.path().join("admin.token");
+    std::fs::write(&secret, "0123456789abcdef")?;
+    let output = Command::new(env!("CARGO_BIN_EXE_vote-app"))
+        .args(["--listen", "127.0.0.1:0", "--admin-listen", &address])
+        .arg("--admin-token-file")
+        .arg(&secret)
+        .output()?;
+    let told = String::from_utf8(output.stderr)?;
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains(&address) && told.contains("choose another address with --admin-listen"));
 
     let output = run(&[
         "--listen",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use voteops_ledger::Ledger;
 use voteops_queue::Queue;
+use voteops_service::admin::AdminConfig;
 use voteops_service::config::{ConfigError, FileValue, Settings, default_instance};
 
 use crate::Cli;
@@ -18,6 +19,8 @@ const MAX_BATCH_SIZE: usize = 5000;
 pub struct Config {
     /// Address to serve metrics and health on.
     pub listen: SocketAddr,
+    /// Where faults are taken; `None` when they are not.
+    pub admin: Option<AdminConfig>,
     /// Redis, which holds the queue.
     pub redis_url: String,
     /// The ledger.
@@ -36,6 +39,8 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 struct Keys {
     listen: Option<FileValue>,
+    admin_listen: Option<FileValue>,
+    admin_token_file: Option<FileValue>,
     redis_url: Option<FileValue>,
     ledger_url: Option<FileValue>,
     instance: Option<FileValue>,
@@ -81,6 +86,15 @@ impl Config {
         Ok(Self {
             listen: get("listen", cli.listen, &keys.listen, "127.0.0.1:8081")
                 .parse("an IP address and a port, such as 127.0.0.1:8081")?,
+            admin: AdminConfig::read(
+                &get("admin-listen", cli.admin_listen, &keys.admin_listen, ""),
+                &get(
+                    "admin-token-file",
+                    cli.admin_token_file,
+                    &keys.admin_token_file,
+                    "",
+                ),
+            )?,
             redis_url: redis_url.text().to_owned(),
             ledger_url: ledger_url.text().to_owned(),
             instance: instance.text().trim().to_owned(),

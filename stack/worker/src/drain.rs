@@ -8,6 +8,7 @@ use voteops_queue::{Content, DeadReason, Entry, Error as QueueError, Queue, Read
 
 use crate::Config;
 use crate::backoff::Backoff;
+use crate::faults::WorkerFaults;
 use crate::metrics::{Metrics, Stage};
 
 /// How long the batch in hand may still take once shutdown has begun. What is not done by then
@@ -23,6 +24,7 @@ pub(crate) struct Drain {
     reader: Reader,
     ledger: Ledger,
     metrics: Metrics,
+    faults: Option<WorkerFaults>,
     batch_size: usize,
     reclaim_idle: Duration,
     next_scan: Instant,
@@ -67,6 +69,7 @@ impl Drain {
         queue: Queue,
         ledger: Ledger,
         metrics: Metrics,
+        faults: Option<WorkerFaults>,
         config: &Config,
         shutdown: CancellationToken,
     ) -> Self {
@@ -75,6 +78,7 @@ impl Drain {
             queue,
             ledger,
             metrics,
+            faults,
             batch_size: config.batch_size,
             reclaim_idle: config.reclaim_idle,
             next_scan: Instant::now(),
@@ -127,6 +131,11 @@ impl Drain {
 
     async fn process(&self, entries: Vec<Entry>) -> Result<(), CutShort> {
         let received = Instant::now();
+        if let Some(faults) = &self.faults
+            && !entries.is_empty()
+        {
+            faults.strike().await;
+        }
         let mut batch = Batch::sort(entries);
         for (entry, reason) in &batch.poison {
             self.bury(entry, *reason).await;

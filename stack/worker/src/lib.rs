@@ -7,11 +7,14 @@
 //! - what is no vote, or no ledger can hold, is buried in `votes:dead` with its reason;
 //! - when Redis or the ledger is away, the worker waits and tries again, with growing pauses;
 //! - on shutdown it finishes the batch in hand.
+//!
+//! With an admin listener ([`voteops_service::admin`]) it can be told to be slow (`slow-worker`).
 
 mod backoff;
 mod cli;
 mod config;
 mod drain;
+mod faults;
 mod metrics;
 mod routes;
 
@@ -19,12 +22,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use voteops_ledger::Ledger;
 use voteops_queue::Queue;
+use voteops_service::admin::Admin;
 use voteops_service::{http, logs, shutdown};
 
 pub use cli::Cli;
 pub use config::Config;
 
 use drain::Drain;
+use faults::WorkerFaults;
 use metrics::Metrics;
 
 /// Why the worker could not start or go on.
@@ -59,18 +64,23 @@ impl Error {
 pub async fn run_cli(cli: Cli) -> Result<(), Error> {
     let config = Config::load(cli).map_err(voteops_service::Error::from)?;
     logs::init(&config.log_filter)?;
-    let listener = http::listen(config.listen).await?;
-    run(config, listener, shutdown::on_signal()?).await
+    let listener = http::listen(config.listen, "--listen").await?;
+    let admin = match &config.admin {
+        Some(admin) => Some(admin.listen().await?),
+        None => None,
+    };
+    run(config, listener, admin, shutdown::on_signal()?).await
 }
 
 /// Drains the queue until `shutdown`, then finishes the batch in hand. Serves metrics and health on
-/// `listener` meanwhile.
+/// `listener` meanwhile, and takes faults on `admin`, if there is one.
 ///
 /// # Errors
 /// [`Error`] when it cannot start. Redis and the ledger may be away at start and come later.
 pub async fn run(
     config: Config,
     listener: TcpListener,
+    admin: Option<Admin>,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     let queue = Queue::connect(&config.redis_url)?;
@@ -82,16 +92,23 @@ pub async fn run(
         prepared => prepared?,
     }
     let metrics = Metrics::new(&config.instance)?;
+    let (faults, admin) = admin
+        .map(|admin| WorkerFaults::serve(admin, &metrics, &shutdown))
+        .transpose()?
+        .unzip();
     let router = routes::router(queue.clone(), ledger.clone(), metrics.registry.clone());
     let drained = CancellationToken::new();
     let served = tokio::spawn(http::serve(listener, router, drained.clone()));
     tracing::info!(instance = config.instance, "draining the queue");
-    Drain::new(queue, ledger.clone(), metrics, &config, shutdown)
+    Drain::new(queue, ledger.clone(), metrics, faults, &config, shutdown)
         .run()
         .await;
     drained.cancel();
     // A panic there was reported when it happened; there is nothing left to serve.
     let _ = served.await;
+    if let Some(admin) = admin {
+        let _ = admin.await;
+    }
     ledger.close().await;
     tracing::info!("stopped");
     Ok(())

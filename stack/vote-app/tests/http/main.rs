@@ -1,5 +1,6 @@
 //! The vote app over HTTP, with a real Redis server.
 
+mod faults;
 mod outages;
 mod pages;
 mod stack;

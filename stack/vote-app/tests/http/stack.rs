@@ -5,12 +5,17 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, Response};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use voteops_ledger::Ledger;
 use voteops_queue::test_support::RedisServer;
 use voteops_queue::{Content, Queue, Vote};
+use voteops_service::admin::Admin;
 use voteops_vote_app::{Cli, Config, run};
+
+/// What opens the admin listener.
+const TOKEN: &str = "a-token-for-tests";
 
 /// A vote app in this process, with a Redis server and a ledger of its own.
 pub(crate) struct Stack {
@@ -19,6 +24,7 @@ pub(crate) struct Stack {
     pub(crate) ledger: Ledger,
     pub(crate) client: Client,
     pub(crate) address: std::net::SocketAddr,
+    admin: Option<std::net::SocketAddr>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) app: tokio::task::JoinHandle<Result<(), voteops_vote_app::Error>>,
     _dir: tempfile::TempDir,
@@ -26,10 +32,26 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) async fn start(adjust: impl FnOnce(&mut Config)) -> Result<Self, Box<dyn StdError>> {
+        Self::launch(None, adjust).await
+    }
+
+    /// With an admin listener.
+    pub(crate) async fn with_faults() -> Result<Self, Box<dyn StdError>> {
+        Self::launch(Some("127.0.0.1:0".to_owned()), |_| ()).await
+    }
+
+    async fn launch(
+        admin_listen: Option<String>,
+        adjust: impl FnOnce(&mut Config),
+    ) -> Result<Self, Box<dyn StdError>> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let redis = RedisServer::start()?;
         let dir = tempfile::tempdir()?;
+        let token_file = dir.path().join("admin.token");
+        std::fs::write(&token_file, TOKEN)?;
         let mut config = Config::load(Cli {
+            admin_listen,
+            admin_token_file: Some(token_file.display().to_string()),
             redis_url: Some(redis.url()),
             ledger_url: Some(format!(
                 "sqlite://{}",
@@ -45,8 +67,13 @@ impl Stack {
         );
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
+        let admin = match &config.admin {
+            Some(admin) => Some(admin.listen().await?),
+            None => None,
+        };
+        let admin_address = admin.as_ref().map(Admin::address).transpose()?;
         let shutdown = CancellationToken::new();
-        let app = tokio::spawn(run(config, listener, shutdown.clone()));
+        let app = tokio::spawn(run(config, listener, admin, shutdown.clone()));
         let client = Client::builder().timeout(Duration::from_secs(30)).build()?;
         Ok(Self {
             redis,
@@ -54,6 +81,7 @@ impl Stack {
             ledger,
             client,
             address,
+            admin: admin_address,
             shutdown,
             app,
             _dir: dir,
@@ -83,6 +111,26 @@ impl Stack {
             .body(body)
             .send()
             .await
+    }
+
+    /// Injects a fault, which has to succeed.
+    pub(crate) async fn inject(&self, kind: &str, body: &Value) -> Result<(), Box<dyn StdError>> {
+        let request = self.client.put(self.fault_url(kind)?).bearer_auth(TOKEN);
+        let answer = request.json(body).send().await?;
+        assert_eq!(answer.status(), 201, "{}", answer.text().await?);
+        Ok(())
+    }
+
+    /// Ends a fault.
+    pub(crate) async fn end(&self, kind: &str) -> Result<(), Box<dyn StdError>> {
+        let request = self.client.delete(self.fault_url(kind)?).bearer_auth(TOKEN);
+        assert_eq!(request.send().await?.status(), 204);
+        Ok(())
+    }
+
+    fn fault_url(&self, kind: &str) -> Result<String, &'static str> {
+        let admin = self.admin.ok_or("there is no admin listener")?;
+        Ok(format!("http://{admin}/faults/{kind}"))
     }
 
     /// The value of one series of `/metrics`.

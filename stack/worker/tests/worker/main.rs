@@ -1,6 +1,7 @@
 //! The worker on real servers, in this process and as a program.
 
 mod drain;
+mod faults;
 mod outages;
 mod program;
 mod stack;

@@ -1,10 +1,15 @@
 //! The worker as a program.
 
 use std::error::Error as StdError;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 
+use procfs::net::TcpState;
+use procfs::process::{FDTarget, Process};
+use voteops_queue::test_support::free_port;
+
 use crate::TestResult;
-use crate::stack::{Stack, eventually};
+use crate::stack::{Stack, eventually, slow_down};
 
 /// A running program, killed when dropped.
 struct Program(Child);
@@ -18,6 +23,10 @@ impl Drop for Program {
 }
 
 fn worker(stack: &Stack, name: &str) -> Result<Program, Box<dyn StdError>> {
+    launch(stack, name, &[])
+}
+
+fn launch(stack: &Stack, name: &str, more: &[String]) -> Result<Program, Box<dyn StdError>> {
     let child = Command::new(env!("CARGO_BIN_EXE_worker"))
         .args([
             "--listen",
@@ -34,9 +43,38 @@ fn worker(stack: &Stack, name: &str) -> Result<Program, Box<dyn StdError>> {
             &stack.ledger_url,
         ])
         .args(["--reclaim-idle", "1s"])
+        .args(more)
         .stdout(Stdio::null())
         .spawn()?;
     Ok(Program(child))
+}
+
+/// A worker with an admin listener.
+fn worker_with_faults(
+    stack: &Stack,
+    name: &str,
+) -> Result<(Program, SocketAddr), Box<dyn StdError>> {
+    let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+    let more = [
+        format!("--admin-listen={admin}"),
+        format!("--admin-token-file={}", stack.token_file.display()),
+    ];
+    Ok((launch(stack, name, &more)?, admin))
+}
+
+/// On how many sockets a program listens.
+fn listening(program: &Program) -> Result<usize, Box<dyn StdError>> {
+    let process = Process::new(i32::try_from(program.0.id())?)?;
+    let listeners: Vec<u64> = process
+        .tcp()?
+        .into_iter()
+        .filter(|entry| entry.state == TcpState::Listen)
+        .map(|entry| entry.inode)
+        .collect();
+    let descriptors = process.fd()?.flatten();
+    let own = descriptors
+        .filter(|fd| matches!(fd.target, FDTarget::Socket(inode) if listeners.contains(&inode)));
+    Ok(own.count())
 }
 
 async fn some_are_recorded(stack: &Stack, count: usize) -> TestResult {
@@ -81,6 +119,47 @@ async fn killing_one_of_two_in_mid_drain_loses_none() -> TestResult {
     stack.drained(&votes).await
 }
 
+#[tokio::test]
+async fn killing_a_slow_worker_with_votes_in_hand_loses_none() -> TestResult {
+    let stack = Stack::start()?;
+    let (mut slow, admin) = worker_with_faults(&stack, "w1")?;
+    eventually("the admin listener serves", || async {
+        tokio::net::TcpStream::connect(admin).await.is_ok()
+    })
+    .await?;
+    slow_down(admin, 30_000).await?;
+    let votes = stack.enqueue(200).await?;
+    eventually("it has votes in hand", || async {
+        stack.redis.pending().is_ok_and(|pending| pending > 0)
+    })
+    .await?;
+    slow.0.kill()?;
+    slow.0.wait()?;
+    assert!(stack.redis.pending()? > 0, "it was not killed in mid batch");
+    let _successor = worker(&stack, "w2")?;
+    stack.drained(&votes).await
+}
+
+#[tokio::test]
+async fn there_is_no_second_listener_unless_it_is_asked_for() -> TestResult {
+    let stack = Stack::start()?;
+    let ordinary = worker(&stack, "w1")?;
+    let (with_faults, _) = worker_with_faults(&stack, "w2")?;
+    let votes = stack.enqueue(1).await?;
+    // Both serve by then: they listen before they drain.
+    eventually("both are in the group", || async {
+        let group = stack
+            .redis
+            .command(&[b"XINFO", b"CONSUMERS", b"votes", b"workers"]);
+        let consumers = group.map(|told| format!("{told:?}"));
+        consumers.is_ok_and(|told| told.contains("w1") && told.contains("w2"))
+    })
+    .await?;
+    stack.drained(&votes).await?;
+    assert_eq!((listening(&ordinary)?, listening(&with_faults)?), (1, 2));
+    Ok(())
+}
+
 #[test]
 fn mistakes_are_told_in_one_line_and_exit_with_2() -> TestResult {
     for (args, reason) in [
@@ -89,6 +168,10 @@ fn mistakes_are_told_in_one_line_and_exit_with_2() -> TestResult {
             "batch-size = \"0\" (from --batch-size): expected a whole number",
         ),
         (["--reclaim-idle", "-1s"], "reclaim-idle"),
+        (
+            ["--admin-listen", "8.8.8.8:1"],
+            "faults must not be reached from outside",
+        ),
         (["--ledger-url", "oracle://x"], "sqlite://PATH"),
         (["--config", "/nowhere/worker.toml"], "/nowhere/worker.toml"),
     ] {

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
@@ -10,7 +11,11 @@ use tokio_util::sync::CancellationToken;
 use voteops_ledger::Ledger;
 use voteops_queue::test_support::RedisServer;
 use voteops_queue::{Queue, Vote};
+use voteops_service::admin::Admin;
 use voteops_worker::{Cli, Config, Error, run};
+
+/// What opens the admin listener.
+pub(crate) const TOKEN: &str = "a-token-for-tests";
 
 /// How long to wait for what must happen.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -21,6 +26,8 @@ pub(crate) struct Stack {
     pub(crate) queue: Queue,
     pub(crate) ledger: Ledger,
     pub(crate) ledger_url: String,
+    /// A file with [`TOKEN`].
+    pub(crate) token_file: PathBuf,
     _dir: tempfile::TempDir,
 }
 
@@ -29,6 +36,7 @@ pub(crate) struct Worker {
     pub(crate) shutdown: CancellationToken,
     pub(crate) running: JoinHandle<Result<(), Error>>,
     address: SocketAddr,
+    admin: Option<SocketAddr>,
 }
 
 impl Stack {
@@ -45,6 +53,8 @@ impl Stack {
     }
 
     fn with_ledger_in(dir: tempfile::TempDir, url: String) -> Result<Self, Box<dyn StdError>> {
+        let token_file = dir.path().join("admin.token");
+        std::fs::write(&token_file, TOKEN)?;
         let redis = RedisServer::start()?;
         let (queue, ledger) = (Queue::connect(&redis.url())?, Ledger::connect(&url)?);
         Ok(Self {
@@ -52,6 +62,7 @@ impl Stack {
             queue,
             ledger,
             ledger_url: url,
+            token_file,
             _dir: dir,
         })
     }
@@ -61,7 +72,28 @@ impl Stack {
         name: &str,
         adjust: impl FnOnce(&mut Config),
     ) -> Result<Worker, Box<dyn StdError>> {
+        self.launch(name, None, adjust).await
+    }
+
+    /// A worker with an admin listener.
+    pub(crate) async fn worker_with_faults(
+        &self,
+        name: &str,
+        adjust: impl FnOnce(&mut Config),
+    ) -> Result<Worker, Box<dyn StdError>> {
+        self.launch(name, Some("127.0.0.1:0".to_owned()), adjust)
+            .await
+    }
+
+    async fn launch(
+        &self,
+        name: &str,
+        admin_listen: Option<String>,
+        adjust: impl FnOnce(&mut Config),
+    ) -> Result<Worker, Box<dyn StdError>> {
         let mut config = Config::load(Cli {
+            admin_listen,
+            admin_token_file: Some(self.token_file.display().to_string()),
             redis_url: Some(self.redis.url()),
             ledger_url: Some(self.ledger_url.clone()),
             instance: Some(name.to_owned()),
@@ -70,12 +102,18 @@ impl Stack {
         adjust(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
+        let admin = match &config.admin {
+            Some(admin) => Some(admin.listen().await?),
+            None => None,
+        };
+        let admin_address = admin.as_ref().map(Admin::address).transpose()?;
         let shutdown = CancellationToken::new();
-        let running = tokio::spawn(run(config, listener, shutdown.clone()));
+        let running = tokio::spawn(run(config, listener, admin, shutdown.clone()));
         Ok(Worker {
             shutdown,
             running,
             address,
+            admin: admin_address,
         })
     }
 
@@ -130,12 +168,37 @@ impl Worker {
         .await
     }
 
+    /// Holds every batch up, for an hour unless it is ended.
+    pub(crate) async fn slow_down(&self, latency_ms: u64) -> Result<(), Box<dyn StdError>> {
+        slow_down(self.admin.ok_or("there is no admin listener")?, latency_ms).await
+    }
+
+    /// Ends what [`Worker::slow_down`] began.
+    pub(crate) async fn end_slowness(&self) -> Result<(), Box<dyn StdError>> {
+        let admin = self.admin.ok_or("there is no admin listener")?;
+        let url = format!("http://{admin}/faults/slow-worker");
+        let request = reqwest::Client::new().delete(url).bearer_auth(TOKEN);
+        assert_eq!(request.send().await?.status(), 204);
+        Ok(())
+    }
+
     /// Shuts the worker down and waits until it is.
     pub(crate) async fn stop(self) -> Result<(), Box<dyn StdError>> {
         self.shutdown.cancel();
         tokio::time::timeout(PATIENCE, self.running).await???;
         Ok(())
     }
+}
+
+/// Makes the worker with this admin listener hold every batch up, for an hour unless it is ended.
+pub(crate) async fn slow_down(admin: SocketAddr, latency_ms: u64) -> Result<(), Box<dyn StdError>> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let url = format!("http://{admin}/faults/slow-worker");
+    let request = reqwest::Client::new().put(url).bearer_auth(TOKEN);
+    let body = format!(r#"{{"lease_ms":3600000,"latency_ms":{latency_ms}}}"#);
+    let answer = request.body(body).send().await?;
+    assert_eq!(answer.status(), 201, "{}", answer.text().await?);
+    Ok(())
 }
 
 /// Waits until something is so.

@@ -1,0 +1,80 @@
+//! Faults inside a service, injected and ended through an HTTP listener of its own.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /faults` | 200, the faults in force and the kinds there are |
+//! | `PUT /faults/{kind}` | 201 when it begins, 200 when it is renewed: its id and `expires_at` |
+//! | `DELETE /faults/{kind}` | 204, also when it was not in force |
+//!
+//! The body of a `PUT` is `{"lease_ms": N, …}` with the parameters of the kind. A fault is a lease:
+//! one that is not renewed expires by itself, whatever becomes of whoever asked for it, and a
+//! service that is restarted has none.
+//!
+//! The listener is off unless configured ([`AdminConfig`]), takes only addresses that cannot be
+//! reached from outside, and opens only to its token. What a service can do to itself it says by a
+//! [`Kind`] for each fault; its code asks the [`Fault`] that [`Faults::kind`] gives for it. Without a
+//! listener there is no `Fault` to ask, and no metric.
+
+mod api;
+mod config;
+mod fault;
+mod parameters;
+mod spread;
+mod token;
+
+use std::sync::Arc;
+
+use prometheus::IntGaugeVec;
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+use crate::metrics::Metrics;
+use fault::{AnyKind, Switch};
+
+pub use config::{Admin, AdminConfig};
+pub use fault::{Fault, Kind, Strike};
+pub use parameters::{BadParameter, FailureStatus, LatencyMs, Share};
+
+/// Every kind of fault that a service can put itself under.
+#[derive(Debug)]
+pub struct Faults {
+    kinds: Vec<Arc<dyn AnyKind>>,
+    /// `voteops_fault_active{fault}`
+    active: IntGaugeVec,
+    shutdown: CancellationToken,
+}
+
+impl Faults {
+    /// No kinds yet; `shutdown` ends whatever is in force.
+    ///
+    /// # Errors
+    /// [`Error::Metrics`] when the metric cannot be registered.
+    pub fn new(metrics: &Metrics, shutdown: CancellationToken) -> Result<Self, Error> {
+        let active = metrics.gauge(
+            "voteops_fault_active",
+            "Whether a fault that was injected on purpose is in force.",
+            &["fault"],
+        )?;
+        Ok(Self {
+            kinds: Vec::new(),
+            active,
+            shutdown,
+        })
+    }
+
+    /// Adds a kind, and gives what the service's code asks for it.
+    pub fn kind<K: Kind>(&mut self) -> Fault<K> {
+        let active = self.active.with_label_values(&[K::NAME]);
+        let switch = Arc::new(Switch::<K>::new(active, self.shutdown.clone()));
+        self.kinds.push(Arc::clone(&switch) as Arc<dyn AnyKind>);
+        Fault(switch)
+    }
+
+    fn find(&self, name: &str) -> Option<&Arc<dyn AnyKind>> {
+        self.kinds.iter().find(|kind| kind.name() == name)
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        self.kinds.iter().map(|kind| kind.name()).collect()
+    }
+}
