@@ -6,7 +6,7 @@ use voteops_observability::units;
 
 use crate::keys::{Action, Spot};
 use crate::lang::tr;
-use crate::model::charts::{ALERTS_QUERY, Charted};
+use crate::model::charts::{ALERTS_QUERY, Charted, WHOLE_SERIES};
 use crate::model::window::{Range, Shift};
 use crate::model::{Data, Model, seconds_between};
 use crate::theme::Tone;
@@ -44,19 +44,21 @@ pub(crate) fn range(model: &Model) -> Range {
     model.window.range(model.shown().now)
 }
 
-/// The curves of a query's series, called by `name`.
+/// The curves of a query's series that have their samples, called by `name`.
 pub(crate) fn curves(
     charted: &Charted,
     name: impl Fn(&Labels) -> String,
 ) -> impl Iterator<Item = Curve<'_>> {
-    charted.series.iter().map(move |series| Curve {
+    let whole = charted.series.iter().take(WHOLE_SERIES);
+    whole.map(move |series| Curve {
         name: name(&series.labels),
         samples: &series.samples,
     })
 }
 
-/// What is to be said about the answers to these queries: the worst of it.
-pub(crate) fn note(model: &Model, exprs: &[&str]) -> Option<String> {
+/// What is to be said about the answers to these queries, of which `most` series can be seen: the
+/// worst of it.
+pub(crate) fn note(model: &Model, exprs: &[&str], most: usize) -> Option<String> {
     exprs.iter().find_map(|expr| {
         let Some(charted) = model.charts.get(expr) else {
             return Some(tr!("waiting for the first answer").into());
@@ -67,8 +69,8 @@ pub(crate) fn note(model: &Model, exprs: &[&str]) -> Option<String> {
             let stale = age_s.map_or_else(String::new, |age_s| format!("{}: ", marks::aged(age_s)));
             return Some(format!("{stale}{}", tr!(&refusal.full)));
         }
-        if charted.found > charted.series.len() {
-            let (shown, found) = (charted.series.len(), charted.found);
+        let (shown, found) = (charted.series.len().min(most), charted.found);
+        if found > shown {
             let told = tr!(
                 "%{shown} of %{found} series are shown",
                 shown = shown,

@@ -100,7 +100,7 @@ fn draw_chart(model: &Model, alert: &AlertStatus, frame: &mut Frame, area: Rect)
         curves: curves.into_iter().flatten().collect(),
         threshold: alert.threshold,
         states: timeline::stretches(model, alert),
-        note: charted::note(model, &[&subject]),
+        note: charted::note(model, &[&subject], chart::MAX_DRAWN),
         ..charted::chart(model, title)
     };
     chart::draw(&chart, model.setup.theme, frame, area);

@@ -72,6 +72,36 @@ fn on(mut model: Model, key: &str) -> Model {
 }
 
 #[test]
+fn of_thousands_of_instances_only_whole_ones_are_drawn_and_the_count_is_told() {
+    let mut model = on(live(), "4");
+    press(&mut model, "i");
+    // Those beyond keep one sample, far from the others: it would draw the scale up.
+    let lone = |mut series: Series| {
+        let last = series.samples.pop();
+        let last = last.map(|last| Sample { value: 1e6, ..last });
+        series.samples = last.into_iter().collect();
+        series
+    };
+    for expr in wanted(&model).charts {
+        let all = (0..10_000).map(|n| match n {
+            0..200 => wave(1, 1),
+            _ => lone(wave(1, 1)),
+        });
+        let charted = Charted {
+            found: 10_000,
+            series: all.collect(),
+            step_s: 2.5,
+            at: Some(at(0)),
+            ..Charted::default()
+        };
+        update(&mut model, Message::Charted(expr, Box::new(Ok(charted))));
+    }
+    let frame = text(&model, (120, 40));
+    assert!(frame.contains("40 of 10000 series are shown"), "{frame}");
+    assert!(!frame.contains("1.0M"), "{frame}");
+}
+
+#[test]
 fn every_component_has_its_charts() {
     snapshot("vote_app_live", &on(live(), "2"));
     snapshot("redis_live", &on(live(), "3"));

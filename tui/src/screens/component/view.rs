@@ -141,7 +141,7 @@ fn of_signal<'a>(model: &'a Model, signal: &'a Signal) -> Chart<'a> {
         unit: Some(signal.unit),
         curves,
         threshold: reading.and_then(|reading| reading.threshold),
-        note: charted::note(model, &exprs),
+        note: charted::note(model, &exprs, chart::MAX_DRAWN),
         ..charted::chart(model, tr!(&signal.title).into_owned())
     }
 }

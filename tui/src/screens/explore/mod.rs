@@ -8,7 +8,7 @@ use voteops_observability::prometheus::{Labels, Series};
 
 use crate::keys::{Action, Spot, Travel};
 use crate::lang::tr;
-use crate::model::charts::{ALERTS_QUERY, WHOLE_SERIES};
+use crate::model::charts::{ALERTS_QUERY, MAX_SERIES, WHOLE_SERIES};
 use crate::model::{Model, Screen};
 use crate::theme::Tone;
 use crate::view::chart::{self, Chart, Curve};
@@ -110,7 +110,7 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
                 samples: &series.samples,
             })
             .collect(),
-        note: charted::note(model, &[expr]),
+        note: charted::note(model, &[expr], MAX_SERIES),
         ..charted::chart(model, format!("{expr}  {}", charted::window(model)))
     };
     chart::draw(&chart, theme, frame, above);

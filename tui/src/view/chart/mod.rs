@@ -24,6 +24,7 @@ use crate::view::marks::{self, Mark};
 use crate::view::text::{clock, cut, span, width, wrap};
 use crate::view::timeline::{self, Stretch};
 use plot::Plot;
+pub(crate) use reach::MAX_DRAWN;
 use scale::Scale;
 
 /// Rows below which there is room for the heading only.

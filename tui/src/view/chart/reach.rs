@@ -6,7 +6,7 @@ use super::Chart;
 
 /// Curves that are drawn at most. Among more nobody could follow one, and drawing all of them
 /// takes longer than a frame may.
-pub(super) const MAX_DRAWN: usize = 40;
+pub(crate) const MAX_DRAWN: usize = 40;
 
 /// The least and the greatest value of a curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
