@@ -28,6 +28,8 @@
 //! outside is cleaned before it is drawn.
 
 rust_i18n::i18n!("locales", fallback = "en");
+// Cargo builds anew when the translations change.
+const _: &str = include_str!("../locales/id.toml");
 
 #[doc(hidden)]
 pub mod bench_support;

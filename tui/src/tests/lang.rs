@@ -37,28 +37,21 @@ const LOOKED_UP: [&str; 18] = [
 ];
 
 /// Texts that others give the console, with the code that gives them.
-const GIVEN: [(&str, &[&str]); 4] = [
+const GIVEN: [(&str, &str); 2] = [
     (
         include_str!("../../../observability/src/logs/mod.rs"),
-        &["log files"],
+        "log files",
     ),
     (
         include_str!("../../../src/up.rs"),
-        &["Stop the stack and quit?"],
+        "Stop the stack and quit?",
     ),
-    (
-        include_str!("../../../src/experimenter.rs"),
-        &["the backlog alert is proven end to end"],
-    ),
-    (
-        include_str!("../../../chaos/src/catalogue.rs"),
-        &[
-            "workers hang: they keep their connections and the votes in hand",
-            "Redis hangs: whoever asks it waits",
-            "nobody votes: the background voters hang",
-            "votes come at a constant rate, whether or not the answers keep up",
-        ],
-    ),
+];
+
+/// Where the experiments are described that the console offers.
+const OFFERS: [&str; 2] = [
+    include_str!("../../../chaos/src/catalogue.rs"),
+    include_str!("../../../src/experimenter.rs"),
 ];
 
 /// What a call of `tr!` or `en!` is given.
@@ -104,6 +97,9 @@ fn said(source: &str) -> Vec<Said> {
     let calls = source
         .match_indices("tr!(")
         .chain(source.match_indices("en!("));
+    // Other macros end like these, `include_str!` for instance.
+    let is_whole = |at: usize| !source[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    let calls = calls.filter(|(at, _)| is_whole(*at));
     let calls = calls.map(|(at, call)| {
         let given = source[at + call.len()..].trim_start();
         match given.strip_prefix('"') {
@@ -157,6 +153,15 @@ fn short_reasons() -> BTreeSet<String> {
     found
 }
 
+/// What the experiments are said to do.
+fn offers() -> BTreeSet<String> {
+    let described = |source: &'static str| source.split("about: \"").skip(1);
+    let offers = OFFERS.into_iter().flat_map(described);
+    let found: BTreeSet<_> = offers.map(|rest| literal(rest).0).collect();
+    assert!(found.len() > 4, "{found:?}");
+    found
+}
+
 /// The words of the tables that are translated where they are shown.
 fn tables() -> BTreeSet<String> {
     let map = KeyMap::default();
@@ -174,12 +179,11 @@ fn tables() -> BTreeSet<String> {
     found.extend(signals.map(|signal| signal.title));
     let slos = slo::shipped(1.0).unwrap().into_iter();
     found.extend(slos.map(|slo| slo.title));
-    for (source, texts) in GIVEN {
-        for text in texts {
-            assert!(source.contains(&format!("{text:?}")), "{text}");
-            found.insert((*text).to_owned());
-        }
+    for (source, text) in GIVEN {
+        assert!(source.contains(&format!("{text:?}")), "{text}");
+        found.insert(text.to_owned());
     }
+    found.extend(offers());
     found.extend(short_reasons());
     found
 }
@@ -218,7 +222,7 @@ fn calls_are_read_as_the_compiler_reads_them() {
                 goes on",
             x = tr!(&x.y("a"), z = 1),
         )
-        en!("three"), tr!(*word)
+        en!("three"), tr!(*word), include_str!("no text")
     "#;
     let mut found = said(source);
     found.sort();

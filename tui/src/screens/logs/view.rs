@@ -107,7 +107,7 @@ fn nothing(model: &Model, columns: usize) -> Vec<Line<'static>> {
         // The row above may have had no room for all of it.
         let failure = model.logs.failure.iter();
         return failure
-            .flat_map(|(refusal, _)| plain(model, &refusal.full, columns))
+            .flat_map(|(refusal, _)| plain(model, &tr!(&refusal.full), columns))
             .collect();
     }
     let told = if model.logs.all().next().is_some() {

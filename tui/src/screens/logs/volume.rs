@@ -5,6 +5,7 @@ use voteops_observability::logs::Level;
 
 use super::question;
 use super::view::{level_mark, tone};
+use crate::lang::tr;
 use crate::model::Model;
 use crate::theme::Tone;
 use crate::view::text::{span, width};
@@ -21,7 +22,13 @@ pub(super) fn lines(model: &Model, columns: usize, marked: bool) -> Vec<Line<'st
         .iter()
         .zip(counts)
         .filter(|(_, count)| *count > 0)
-        .map(|(level, count)| format!("{} {count}", level.word()))
+        .map(|(level, count)| {
+            let word = match level {
+                Level::Unknown => tr!("unknown"),
+                level => level.word().into(),
+            };
+            format!("{word} {count}")
+        })
         .collect();
     let legend = legend.join("  ");
     let room = columns.saturating_sub(width(&legend) + 2);
