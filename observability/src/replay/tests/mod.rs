@@ -1,0 +1,6 @@
+//! The replay against Prometheus's own engine (`promtool test rules`), against simulations, and
+//! against the closed forms of `prediction`.
+
+mod agreement;
+mod arbitrary;
+mod promtool;
