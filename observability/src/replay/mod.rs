@@ -10,6 +10,7 @@
 //! results are told in seconds.
 
 pub mod eval;
+pub mod machine;
 
 /// Milliseconds as seconds.
 #[expect(

@@ -25,6 +25,8 @@ pub use query::{Bound, Query};
 pub use semantics::{Semantics, Settings};
 pub use series::{Sample, Series};
 
+pub(super) use labels::unnamed as without_name;
+
 use crate::prometheus::Labels;
 
 /// One element of a result.
