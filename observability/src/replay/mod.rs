@@ -10,7 +10,9 @@
 //! results are told in seconds.
 
 pub mod eval;
+pub mod forecast;
 pub mod machine;
+pub mod scenario;
 
 /// Milliseconds as seconds.
 #[expect(

@@ -3,4 +3,7 @@
 
 mod agreement;
 mod arbitrary;
+mod closed_forms;
+mod outcome;
 mod promtool;
+mod windows;
