@@ -5,6 +5,9 @@
 //! over classic buckets, `absent`, `vector`, `scalar`, `clamp_min`, `clamp_max`, `time`; `sum`,
 //! `avg`, `min`, `max`, `count`, `group` with `by` and `without`; arithmetic, comparisons and set
 //! operators with their matching; the unary minus. Anything else is refused by name.
+//!
+//! Series hold numbers, not native histograms. A filter of which several series match one is
+//! refused only when several pass it, as Prometheus did before 3.9.
 
 mod aggregate;
 mod binary;

@@ -144,8 +144,8 @@ fn case() -> impl Strategy<Value = Case> {
         "histogram_quantile(0.9, rate(h_bucket[1m])) > 0.4",
         "time() % 60 > bool 30",
     ]);
-    let for_ms = prop_oneof![Just(0), 0..60_000_i64];
-    let kept_ms = prop_oneof![Just(0), 0..40_000_i64];
+    let duration_ms = || prop_oneof![(0..9_i64).prop_map(|slots| slots * 5_000), 0..60_000_i64];
+    let (for_ms, kept_ms) = (duration_ms(), duration_ms());
     let evaluation_ms = select(vec![5_000, 7_000, 15_000]);
     (expr, for_ms, kept_ms, evaluation_ms, arbitrary::series()).prop_map(
         |(expr, for_ms, keep_firing_for_ms, evaluation_ms, series)| Case {
