@@ -57,21 +57,10 @@ impl Query {
     #[must_use]
     pub fn bind<'q, 'l>(&'q self, sets: impl IntoIterator<Item = &'l Labels>) -> Bound<'q> {
         let sets: Vec<_> = sets.into_iter().cloned().map(Arc::new).collect();
-        let found = |selector: &Selector| {
-            let selected = sets
-                .iter()
-                .enumerate()
-                .filter(|(_, labels)| selector.selects(labels));
-            let found = selected.map(|(index, labels)| Found {
-                index,
-                labels: Arc::clone(labels),
-                unnamed: labels::unnamed(labels),
-            });
-            found.collect()
-        };
+        let selected = |selector: &Selector| Selected::of(selector, &sets);
         Bound {
             query: self,
-            found: self.selectors.iter().map(found).collect(),
+            selected: self.selectors.iter().map(selected).collect(),
         }
     }
 
@@ -94,6 +83,15 @@ impl Query {
     }
 }
 
+/// The series that a selector found.
+#[derive(Debug)]
+pub(super) struct Selected {
+    pub(super) series: Vec<Found>,
+    /// Whether they differ in more than their names. It is known before anything is evaluated,
+    /// since comparing labels again and again would be most of the work.
+    pub(super) differ: bool,
+}
+
 /// A series that a selector found.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -103,19 +101,39 @@ pub(super) struct Found {
     pub(super) unnamed: Arc<Labels>,
 }
 
+impl Selected {
+    fn of(selector: &Selector, sets: &[Arc<Labels>]) -> Self {
+        let selected = sets
+            .iter()
+            .enumerate()
+            .filter(|(_, labels)| selector.selects(labels));
+        let series = selected.map(|(index, labels)| Found {
+            index,
+            labels: Arc::clone(labels),
+            unnamed: labels::unnamed(labels),
+        });
+        let series: Vec<_> = series.collect();
+        let unnamed: BTreeSet<_> = series.iter().map(|found| &found.unnamed).collect();
+        Self {
+            differ: unnamed.len() == series.len(),
+            series,
+        }
+    }
+}
+
 /// An expression with the series that it reads.
 #[derive(Debug)]
 pub struct Bound<'q> {
     query: &'q Query,
-    found: Vec<Vec<Found>>,
+    selected: Vec<Selected>,
 }
 
 impl Bound<'_> {
     /// The places of the series that the expression reads.
     #[must_use]
     pub fn reads(&self) -> BTreeSet<usize> {
-        let found = self.found.iter().flatten();
-        found.map(|found| found.index).collect()
+        let series = self.selected.iter().flat_map(|selected| &selected.series);
+        series.map(|found| found.index).collect()
     }
 
     /// The result at `at_ms`, over the samples of the label sets that the query was bound to, in
@@ -130,7 +148,7 @@ impl Bound<'_> {
         at_ms: i64,
     ) -> Result<Vec<Element>, EvalError> {
         let run = Run {
-            found: &self.found,
+            selected: &self.selected,
             settings,
             samples,
             at_ms,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::aggregate::aggregate;
 use super::over_time::{self, Function, Window};
 use super::plan::{Binary, Node, Range};
-use super::query::Found;
+use super::query::{Found, Selected};
 use super::series::{self, Point};
 use super::{Element, EvalError, Sample, Settings, binary, histogram, labels};
 use crate::prometheus::Labels;
@@ -43,7 +43,7 @@ impl Value {
 
 /// An evaluation at `at_ms` over the samples of the series that were found.
 pub(super) struct Run<'r, S> {
-    pub(super) found: &'r [Vec<Found>],
+    pub(super) selected: &'r [Selected],
     pub(super) settings: &'r Settings,
     pub(super) samples: &'r [S],
     pub(super) at_ms: i64,
@@ -79,8 +79,8 @@ impl<S: AsRef<[Sample]>> Run<'_, S> {
                 parameter,
             } => self.over_time(*function, *range, parameter.as_deref()),
             Node::AbsentOverTime { range, labels } => {
-                let mut found = self.found[range.selector].iter();
-                let there = found.any(|found| self.points(found, *range).next().is_some());
+                let mut series = self.selected[range.selector].series.iter();
+                let there = series.any(|found| self.points(found, *range).next().is_some());
                 Ok(absence(there, labels))
             }
             Node::Absent { of, labels } => Ok(absence(!self.elements(of)?.is_empty(), labels)),
@@ -121,7 +121,8 @@ impl<S: AsRef<[Sample]>> Run<'_, S> {
     }
 
     fn instant(&self, selector: usize) -> Vec<Element> {
-        let elements = self.found[selector].iter().filter_map(|found| {
+        let series = self.selected[selector].series.iter();
+        let elements = series.filter_map(|found| {
             let value = series::newest(self.samples(found), self.settings, self.at_ms)?;
             Some(Element {
                 labels: Arc::clone(&found.labels),
@@ -147,7 +148,8 @@ impl<S: AsRef<[Sample]>> Run<'_, S> {
         let named = function == Function::Last;
         let mut points = Vec::new();
         let mut elements = Vec::new();
-        for found in &self.found[range.selector] {
+        let selected = &self.selected[range.selector];
+        for found in &selected.series {
             points.clear();
             points.extend(self.points(found, range));
             if let Some(value) = over_time::apply(function, &points, &window) {
@@ -158,7 +160,7 @@ impl<S: AsRef<[Sample]>> Run<'_, S> {
                 });
             }
         }
-        if !named {
+        if !named && !selected.differ {
             labels::distinct(&elements)?;
         }
         Ok(elements)

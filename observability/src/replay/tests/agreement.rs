@@ -104,7 +104,9 @@ fn promtool_agrees_on_the_corners() {
         "sum by (__name__) (last)",
         "vector(time())",
     ];
-    let times_ms = [0, 4_999, 5_000, 10_000, 17_000, 20_000, 305_000, 305_001];
+    let times_ms = [
+        0, 4_999, 5_000, 10_000, 17_000, 20_000, 20_750, 305_000, 305_001,
+    ];
     let questions = exprs
         .iter()
         .flat_map(|expr| times_ms.map(|at_ms| ((*expr).to_owned(), at_ms)));
