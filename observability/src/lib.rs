@@ -15,6 +15,7 @@ pub mod logs;
 pub mod prediction;
 pub mod prometheus;
 pub mod promql;
+pub mod replay;
 pub mod rules;
 pub mod signals;
 pub mod slo;
