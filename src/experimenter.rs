@@ -2,7 +2,7 @@
 //! command, run as a process of its own.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use voteops_chaos::catalogue::{Entry, FAULTS, FLOOD, MUTE_TRAFFIC, STALL_REDIS, STALL_WORKER};
@@ -36,11 +36,26 @@ impl OnStack {
         StackFile::find(Some(&self.data_dir)).map_err(|error| error.to_string())
     }
 
-    fn command(&self, arguments: &[&str]) -> Result<Vec<OsString>, String> {
-        let mut command: Vec<OsString> = vec![program()?.into(), "chaos".into()];
-        command.extend(arguments.iter().map(OsString::from));
-        command.extend(["--data-dir".into(), self.data_dir.clone().into()]);
-        Ok(command)
+    /// A plan of a command of `voteops chaos`. Its life is tied to this console's: when that is
+    /// killed, it is too, and its guardian undoes what it did.
+    fn tied(&self, name: &str, mut lines: Vec<String>, arguments: &[&str]) -> Result<Plan, String> {
+        let mut typed: Vec<OsString> = vec!["chaos".into(), name.into()];
+        typed.extend(arguments.iter().map(OsString::from));
+        typed.extend(["--data-dir".into(), self.data_dir.clone().into()]);
+        let words: Vec<_> = typed.iter().map(|word| word.to_string_lossy()).collect();
+        lines.push(format!("the same by hand: voteops {}", words.join(" ")));
+        let program = OsString::from(program()?);
+        let own_pid = std::process::id().to_string();
+        let launcher = ["internal", "launch", "--parent", &own_pid, "--"].map(OsString::from);
+        let mut command = vec![program.clone()];
+        command.extend(launcher);
+        command.push(program);
+        command.extend(typed);
+        Ok(Plan {
+            name: name.to_owned(),
+            lines,
+            command,
+        })
     }
 }
 
@@ -71,16 +86,12 @@ impl OnStack {
             .map(|target| format!("{} (process {})", target.name, target.process.pid))
             .collect();
         let length = told(length);
-        let command = self.command(&[fault.name, "--for", &length])?;
-        Ok(Plan {
-            lines: vec![
-                format!("stops {} (SIGSTOP)", names.join(", ")),
-                format!("lets them go on (SIGCONT) after {length}, or when it is ended from here"),
-                GUARDED.into(),
-                by_hand(&command),
-            ],
-            command,
-        })
+        let lines = vec![
+            format!("stops {} (SIGSTOP)", names.join(", ")),
+            format!("lets them go on (SIGCONT) after {length}, or when it is ended from here"),
+            GUARDED.into(),
+        ];
+        self.tied(fault.name, lines, &["--for", &length])
     }
 
     fn flood(&self, length: Duration) -> Result<Plan, String> {
@@ -88,33 +99,23 @@ impl OnStack {
         let apps: Vec<_> = apps.iter().map(ToString::to_string).collect();
         let votes = length.as_secs_f64() * f64::from(FLOOD_PER_S);
         let (rate, length) = (FLOOD_PER_S.to_string(), told(length));
-        let command = self.command(&[FLOOD.name, "--rate", &rate, "--for", &length])?;
-        Ok(Plan {
-            lines: vec![
-                format!(
-                    "sends {votes:.0} votes, {rate}/s for {length}, to {}",
-                    apps.join(", ")
-                ),
-                "they are counted like any other, and not taken back".into(),
-                by_hand(&command),
-            ],
-            command,
-        })
+        let apps = apps.join(", ");
+        let lines = vec![
+            format!("sends {votes:.0} votes, {rate}/s for {length}, to {apps}"),
+            "they are counted like any other, and not taken back".into(),
+        ];
+        self.tied(FLOOD.name, lines, &["--rate", &rate, "--for", &length])
     }
 
     fn verify(&self) -> Result<Plan, String> {
         self.stack()?;
-        let command = self.command(&[VERIFY, BACKLOG])?;
-        Ok(Plan {
-            lines: vec![
-                "stops every worker (SIGSTOP), and floods the queue until the alert fires".into(),
-                "lets them go on (SIGCONT) once the notification has arrived".into(),
-                format!("proves {BACKLOG}: pending, firing, notified, resolved, no vote lost"),
-                GUARDED.into(),
-                by_hand(&command),
-            ],
-            command,
-        })
+        let lines = vec![
+            "stops every worker (SIGSTOP), and floods the queue until the alert fires".into(),
+            "lets them go on (SIGCONT) once the notification has arrived".into(),
+            format!("proves {BACKLOG}: pending, firing, notified, resolved, no vote lost"),
+            GUARDED.into(),
+        ];
+        self.tied(VERIFY, lines, &[BACKLOG])
     }
 }
 
@@ -160,14 +161,4 @@ fn told(length: Duration) -> String {
     humantime::format_duration(length)
         .to_string()
         .replace(' ', "")
-}
-
-/// A command as one would type it.
-fn by_hand(command: &[OsString]) -> String {
-    let program = command.first().map(Path::new).and_then(Path::file_name);
-    let words = program
-        .into_iter()
-        .chain(command.iter().skip(1).map(OsString::as_os_str));
-    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
-    format!("the same by hand: {}", words.join(" "))
 }

@@ -12,6 +12,7 @@ mod failure;
 mod internal;
 mod log_file;
 mod manual;
+mod pipe;
 mod runtime;
 mod sources;
 mod status;
@@ -19,3 +20,4 @@ mod up;
 
 pub use dispatch::dispatch;
 pub use failure::{Failure, report};
+pub use pipe::end_quietly_without_a_reader;

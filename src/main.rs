@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use voteops::args::Cli;
 
 fn main() -> ExitCode {
+    voteops::end_quietly_without_a_reader();
     voteops::report(
         "voteops",
         voteops::args::parse::<Cli>().and_then(voteops::dispatch),

@@ -45,7 +45,7 @@ fn tell(fault: &Entry, targets: &[Target], length: Duration) {
     for target in targets {
         println!("  stops {} (process {})", target.name, target.process.pid);
     }
-    println!("  for {}, by Ctrl-C sooner", told_length(length));
+    println!("  for {}; Ctrl-C ends it sooner", told_length(length));
     println!("  undone: {}", fault.undone);
     println!("  makes fire: {}", fault.alerts.join(", "));
     println!("voteops: this was a dry run; nothing was touched");

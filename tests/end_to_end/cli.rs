@@ -237,3 +237,16 @@ fn wrong_usage_is_exit_code_2_and_one_line() {
     let help = home.voteops(&["--help"]);
     assert!(help.status.success() && told(&help).contains("Prove") | told(&help).contains("chaos"));
 }
+
+#[test]
+fn output_that_nobody_reads_is_no_panic() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut list = Home::new().command("voteops");
+    let output = list
+        .args(["chaos", "list"])
+        .stdout(writer)
+        .output()
+        .unwrap();
+    assert!(output.stderr.is_empty(), "{}", told(&output));
+}

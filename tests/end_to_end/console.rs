@@ -341,7 +341,7 @@ fn the_console_goes_to_other_contexts_and_begins_experiments() {
     terminal.wait_for("● undone");
     wait_until("the worker runs", || state(worker) != Some('T'));
 
-    // Leaving undoes what was begun.
+    // Leaving undoes what was begun, and so does being killed.
     terminal.press("b");
     terminal.wait_for("Begin an experiment");
     terminal.press("\r");
@@ -355,6 +355,22 @@ fn the_console_goes_to_other_contexts_and_begins_experiments() {
     terminal.press("y");
     assert_eq!(terminal.ended(), 0);
     assert_ne!(state(worker), Some('T'));
+
+    let mut terminal = Terminal::open(&stack, &["--allow-chaos"]);
+    terminal.wait_for("vote-app 2/2");
+    terminal.press("7b");
+    terminal.wait_for("Begin an experiment");
+    terminal.press("\r");
+    terminal.wait_for("how long: 1m");
+    terminal.press("\r");
+    terminal.wait_for("Begin this?");
+    terminal.press("y");
+    wait_until("the worker stands once more", || state(worker) == Some('T'));
+    kill(terminal.pid(), Signal::KILL);
+    terminal.child.wait().unwrap();
+    wait_until("the guardian lets it go on", || state(worker) != Some('T'));
+    wait_until("the record is gone", || stack.no_faults_on_record());
+    assert!(stack.audit().contains("\"by\":\"guardian\""));
 }
 
 #[test]

@@ -58,9 +58,12 @@ pub struct Offer {
 /// What is going to be done: shown before it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
+    /// What it is called when its end is told, `stall-worker` for instance.
+    pub name: String,
     /// What is touched, how it is undone, what should come of it: a line each.
     pub lines: Vec<String>,
-    /// The program that does it, and its arguments. It undoes what it did when it is sent SIGINT.
+    /// The program that does it, and its arguments. It undoes what it did when it is sent SIGINT,
+    /// and when the console is killed.
     pub command: Vec<OsString>,
 }
 

@@ -2,7 +2,6 @@
 //! did when they are sent SIGINT, and whose guardians undo it when they are killed.
 
 use std::io;
-use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -57,10 +56,7 @@ impl Runs {
             // The keys and the hang-up of the console's terminal are not meant for it.
             .process_group(0)
             .spawn()?;
-        let name = Path::new(program).file_name().unwrap_or(program);
-        let told = arguments.iter().take(2).map(|a| a.to_string_lossy());
-        let told = std::iter::once(name.to_string_lossy()).chain(told);
-        let told = told.collect::<Vec<_>>().join(" ");
+        let told = plan.name.clone();
         tracing::info!(command = ?plan.command, pid = child.id(), "an experiment begins");
         self.running.send_modify(|count| *count += 1);
         let (messages, running) = (self.messages.clone(), self.running.clone());
@@ -123,6 +119,7 @@ mod tests {
 
     fn plan(script: &str) -> Plan {
         Plan {
+            name: "stall-worker".into(),
             lines: Vec::new(),
             command: ["sh", "-c", script].map(Into::into).into(),
         }
@@ -146,10 +143,11 @@ mod tests {
             messages.recv().await.unwrap(),
             Message::Running(0)
         ));
-        assert!(told(&mut messages).await.ends_with(": undone"));
+        assert_eq!(told(&mut messages).await, "stall-worker: undone");
         runs.begin(&plan("echo no >&2; exit 3")).unwrap();
-        assert!(told(&mut messages).await.ends_with("ended with 3: no"));
+        assert_eq!(told(&mut messages).await, "stall-worker ended with 3: no");
         let nothing = Plan {
+            name: "nothing".into(),
             lines: Vec::new(),
             command: vec!["/no/such/program".into()],
         };

@@ -103,6 +103,7 @@ pub(crate) fn allowed() -> Model {
 
 pub(crate) fn plan() -> Plan {
     Plan {
+        name: "stall-worker".into(),
         lines: vec![
             "stops worker-1 (process 4711), worker-2 (process 4712)".into(),
             "undone after 1m; by its guardian, should anything else fail".into(),
