@@ -42,6 +42,7 @@ pub struct Live {
     why: String,
     failures: usize,
     retry_at: Instant,
+    reconcile_every: Duration,
     reconcile_at: Instant,
 }
 
@@ -58,6 +59,7 @@ impl Live {
             why: String::new(),
             failures: 0,
             retry_at: now,
+            reconcile_every: RECONCILE,
             reconcile_at: now,
         }
     }
@@ -102,6 +104,13 @@ impl Live {
         Ok(self.told(lines))
     }
 
+    /// Asks for lines that a tail left out so often.
+    #[cfg(test)]
+    pub(super) fn reconciling_every(mut self, every: Duration) -> Self {
+        self.reconcile_every = every;
+        self
+    }
+
     async fn open(&mut self) {
         match self.loki.tail(&self.query, self.feed.resume_ns()).await {
             Ok(tail) => {
@@ -122,7 +131,7 @@ impl Live {
 
     async fn ask(&mut self) -> Result<News, BackendError> {
         let lines = self.feed.next(now_ns()).await?;
-        self.reconcile_at = Instant::now() + RECONCILE;
+        self.reconcile_at = Instant::now() + self.reconcile_every;
         Ok(self.told(lines))
     }
 

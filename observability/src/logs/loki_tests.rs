@@ -199,6 +199,29 @@ async fn all_of(feed: &mut Feed, now_ns: i64) -> Vec<LogLine> {
 }
 
 #[tokio::test]
+async fn a_feed_that_is_sent_back_asks_from_there_and_tells_nothing_twice() {
+    const SECOND_NS: i64 = 1_000_000_000;
+    let (_server, loki, held) = holding(0).await;
+    let mut feed = Feed::new(LogSource::Loki(loki), LogQuery::default(), 0);
+    let store = |at_s: i64, text: &str| {
+        let line = (at_s * SECOND_NS, text.to_owned());
+        held.0.lock().unwrap().push(line);
+    };
+    store(8, "told");
+    assert_eq!(all_of(&mut feed, 9 * SECOND_NS).await.len(), 1);
+    // Too late for a feed that only looks back as far as lines may be late.
+    held.0
+        .lock()
+        .unwrap()
+        .insert(0, (2 * SECOND_NS, "left out".to_owned()));
+    assert!(all_of(&mut feed, 9 * SECOND_NS).await.is_empty());
+    feed.rewind(SECOND_NS);
+    let lines = all_of(&mut feed, 9 * SECOND_NS).await;
+    let texts: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(texts, ["left out"]);
+}
+
+#[tokio::test]
 async fn an_answer_that_fails_between_two_pages_costs_no_line() {
     let (server, loki, _) = holding(11_000).await;
     let mut feed = Feed::new(LogSource::Loki(loki), LogQuery::default(), 0);

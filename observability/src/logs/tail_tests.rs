@@ -1,6 +1,7 @@
 //! The tail against a server that replays recorded frames, breaks, leaves out and floods.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::SinkExt;
@@ -36,6 +37,7 @@ enum Step {
 struct Server {
     loki: Loki,
     asked: Arc<Mutex<Vec<String>>>,
+    count: Arc<AtomicUsize>,
 }
 
 /// The line of a number: so many a millisecond that times repeat.
@@ -49,19 +51,22 @@ async fn serve(count: usize, begin_ns: i64, scripts: Vec<Vec<Step>>) -> Server {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let asked = Arc::new(Mutex::new(Vec::new()));
     let (scripts, seen) = (Arc::new(Mutex::new(scripts)), Arc::clone(&asked));
+    let count = Arc::new(AtomicUsize::new(count));
+    let stored = Arc::clone(&count);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let (scripts, seen) = (Arc::clone(&scripts), Arc::clone(&seen));
-            tokio::spawn(async move { talk(stream, count, begin_ns, &scripts, &seen).await });
+            let stored = Arc::clone(&stored);
+            tokio::spawn(async move { talk(stream, &stored, begin_ns, &scripts, &seen).await });
         }
     });
     let loki = Loki::new(&url.parse().unwrap()).unwrap();
-    Server { loki, asked }
+    Server { loki, asked, count }
 }
 
 async fn talk(
     mut stream: TcpStream,
-    count: usize,
+    count: &AtomicUsize,
     begin_ns: i64,
     scripts: &Mutex<Vec<Vec<Step>>>,
     seen: &Mutex<Vec<String>>,
@@ -128,7 +133,7 @@ async fn talk(
 }
 
 /// Answers range queries, one after the other, with all lines of their time up to their limit.
-async fn answer_queries(mut stream: TcpStream, count: usize, begin_ns: i64) {
+async fn answer_queries(mut stream: TcpStream, count: &AtomicUsize, begin_ns: i64) {
     let mut request = Vec::new();
     loop {
         let mut buffer = [0; 2048];
@@ -146,7 +151,7 @@ async fn answer_queries(mut stream: TcpStream, count: usize, begin_ns: i64) {
         let parameters: BTreeMap<_, _> = url.query_pairs().into_owned().collect();
         let number = |name: &str| parameters[name].parse::<i64>().unwrap();
         let time = number("start")..number("end");
-        let values: Vec<_> = (0..count)
+        let values: Vec<_> = (0..count.load(Ordering::SeqCst))
             .map(|number| entry(number, begin_ns))
             .filter(|(at, _)| time.contains(&at.parse().unwrap()))
             .take(usize::try_from(number("limit")).unwrap())
@@ -258,6 +263,28 @@ async fn lines_that_loki_leaves_out_are_asked_for() {
     let mut live = live(&server, begin_ns);
     let (lines, _) = read(&mut live, 70).await;
     assert_all(lines, 70);
+}
+
+#[tokio::test]
+async fn lines_that_a_tail_leaves_out_without_telling_are_asked_for() {
+    let begin_ns = begin();
+    let server = serve(10, begin_ns, vec![Vec::new()]).await;
+    let mut live = live(&server, begin_ns).reconciling_every(PATIENCE);
+    let mut lines = Vec::new();
+    while lines.len() < 10 {
+        lines.extend(live.next(PATIENCE).await.unwrap().lines);
+    }
+    server.count.store(12, Ordering::SeqCst);
+    let rest = async {
+        while lines.len() < 12 {
+            let news = live.next(PATIENCE).await.unwrap();
+            assert_eq!(news.way, Way::Tail);
+            lines.extend(news.lines);
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), rest)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

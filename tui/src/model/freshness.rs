@@ -299,3 +299,27 @@ impl Feeds {
         self.feeds[feed.index()].last_good.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_rarely_is_not_called_late_between_two_questions() {
+        let mut feeds = Feeds::new(3.0);
+        let at = |after_s: i64| Timestamp::from_second(1_790_000_000 + after_s).unwrap();
+        for feed in [Feed::Signals, Feed::Logs] {
+            feeds.answered(feed, at(0), Duration::ZERO, Vec::new());
+        }
+        let is_late = |feed, after_s| {
+            let condition = feeds.condition(feed, at(after_s));
+            assert_eq!(
+                feeds.stale_s(feed, at(after_s)).is_some(),
+                matches!(condition, Condition::Late { .. })
+            );
+            matches!(condition, Condition::Late { .. })
+        };
+        assert!(!is_late(Feed::Signals, 3) && is_late(Feed::Signals, 4));
+        assert!(!is_late(Feed::Logs, 8) && is_late(Feed::Logs, 9));
+    }
+}

@@ -184,7 +184,7 @@ fn another_context_is_gone_to_and_what_the_user_chose_is_kept() {
     press(&mut model, "\x1b:context shop\r");
     let told = text(&model, (120, 36));
     assert!(told.contains("only prod, stage"), "{told}");
-    press(&mut model, "\x1b5m:range 1h\r");
+    press(&mut model, "\x1b5m:range 1h\r:lang id\r");
     let effects = press(&mut model, ":context prod\r");
     let left = effects.iter().find_map(|effect| match effect {
         Effect::Quit(Outcome::Context { name, kept }) if name == "prod" => Some(kept.clone()),
@@ -195,5 +195,8 @@ fn another_context_is_gone_to_and_what_the_user_chose_is_kept() {
     assert_eq!(next.screen, Screen::Alerts);
     assert_eq!(next.mouse, model.mouse);
     assert_eq!(next.window.span, std::time::Duration::from_hours(1));
-    assert_eq!(next.entered, ["context shop", "range 1h", "context prod"]);
+    assert_eq!(next.setup.lang, model.setup.lang);
+    assert_ne!(next.setup.lang, connecting().setup.lang);
+    let entered = ["context shop", "range 1h", "lang id", "context prod"];
+    assert_eq!(next.entered, entered);
 }

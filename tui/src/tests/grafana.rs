@@ -3,10 +3,11 @@
 use crossterm::event::{Event as Input, KeyCode};
 use ratatui::style::Modifier;
 use voteops_observability::grafana::Grafana;
-use voteops_observability::prometheus::AlertState;
+use voteops_observability::prometheus::{AlertState, Sample, Series};
 use voteops_observability::snapshot::{AlertStatus, Origin};
 
 use crate::message::{Facts, Message, Refusal};
+use crate::model::charts::{ALERTS_QUERY, Charted};
 use crate::model::{Feed, Model};
 use crate::settings::Severity;
 use crate::tests::fixtures::{
@@ -348,4 +349,32 @@ fn the_targets_screen_tells_why_grafana_is_away() {
     let frame = text(&model, (120, 40));
     assert!(frame.contains("✗ away    grafana"), "{frame}");
     assert!(frame.contains("HTTP 401: Unauthorized"), "{frame}");
+}
+
+#[test]
+fn the_history_that_prometheus_keeps_is_not_told_of_a_rule_of_the_same_name() {
+    let mut model = live();
+    let labels = [("alertname", "WorkerDown"), ("alertstate", "firing")];
+    let sample = |after_s: i64| Sample {
+        at_s: at(after_s).as_duration().as_secs_f64(),
+        value: 1.0,
+    };
+    let charted = Charted {
+        found: 1,
+        series: vec![Series {
+            labels: labels.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            samples: (-30..0).map(|step| sample(step * 10)).collect(),
+        }],
+        at: Some(at(0)),
+        step_s: 10.0,
+        ..Charted::default()
+    };
+    let answer = Message::Charted(ALERTS_QUERY.into(), Box::new(Ok(charted)));
+    update(&mut model, answer);
+    press(&mut model, "5");
+    let frame = text(&model, (120, 40));
+    let row = |name: &str| frame.lines().find(|line| line.contains(name)).unwrap();
+    assert!(row("  WorkerDown  ").contains("─■■■"), "{frame}");
+    let managed = row("WorkerDown (grafana)");
+    assert!(!managed.contains('─') && !managed.contains('■'), "{frame}");
 }
