@@ -17,12 +17,15 @@ pub struct Entry {
     pub alerts: &'static [&'static str],
 }
 
+/// How a process that was stopped is let go on.
+const CONTINUED: &str = "SIGCONT, by the runner, its guardian or `voteops chaos recover`";
+
 /// Workers hang: they keep their connections and the votes that they have in hand.
 pub const STALL_WORKER: Entry = Entry {
     name: "stall-worker",
     about: "workers hang: they keep their connections and the votes in hand",
     touches: "the worker processes (SIGSTOP)",
-    undone: "SIGCONT, by the runner, its guardian or `voteops chaos recover`",
+    undone: CONTINUED,
     alerts: &["CriticalVoteQueueBacklog", "WorkerDown"],
 };
 
@@ -31,7 +34,7 @@ pub const STALL_REDIS: Entry = Entry {
     name: "stall-redis",
     about: "Redis hangs: whoever asks it waits",
     touches: "the Redis process (SIGSTOP)",
-    undone: "SIGCONT, by the runner, its guardian or `voteops chaos recover`",
+    undone: CONTINUED,
     alerts: &["RedisDown", "VoteAppHighErrorRate"],
 };
 
@@ -40,7 +43,7 @@ pub const MUTE_TRAFFIC: Entry = Entry {
     name: "mute-traffic",
     about: "nobody votes: the background voters hang",
     touches: "the process of the background voters (SIGSTOP)",
-    undone: "SIGCONT, by the runner, its guardian or `voteops chaos recover`",
+    undone: CONTINUED,
     alerts: &["VoteTrafficStopped"],
 };
 

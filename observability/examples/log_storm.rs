@@ -120,7 +120,8 @@ async fn tail(stream: TcpStream, storm: Storm) -> Result<(), Failure> {
     }
 }
 
-/// Answers range queries, one after the other.
+/// Answers one question: range queries, and which labels there are. The connection is closed after
+/// it, so that a tail always comes by one of its own.
 async fn answer(mut stream: TcpStream, storm: Storm) -> Result<(), Failure> {
     let mut request = Vec::new();
     loop {
@@ -134,32 +135,42 @@ async fn answer(mut stream: TcpStream, storm: Storm) -> Result<(), Failure> {
             continue;
         };
         let head = String::from_utf8_lossy(&request[..end]).into_owned();
-        request.drain(..end + 4);
         let path = head.split(' ').nth(1).unwrap_or_default();
         let url = Url::parse(&format!("http://storm{path}"))?;
-        let parameters: BTreeMap<_, _> = url.query_pairs().into_owned().collect();
-        let number = |name: &str, usual: u64| {
-            let given = parameters.get(name).and_then(|value| value.parse().ok());
-            given.unwrap_or(usual)
-        };
-        let limit = number("limit", 100);
-        let from = storm.before(number("start", 0));
-        let to = storm
-            .before(number("end", u64::MAX).min(now_ns()?))
-            .max(from);
-        let forward = parameters.get("direction").is_some_and(|d| d == "forward");
-        let numbers: Box<dyn Iterator<Item = u64> + Send> = if forward {
-            Box::new((from..to).take(usize::try_from(limit)?))
+        let data = if url.path().ends_with("/labels") {
+            json!(["instance", "level", "service"])
         } else {
-            Box::new((from..to).rev().take(usize::try_from(limit)?))
+            range(&url, storm)?
         };
-        let data = json!({"resultType": "streams", "result": storm.streams(numbers)});
         let body = json!({"status": "success", "data": data}).to_string();
         let head = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+             connection: close\r\n\r\n",
             body.len()
         );
         stream.write_all(head.as_bytes()).await?;
         stream.write_all(body.as_bytes()).await?;
+        return Ok(());
     }
+}
+
+/// The lines that a range query asks for.
+fn range(url: &Url, storm: Storm) -> Result<serde_json::Value, Failure> {
+    let parameters: BTreeMap<_, _> = url.query_pairs().into_owned().collect();
+    let number = |name: &str, usual: u64| {
+        let given = parameters.get(name).and_then(|value| value.parse().ok());
+        given.unwrap_or(usual)
+    };
+    let limit = usize::try_from(number("limit", 100))?;
+    let from = storm.before(number("start", 0));
+    let to = storm
+        .before(number("end", u64::MAX).min(now_ns()?))
+        .max(from);
+    let forward = parameters.get("direction").is_some_and(|d| d == "forward");
+    let streams = if forward {
+        storm.streams((from..to).take(limit))
+    } else {
+        storm.streams((from..to).rev().take(limit))
+    };
+    Ok(json!({"resultType": "streams", "result": streams}))
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::arbitrary::{self, GRID_MS};
-use super::promtool::{self, File, Group};
+use super::promtool::{self, File, Group, once};
 use crate::replay::eval::{Query, Sample, Series, Settings};
 
 /// Expressions and when to ask for them, over the same series.
@@ -124,13 +124,7 @@ fn promtool_agrees_on_the_corners() {
 }
 
 proptest! {
-    // Promtool costs a second, so that one case holds many.
-    #![proptest_config(ProptestConfig {
-        cases: 1,
-        max_shrink_iters: 100,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(once())]
     #[test]
     fn promtool_agrees_on_random_expressions(groups in prop::collection::vec(group(), 40)) {
         let file = File {

@@ -5,7 +5,7 @@ use proptest::sample::select;
 use serde_json::{Value, json};
 
 use super::arbitrary::{self, GRID_MS};
-use super::promtool::{self, File, Group};
+use super::promtool::{self, File, Group, once};
 use crate::prometheus::Labels;
 use crate::replay::eval::{Element, Query, Series, Settings};
 use crate::replay::machine::{Holds, Machine, State};
@@ -163,12 +163,7 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 1,
-        max_shrink_iters: 100,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(once())]
     #[test]
     fn promtool_agrees_on_alerts_at_every_evaluation(cases in prop::collection::vec(case(), 24)) {
         compare(&cases)?;

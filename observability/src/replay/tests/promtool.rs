@@ -7,6 +7,7 @@ use std::fmt::{Debug, Formatter};
 use std::process::Command;
 use std::sync::LazyLock;
 
+use proptest::prelude::ProptestConfig;
 use serde_json::{Value, json};
 
 use crate::prometheus::Labels;
@@ -190,4 +191,15 @@ fn elements(mut got: &str) -> BTreeMap<Labels, f64> {
     }
     assert!(got.is_empty() || got == "nil", "{got:?}");
     elements
+}
+
+/// How often a property is tried that asks promtool: a call costs a second, so that one case holds
+/// many.
+pub(super) fn once() -> ProptestConfig {
+    ProptestConfig {
+        cases: 1,
+        max_shrink_iters: 100,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
 }
