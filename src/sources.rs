@@ -272,6 +272,7 @@ mod tests {
             pid: None,
             start_ticks: None,
             url: Some(url.into()),
+            admin_url: None,
             log: None,
             state: State::Healthy,
             restarts: 0,
@@ -288,6 +289,7 @@ mod tests {
             },
             data_dir: PathBuf::from("/nowhere"),
             ledger_url: "sqlite:votes.db".into(),
+            admin_token_file: None,
             started_at: jiff::Timestamp::UNIX_EPOCH,
             components,
         }

@@ -86,6 +86,9 @@ pub struct Component {
     pub start_ticks: Option<u64>,
     /// Where it listens.
     pub url: Option<String>,
+    /// Where it takes faults, for whoever has the stack's token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_url: Option<String>,
     /// Its log file.
     pub log: Option<String>,
     /// How it is.

@@ -1,6 +1,8 @@
 //! The directory that a stack writes to, and its lock.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use etcetera::{BaseStrategy, choose_base_strategy};
@@ -112,6 +114,24 @@ impl DataDir {
         Ok(path)
     }
 
+    /// Writes a file that only its owner can read, in place of an earlier one, and gives its path.
+    pub(crate) fn write_secret(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
+        // A file that is there would keep the permissions that it has.
+        self.remove(name)?;
+        let path = self.root.join(name);
+        let write = || -> std::io::Result<()> {
+            let mut options = OpenOptions::new();
+            let mut file = options
+                .create_new(true)
+                .write(true)
+                .mode(0o600)
+                .open(&path)?;
+            file.write_all(text.as_bytes())
+        };
+        write().doing(|| format!("writing {}", path.display()))?;
+        Ok(path)
+    }
+
     /// Removes a file that an earlier run may have left.
     pub(crate) fn remove(&self, name: &str) -> Result<(), Error> {
         let path = self.root.join(name);
@@ -174,6 +194,18 @@ mod tests {
             error.contains("file/below") && error.contains("--data-dir"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_secret_is_for_its_owner_only_whatever_was_there_before() {
+        use std::os::unix::fs::PermissionsExt;
+        let temp = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(temp.path()).unwrap();
+        std::fs::write(dir.root().join("admin.token"), "an older and longer one").unwrap();
+        let path = dir.write_secret("admin.token", "secret").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "secret");
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

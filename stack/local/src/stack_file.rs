@@ -60,6 +60,9 @@ pub struct StackFile {
     pub data_dir: PathBuf,
     /// The main database. It may hold a password: the file is readable by its owner only.
     pub ledger_url: String,
+    /// The file with the token that opens every `admin_url`, for its owner only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_token_file: Option<PathBuf>,
     /// When the stack was started.
     pub started_at: Timestamp,
     /// The components, in the order in which they start.
@@ -201,6 +204,7 @@ mod tests {
             supervisor,
             data_dir: dir.to_owned(),
             ledger_url: "sqlite:votes.db".into(),
+            admin_token_file: None,
             started_at: Timestamp::now(),
             components: Vec::new(),
         }
@@ -220,6 +224,40 @@ mod tests {
         stack(temp.path(), recycled).write().unwrap();
         let error = StackFile::find(Some(temp.path())).unwrap_err().to_string();
         assert!(error.starts_with("no stack is running in "), "{error}");
+    }
+
+    #[test]
+    fn a_file_of_before_there_were_admin_listeners_is_read() {
+        let temp = tempfile::tempdir().unwrap();
+        let old = r#"{"version":1,"time_scale":1.0,"supervisor":{"pid":1,"start_ticks":1},
+            "data_dir":"/x","ledger_url":"sqlite:votes.db","started_at":"2026-11-22T10:00:00Z",
+            "components":[{"name":"worker-1","kind":"worker","pid":null,"start_ticks":null,
+            "url":"http://127.0.0.1:8081/","log":null,"state":"stopped","restarts":0}]}"#;
+        std::fs::write(temp.path().join(NAME), old).unwrap();
+        let stack = StackFile::read(temp.path()).unwrap();
+        assert_eq!(stack.admin_token_file, None);
+        assert_eq!(stack.components[0].admin_url, None);
+    }
+
+    #[test]
+    fn admin_listeners_are_read_back() {
+        let temp = tempfile::tempdir().unwrap();
+        let me = ProcessId::of(std::process::id()).unwrap();
+        let mut written = stack(temp.path(), me);
+        written.admin_token_file = Some(temp.path().join("admin.token"));
+        written.components = vec![Component {
+            name: "worker-1".into(),
+            kind: Kind::Worker,
+            pid: None,
+            start_ticks: None,
+            url: None,
+            admin_url: Some("http://127.0.0.1:8090/".into()),
+            log: None,
+            state: crate::component::State::Healthy,
+            restarts: 0,
+        }];
+        written.write().unwrap();
+        assert_eq!(StackFile::read(temp.path()).unwrap(), written);
     }
 
     #[test]

@@ -44,6 +44,7 @@ impl Builder<'_> {
             env: Vec::new(),
             check: http(&url, "ready", ""),
             url: Some(url),
+            admin_url: None,
         }))
     }
 
@@ -83,6 +84,7 @@ impl Builder<'_> {
             env: Vec::new(),
             check: http(&url, ready, ""),
             url: Some(url),
+            admin_url: None,
         }))
     }
 
@@ -133,6 +135,7 @@ impl Builder<'_> {
             ],
             check: http(&url, "api/health", ""),
             url: Some(url),
+            admin_url: None,
         }))
     }
 }

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use url::Url;
+use uuid::Uuid;
 
 use crate::component::Kind;
 use crate::data_dir::DataDir;
@@ -16,6 +17,9 @@ use crate::health::Check;
 use crate::ports::Ports;
 use crate::{Error, Options};
 use layout::Layout;
+
+/// The name of the file with the token of the admin listeners.
+const ADMIN_TOKEN: &str = "admin.token";
 
 /// A component to start.
 #[derive(Debug, Clone)]
@@ -30,6 +34,8 @@ pub(crate) struct Spec {
     pub(crate) args: Vec<OsString>,
     pub(crate) env: Vec<(&'static str, String)>,
     pub(crate) url: Option<Url>,
+    /// Where it takes faults.
+    pub(crate) admin_url: Option<Url>,
     pub(crate) check: Check,
 }
 
@@ -40,6 +46,8 @@ pub(crate) struct Plan {
     pub(crate) webhook_port: u16,
     pub(crate) prometheus: Url,
     pub(crate) ledger_url: String,
+    /// The file with the token that opens every `admin_url`.
+    pub(crate) admin_token_file: PathBuf,
     /// Rule files to write, name and text, once Prometheus scrapes its targets.
     pub(crate) late_rules: Vec<(String, String)>,
     /// Sentences about ports that were taken.
@@ -50,11 +58,13 @@ pub(crate) struct Plan {
 pub(crate) fn plan(options: &Options, dir: &DataDir, voteops: &Path) -> Result<Plan, Error> {
     let mut ports = Ports::default();
     let layout = Layout::choose(options, &mut ports)?;
+    let admin_token_file = dir.write_secret(ADMIN_TOKEN, &random_token())?;
     let builder = Builder {
         options,
         dir,
         voteops,
         layout: &layout,
+        admin_token_file: &admin_token_file,
     };
     let ledger_url = options
         .database_url
@@ -74,6 +84,7 @@ pub(crate) fn plan(options: &Options, dir: &DataDir, voteops: &Path) -> Result<P
         webhook_port: layout.webhook,
         prometheus: local_url(layout.prometheus),
         ledger_url,
+        admin_token_file,
         notes: ports.notes,
     })
 }
@@ -84,12 +95,18 @@ struct Builder<'a> {
     dir: &'a DataDir,
     voteops: &'a Path,
     layout: &'a Layout,
+    admin_token_file: &'a Path,
 }
 
 impl Builder<'_> {
     fn redis_url(&self) -> Url {
         parsed(&format!("redis://127.0.0.1:{}", self.layout.redis))
     }
+}
+
+/// A token that cannot be guessed: 244 random bits (RFC 9562, section 5.4).
+fn random_token() -> String {
+    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
 fn http(base: &Url, path: &str, contains: &'static str) -> Check {

@@ -42,6 +42,7 @@ impl Builder<'_> {
             args: args.into(),
             env: Vec::new(),
             url: Some(self.redis_url()),
+            admin_url: None,
             check: Check::Redis {
                 address: format!("127.0.0.1:{port}"),
             },
@@ -71,6 +72,7 @@ impl Builder<'_> {
             env: Vec::new(),
             check: http(&url, "metrics", "redis_up 1"),
             url: Some(url),
+            admin_url: None,
         })
     }
 
@@ -104,6 +106,7 @@ impl Builder<'_> {
             env: Vec::new(),
             check: http(&url, "-/ready", ""),
             url: Some(url),
+            admin_url: None,
         })
     }
 
@@ -140,6 +143,7 @@ impl Builder<'_> {
             env: Vec::new(),
             check: http(&url, "-/ready", ""),
             url: Some(url),
+            admin_url: None,
         })
     }
 

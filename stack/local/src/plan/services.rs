@@ -8,30 +8,33 @@ use crate::health::Check;
 
 impl Builder<'_> {
     pub(super) fn vote_apps(&self, ledger_url: &str) -> impl Iterator<Item = Spec> {
-        let ports = self.layout.vote_apps.iter().enumerate();
-        ports.map(move |(index, port)| {
+        let ports = self.layout.vote_apps.iter();
+        let ports = ports.zip(&self.layout.vote_app_admins).enumerate();
+        ports.map(move |(index, (port, admin))| {
             let name = format!("vote-app-{}", index + 1);
             let env = vec![("VOTE_APP_LEDGER_URL", ledger_url.to_owned())];
-            self.service(name, Kind::VoteApp, *port, env)
+            self.service(name, Kind::VoteApp, (*port, *admin), env)
         })
     }
 
     pub(super) fn workers(&self, ledger_url: &str) -> impl Iterator<Item = Spec> {
-        let ports = self.layout.workers.iter().enumerate();
-        ports.map(move |(index, port)| {
+        let ports = self.layout.workers.iter();
+        let ports = ports.zip(&self.layout.worker_admins).enumerate();
+        ports.map(move |(index, (port, admin))| {
             let name = format!("worker-{}", index + 1);
             let env = vec![("WORKER_LEDGER_URL", ledger_url.to_owned())];
-            self.service(name, Kind::Worker, *port, env)
+            self.service(name, Kind::Worker, (*port, *admin), env)
         })
     }
 
     /// A service of our own, run by this very program. The ledger's address goes through the
-    /// environment: it may hold a password, and arguments are for everyone to see.
+    /// environment, since it may hold a password, and the admin listener's token through a file:
+    /// arguments are for everyone to see.
     fn service(
         &self,
         name: String,
         kind: Kind,
-        port: u16,
+        (port, admin): (u16, u16),
         env: Vec<(&'static str, String)>,
     ) -> Spec {
         let url = local_url(port);
@@ -40,12 +43,16 @@ impl Builder<'_> {
         } else {
             "vote-app"
         };
+        let mut token_file = OsString::from("--admin-token-file=");
+        token_file.push(self.admin_token_file);
         let args = [
-            "internal".to_owned(),
-            service.to_owned(),
-            format!("--listen=127.0.0.1:{port}"),
-            format!("--redis-url={}", self.redis_url()),
-            format!("--instance={name}"),
+            "internal".into(),
+            service.into(),
+            format!("--listen=127.0.0.1:{port}").into(),
+            format!("--redis-url={}", self.redis_url()).into(),
+            format!("--instance={name}").into(),
+            format!("--admin-listen=127.0.0.1:{admin}").into(),
+            token_file,
         ];
         Spec {
             name,
@@ -53,10 +60,11 @@ impl Builder<'_> {
             stage: 1,
             required: true,
             program: self.voteops.to_owned(),
-            args: args.map(OsString::from).into(),
+            args: args.into(),
             env,
             check: http(&url, "readyz", ""),
             url: Some(url),
+            admin_url: Some(local_url(admin)),
         }
     }
 
@@ -82,6 +90,7 @@ impl Builder<'_> {
             args: args.map(OsString::from).collect(),
             env: Vec::new(),
             url: None,
+            admin_url: None,
             check: Check::Running,
         })
     }

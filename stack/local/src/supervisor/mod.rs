@@ -123,6 +123,7 @@ fn stack_file(options: &Options, plan: &Plan, dir: &DataDir) -> Result<StackFile
         pid: Some(supervisor.pid),
         start_ticks: Some(supervisor.start_ticks),
         url: Some(format!("http://127.0.0.1:{}/", plan.webhook_port)),
+        admin_url: None,
         log: None,
         state: State::Starting,
         restarts: 0,
@@ -133,6 +134,7 @@ fn stack_file(options: &Options, plan: &Plan, dir: &DataDir) -> Result<StackFile
         pid: None,
         start_ticks: None,
         url: spec.url.as_ref().map(ToString::to_string),
+        admin_url: spec.admin_url.as_ref().map(ToString::to_string),
         log: Some(dir.log(&spec.name).to_string_lossy().into_owned()),
         state: State::Stopped,
         restarts: 0,
@@ -143,6 +145,7 @@ fn stack_file(options: &Options, plan: &Plan, dir: &DataDir) -> Result<StackFile
         supervisor,
         data_dir: dir.root().to_owned(),
         ledger_url: plan.ledger_url.clone(),
+        admin_token_file: Some(plan.admin_token_file.clone()),
         started_at: Timestamp::now(),
         components: std::iter::once(webhook).chain(others).collect(),
     })
