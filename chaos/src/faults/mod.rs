@@ -1,6 +1,7 @@
 //! The faults: what each does to a process, how it is undone, and how it is seen to hold.
 
 pub mod injected;
+pub mod lease;
 pub mod stall;
 
 pub use injected::{Breach, Injected};

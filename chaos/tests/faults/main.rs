@@ -5,6 +5,8 @@ mod guardian;
 #[cfg(test)]
 mod kill_campaign;
 #[cfg(test)]
+mod lease;
+#[cfg(test)]
 mod stall;
 #[cfg(test)]
 mod support;

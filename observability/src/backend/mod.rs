@@ -136,6 +136,20 @@ impl Http {
         self.send(request, &url).await
     }
 
+    /// Sends `PUT path` with a JSON body and returns status and body.
+    ///
+    /// # Errors
+    /// As [`Http::get`].
+    pub async fn put_json<T: Serialize + Sync>(
+        &self,
+        path: &str,
+        body: &T,
+    ) -> Result<(StatusCode, Vec<u8>), BackendError> {
+        let url = self.endpoint(path)?;
+        let request = self.client.request(Method::PUT, url.clone()).json(body);
+        self.send(request, &url).await
+    }
+
     /// Sends `DELETE path` and returns status and body.
     ///
     /// # Errors

@@ -1,0 +1,207 @@
+//! Faults inside a service: the client of its admin listener.
+//!
+//! Such a fault is a lease that the service itself ends when it is not renewed, so that nobody has
+//! to be left to undo it. `stack.json` names the listener of each service and the file with the
+//! token that opens them.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::StatusCode;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use url::Url;
+use uuid::Uuid;
+use voteops_observability::access::{Access, Login, Secret};
+use voteops_observability::text::clean_line;
+use voteops_observability::{BackendError, Http};
+
+/// Characters of a service's own words that are repeated in an error.
+const WORDS_CHARS: usize = 300;
+
+/// Asks one service for faults. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AdminClient {
+    http: Http,
+    token_file: PathBuf,
+}
+
+/// A fault that is in force in a service.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Leased {
+    /// What it is called, `slow-votes` for instance.
+    pub kind: String,
+    /// The same for as long as it is renewed in time.
+    pub id: Uuid,
+    /// When it ends unless it is renewed, by the service's clock.
+    pub expires_at: Timestamp,
+    /// Its parameters as the service has them.
+    pub parameters: Map<String, Value>,
+}
+
+/// Why a service did not do as it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AdminError {
+    /// It gave no usable answer.
+    #[error("{0}; `voteops status` tells whether the service runs")]
+    Backend(#[from] BackendError),
+    /// The token cannot be read.
+    #[error("{0}; only who started the stack may read its token, and only while it runs")]
+    NoToken(BackendError),
+    /// It does not take the token.
+    #[error(
+        "{url} does not take the token in {}; is it of another stack? \
+         `stack.json` names both", token_file.display()
+    )]
+    WrongToken {
+        /// The listener's address.
+        url: String,
+        /// Where the token is kept.
+        token_file: PathBuf,
+    },
+    /// It understood and refused, in its own words, which name what it would take.
+    #[error("{url} refuses the fault {kind}: {words}")]
+    Refused {
+        /// The listener's address.
+        url: String,
+        /// What was asked for.
+        kind: String,
+        /// Its reason.
+        words: String,
+    },
+    /// It is no admin listener, or one of another version.
+    #[error("{url} does not answer as an admin listener does ({told}); take it from `stack.json`")]
+    Foreign {
+        /// The address.
+        url: String,
+        /// What it answered.
+        told: String,
+    },
+}
+
+#[derive(Serialize)]
+struct Body<'a, P> {
+    lease_ms: u64,
+    #[serde(flatten)]
+    parameters: &'a P,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    faults: Vec<Leased>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    message: String,
+}
+
+impl AdminClient {
+    /// A client of the admin listener at `url`, which the token in `token_file` opens.
+    ///
+    /// # Errors
+    /// [`AdminError::Backend`] when the address cannot be used.
+    pub fn new(url: &Url, token_file: &Path) -> Result<Self, AdminError> {
+        let access = Access {
+            login: Some(Login::Bearer(Secret::File(token_file.to_owned()))),
+            ..Access::default()
+        };
+        Ok(Self {
+            http: Http::with_access(url, &access)?,
+            token_file: token_file.to_owned(),
+        })
+    }
+
+    /// Injects a fault for `lease`, whole milliseconds, or renews it. `parameters` are those of the
+    /// kind, as a JSON object has them.
+    ///
+    /// # Errors
+    /// Any [`AdminError`]. After [`AdminError::Backend`] the fault may be in force all the same.
+    pub async fn put(
+        &self,
+        kind: &str,
+        lease: Duration,
+        parameters: &(impl Serialize + Sync),
+    ) -> Result<Leased, AdminError> {
+        let body = Body {
+            lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
+            parameters,
+        };
+        let answer = self.http.put_json(&path(kind), &body).await;
+        let (status, body) = self.answered(answer)?;
+        if status.is_success() {
+            return self.decoded(status, &body);
+        }
+        Err(self.refused(kind, status, &body))
+    }
+
+    /// Ends a fault; no error when it was not in force.
+    ///
+    /// # Errors
+    /// Any [`AdminError`]. After [`AdminError::Backend`] the fault may be in force still, until its
+    /// lease ends.
+    pub async fn delete(&self, kind: &str) -> Result<(), AdminError> {
+        let (status, body) = self.answered(self.http.delete(&path(kind)).await)?;
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(self.refused(kind, status, &body))
+    }
+
+    /// The faults in force.
+    ///
+    /// # Errors
+    /// Any [`AdminError`] but [`AdminError::Refused`].
+    pub async fn list(&self) -> Result<Vec<Leased>, AdminError> {
+        let (status, body) = self.answered(self.http.get("faults", &[]).await)?;
+        let listed: Listed = self.decoded(status, &body)?;
+        Ok(listed.faults)
+    }
+
+    fn answered(
+        &self,
+        answer: Result<(StatusCode, Vec<u8>), BackendError>,
+    ) -> Result<(StatusCode, Vec<u8>), AdminError> {
+        match answer {
+            Ok((StatusCode::UNAUTHORIZED, _)) => Err(AdminError::WrongToken {
+                url: self.http.base().to_string(),
+                token_file: self.token_file.clone(),
+            }),
+            Ok(answer) => Ok(answer),
+            Err(error @ BackendError::NoAccess { .. }) => Err(AdminError::NoToken(error)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn decoded<T: DeserializeOwned>(
+        &self,
+        status: StatusCode,
+        body: &[u8],
+    ) -> Result<T, AdminError> {
+        serde_json::from_slice(body).map_err(|error| self.foreign(format!("{status}, {error}")))
+    }
+
+    fn refused(&self, kind: &str, status: StatusCode, body: &[u8]) -> AdminError {
+        match serde_json::from_slice::<Refusal>(body) {
+            Ok(Refusal { message }) => AdminError::Refused {
+                url: self.http.base().to_string(),
+                kind: kind.to_owned(),
+                words: clean_line(&message).chars().take(WORDS_CHARS).collect(),
+            },
+            Err(_) => self.foreign(status.to_string()),
+        }
+    }
+
+    fn foreign(&self, told: String) -> AdminError {
+        AdminError::Foreign {
+            url: self.http.base().to_string(),
+            told,
+        }
+    }
+}
+
+fn path(kind: &str) -> String {
+    format!("faults/{kind}")
+}

@@ -1,0 +1,168 @@
+//! The client of admin listeners, against a real one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use url::Url;
+use voteops_chaos::faults::lease::{AdminClient, AdminError};
+use voteops_service::admin::{AdminConfig, Fault, Faults, Kind, LatencyMs};
+use voteops_service::config::Settings;
+use voteops_service::metrics::Metrics;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Slow {
+    latency_ms: LatencyMs,
+}
+
+impl Kind for Slow {
+    const NAME: &'static str = "slow";
+}
+
+/// A service that can be slow.
+struct Service {
+    url: Url,
+    fault: Fault<Slow>,
+    token_file: PathBuf,
+    dir: tempfile::TempDir,
+    _stop: DropGuard,
+}
+
+impl Service {
+    async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let token_file = dir.path().join("admin.token");
+        std::fs::write(&token_file, "0123456789abcdef").unwrap();
+        let settings = Settings::<()>::load("VOTEOPS_LEASE_TEST", None).unwrap();
+        let given = |key, text: &str| settings.get(key, Some(text.to_owned()), None, "");
+        let listen = given("admin-listen", "127.0.0.1:0");
+        let token = given("admin-token-file", token_file.to_str().unwrap());
+        let config = AdminConfig::read(&listen, &token).unwrap().unwrap();
+        let admin = config.listen().await.unwrap();
+        let url = format!("http://{}", admin.address().unwrap());
+        let stop = CancellationToken::new();
+        let metrics = Metrics::new("test", "test-1", "0").unwrap();
+        let mut faults = Faults::new(&metrics, stop.clone()).unwrap();
+        let fault = faults.kind();
+        tokio::spawn(admin.serve(faults, stop.clone()));
+        Self {
+            url: url.parse().unwrap(),
+            fault,
+            token_file,
+            dir,
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    fn client(&self) -> AdminClient {
+        AdminClient::new(&self.url, &self.token_file).unwrap()
+    }
+
+    fn is_slow(&self) -> bool {
+        self.fault.strikes().is_some()
+    }
+}
+
+#[tokio::test]
+async fn a_fault_is_put_renewed_listed_and_deleted() {
+    let service = Service::start().await;
+    let client = service.client();
+    assert_eq!(client.list().await.unwrap(), []);
+    let put = client
+        .put("slow", HOUR, &json!({ "latency_ms": 5 }))
+        .await
+        .unwrap();
+    assert!(service.is_slow());
+    assert!(put.expires_at > Timestamp::now());
+    let renewed = client
+        .put("slow", HOUR, &json!({ "latency_ms": 6 }))
+        .await
+        .unwrap();
+    assert_eq!((renewed.id, &*renewed.kind), (put.id, "slow"));
+    assert_eq!(renewed.parameters["latency_ms"], 6);
+    assert_eq!(client.list().await.unwrap(), [renewed]);
+    client.delete("slow").await.unwrap();
+    client.delete("slow").await.unwrap();
+    assert!(!service.is_slow());
+    assert_eq!(client.list().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_the_service_refuses_is_told_in_its_own_words() {
+    let service = Service::start().await;
+    let client = service.client();
+    let refused = client.put("slow", HOUR, &json!({ "latency_ms": 0 })).await;
+    let told = refused.unwrap_err().to_string();
+    let words = "refuses the fault slow: latency_ms must be a whole number from 1 to 30000, not 0";
+    assert_eq!(told, format!("{} {words}", service.url));
+    let long = client
+        .put("slow", 2 * HOUR, &json!({ "latency_ms": 1 }))
+        .await;
+    let told = long.unwrap_err().to_string();
+    assert!(told.contains("lease_ms must be"), "{told}");
+    for refused in [
+        client.put("none", HOUR, &json!({})).await.map(drop),
+        client.delete("none").await,
+    ] {
+        let told = refused.unwrap_err().to_string();
+        assert!(told.ends_with("; it has: slow"), "{told}");
+    }
+    assert!(!service.is_slow());
+}
+
+#[tokio::test]
+async fn a_wrong_or_missing_token_is_told_with_its_file() {
+    let service = Service::start().await;
+    let other = service.dir.path().join("other.token");
+    let client = AdminClient::new(&service.url, &other).unwrap();
+    let error = client.list().await.unwrap_err();
+    assert!(matches!(error, AdminError::NoToken(_)), "{error}");
+    assert!(error.to_string().contains("other.token"), "{error}");
+
+    std::fs::write(&other, "fedcba9876543210").unwrap();
+    for error in [
+        client.list().await.map(drop).unwrap_err(),
+        client
+            .put("slow", HOUR, &json!({ "latency_ms": 1 }))
+            .await
+            .map(drop)
+            .unwrap_err(),
+        client.delete("slow").await.unwrap_err(),
+    ] {
+        assert!(matches!(error, AdminError::WrongToken { .. }), "{error}");
+        let told = error.to_string();
+        assert!(told.contains("other.token"), "{told}");
+        assert!(!told.contains("fedcba"), "{told}");
+    }
+    assert!(!service.is_slow());
+
+    // A stack that was started anew has another token in the same file.
+    std::fs::copy(&service.token_file, &other).unwrap();
+    assert_eq!(client.list().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn another_server_or_none_is_told_as_such() {
+    let service = Service::start().await;
+    let elsewhere = service.url.join("nowhere/").unwrap();
+    let client = AdminClient::new(&elsewhere, &service.token_file).unwrap();
+    let error = client.list().await.unwrap_err();
+    assert!(matches!(error, AdminError::Foreign { .. }), "{error}");
+    assert!(error.to_string().contains("404"), "{error}");
+
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    let client = AdminClient::new(&nobody.parse().unwrap(), &service.token_file).unwrap();
+    let told = client.list().await.unwrap_err().to_string();
+    assert!(
+        told.contains(&nobody) && told.ends_with("`voteops status` tells whether the service runs"),
+        "{told}"
+    );
+}
