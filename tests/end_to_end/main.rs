@@ -11,5 +11,6 @@ mod conservation;
 mod console;
 mod faults;
 mod proof;
+mod service_faults;
 mod support;
 mod up;
