@@ -5,10 +5,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use voteops_chaos::catalogue::{Entry, FAULTS, FLOOD, MUTE_TRAFFIC, STALL_REDIS, STALL_WORKER};
+use voteops_chaos::catalogue::{Entry, FAULTS, FLOOD};
 use voteops_console::{Experimenter, Offer, Plan};
 use voteops_local::StackFile;
-use voteops_local::component::Kind;
 
 use crate::chaos;
 
@@ -74,23 +73,15 @@ fn program() -> Result<PathBuf, String> {
 }
 
 impl OnStack {
-    /// What is done to processes that hang for a while.
-    fn hang(&self, fault: &Entry, kind: Kind, length: Duration) -> Result<Plan, String> {
-        let targets =
-            chaos::running(&self.stack()?, kind).map_err(|failure| failure.to_string())?;
-        if targets.is_empty() {
-            return Err(format!("{}: nothing runs that it could touch", fault.name));
-        }
-        let names: Vec<_> = targets
-            .iter()
-            .map(|target| format!("{} (process {})", target.name, target.process.pid))
-            .collect();
+    /// A fault that is held for a while.
+    fn hold(&self, fault: &'static Entry, length: Duration) -> Result<Plan, String> {
+        let plan = chaos::plan::usual(fault, &self.stack()?);
+        let plan = plan.map_err(|failure| failure.to_string())?;
         let length = told(length);
-        let lines = vec![
-            format!("stops {} (SIGSTOP)", names.join(", ")),
-            format!("lets them go on (SIGCONT) after {length}, or when it is ended from here"),
-            GUARDED.into(),
-        ];
+        let mut lines = plan.steps();
+        lines.push(format!("for {length}, or until it is ended from here"));
+        lines.push(format!("undone: {}", fault.undone));
+        lines.push(GUARDED.into());
         self.tied(fault.name, lines, &["--for", &length])
     }
 
@@ -142,13 +133,12 @@ impl Experimenter for OnStack {
 
     fn plan(&self, name: &str, length: Option<Duration>) -> Result<Plan, String> {
         let length = length.unwrap_or(USUAL);
-        match name {
-            _ if name == STALL_WORKER.name => self.hang(&STALL_WORKER, Kind::Worker, length),
-            _ if name == STALL_REDIS.name => self.hang(&STALL_REDIS, Kind::Redis, length),
-            _ if name == MUTE_TRAFFIC.name => self.hang(&MUTE_TRAFFIC, Kind::Voters, length),
-            _ if name == FLOOD.name => self.flood(length),
-            VERIFY => self.verify(),
-            other => Err(format!("there is no experiment {other:?}")),
+        let fault = FAULTS.iter().find(|fault| fault.name == name);
+        match fault {
+            Some(fault) if *fault == FLOOD => self.flood(length),
+            Some(fault) => self.hold(fault, length),
+            None if name == VERIFY => self.verify(),
+            None => Err(format!("there is no experiment {name:?}")),
         }
     }
 }

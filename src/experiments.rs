@@ -147,10 +147,7 @@ mod tests {
     use voteops_chaos::record::{Fault, Target};
 
     fn record(fault: Fault) -> Record {
-        let target = Target {
-            name: "worker-1".into(),
-            process: Process::current().unwrap(),
-        };
+        let target = Target::process("worker-1", Process::current().unwrap());
         Record::new("stall-worker", fault, vec![target], Duration::from_mins(1)).unwrap()
     }
 

@@ -18,6 +18,7 @@ mod sources;
 mod status;
 mod up;
 
+pub use chaos::guardian;
 pub use dispatch::dispatch;
 pub use failure::{Failure, report};
 pub use pipe::end_quietly_without_a_reader;

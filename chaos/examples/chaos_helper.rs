@@ -38,10 +38,7 @@ fn run(mut args: impl Iterator<Item = String>) -> Result<(), Box<dyn std::error:
     let mut targets = Vec::new();
     for pid in args {
         let process = Process::find(pid.parse()?)?;
-        targets.push(Target {
-            name: format!("target-{pid}"),
-            process,
-        });
+        targets.push(Target::process(format!("target-{pid}"), process));
     }
     let launcher = Launcher::new(std::env::current_exe()?, ["guardian"]);
     let experiment = Experiment::open(Path::new(&dir))?;

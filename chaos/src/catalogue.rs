@@ -47,6 +47,41 @@ pub const MUTE_TRAFFIC: Entry = Entry {
     alerts: &["VoteTrafficStopped"],
 };
 
+/// How a fault inside a service ends.
+const LEASED: &str = "the runner, its guardian or `voteops chaos recover` asks the service to end it, \
+                      and the service does so by itself when nobody has renewed it for 15 s";
+
+/// Voters wait for the vote app.
+pub const SLOW_VOTES: Entry = Entry {
+    name: "slow-votes",
+    about: "vote apps take their time for a share of the votes",
+    touches: "the vote apps, through their admin listeners",
+    undone: LEASED,
+    alerts: &["VoteAppHighLatency"],
+};
+
+/// The vote app refuses votes.
+pub const FAIL_VOTES: Entry = Entry {
+    name: "fail-votes",
+    about: "vote apps refuse a share of the votes with a 5xx",
+    touches: "the vote apps, through their admin listeners",
+    undone: LEASED,
+    alerts: &[
+        "VoteAppHighErrorRate",
+        "VoteAppErrorBudgetBurnFast",
+        "VoteAppErrorBudgetBurnSlow",
+    ],
+};
+
+/// The worker needs long for a vote.
+pub const SLOW_WORKER: Entry = Entry {
+    name: "slow-worker",
+    about: "workers take their time before they record votes",
+    touches: "the workers, through their admin listeners",
+    undone: LEASED,
+    alerts: &["WorkerSlowProcessing"],
+};
+
 /// Votes come faster than usual.
 pub const FLOOD: Entry = Entry {
     name: "flood",
@@ -57,7 +92,15 @@ pub const FLOOD: Entry = Entry {
 };
 
 /// Every fault, in the order in which they are listed.
-pub const FAULTS: [Entry; 4] = [STALL_WORKER, STALL_REDIS, MUTE_TRAFFIC, FLOOD];
+pub static FAULTS: [Entry; 7] = [
+    STALL_WORKER,
+    SLOW_WORKER,
+    STALL_REDIS,
+    SLOW_VOTES,
+    FAIL_VOTES,
+    MUTE_TRAFFIC,
+    FLOOD,
+];
 
 #[cfg(test)]
 mod tests {

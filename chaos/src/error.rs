@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use crate::faults::lease::AdminError;
 use crate::process::ProcessError;
 
 /// Why an experiment was refused, stopped, or could not be undone.
@@ -50,6 +51,28 @@ pub enum Error {
         /// Its process id.
         pid: i32,
     },
+    /// The target takes no faults.
+    #[error(
+        "{name} has no admin listener to ask for the fault; start the stack with a `voteops up` of \
+         this version, or the service with --admin-listen and --admin-token-file"
+    )]
+    NoAdmin {
+        /// The target's name.
+        name: String,
+    },
+    /// Somebody else has injected the same fault, and undoing ours would end theirs.
+    #[error(
+        "{name} is under {fault} already; wait for its end, or undo it with `voteops chaos recover`"
+    )]
+    AlreadyFaulty {
+        /// The target's name.
+        name: String,
+        /// The fault.
+        fault: &'static str,
+    },
+    /// A service could not be asked for the fault.
+    #[error("{0}")]
+    Admin(#[from] AdminError),
     /// The fault's longest duration is zero or absurd.
     #[error("the fault's longest duration must be above zero and at most {} h", .longest_h)]
     Ttl {

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use url::Url;
 use uuid::Uuid;
 
 use crate::Error;
@@ -26,6 +28,18 @@ pub const LONGEST_TTL: Duration = Duration::from_hours(24);
 pub enum Fault {
     /// Stopped with SIGSTOP; undone with SIGCONT.
     Stall {},
+    /// Asked for of the services themselves, which know it by the record's name; undone by asking
+    /// them to end it, and by themselves when nobody renews it.
+    Lease(Terms),
+}
+
+/// What services are told when they are asked for a fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// What they are given along with the fault's name.
+    pub parameters: Map<String, Value>,
+    /// The file with the token that opens their admin listeners.
+    pub token_file: PathBuf,
 }
 
 /// A process that a fault is injected into.
@@ -36,6 +50,21 @@ pub struct Target {
     /// Which process it is.
     #[serde(flatten)]
     pub process: Process,
+    /// Where it takes faults itself, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_url: Option<Url>,
+}
+
+impl Target {
+    /// A process that takes no faults itself.
+    #[must_use]
+    pub fn process(name: impl Into<String>, process: Process) -> Self {
+        Self {
+            name: name.into(),
+            process,
+            admin_url: None,
+        }
+    }
 }
 
 /// One fault, from before it is injected until its undoing has been seen to hold.

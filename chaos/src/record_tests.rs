@@ -3,13 +3,11 @@ use serde_json::json;
 use super::*;
 
 fn record() -> Record {
-    let target = Target {
-        name: "worker-1".into(),
-        process: Process {
-            pid: 7,
-            start_ticks: 42,
-        },
+    let process = Process {
+        pid: 7,
+        start_ticks: 42,
     };
+    let target = Target::process("worker-1", process);
     Record::new(
         "stall-worker",
         Fault::Stall {},

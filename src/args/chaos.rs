@@ -7,13 +7,19 @@ use clap::{Args, Subcommand};
 use url::Url;
 
 use super::StackArgs;
-use super::values::{fault_length, flood_rate, http_url};
+use super::values::{fault_length, flood_rate, http_url, latency, share};
 
 /// What `voteops chaos` does.
 #[derive(Debug, Subcommand)]
 pub enum ChaosCommand {
     /// Stop workers (SIGSTOP), and let them go on at the end (SIGCONT)
     StallWorker(StallArgs),
+    /// Have workers hold every batch of votes up before they record it
+    SlowWorker(SlowWorkerArgs),
+    /// Have vote apps take their time for a share of the votes
+    SlowVotes(SlowVotesArgs),
+    /// Have vote apps refuse a share of the votes with a 5xx
+    FailVotes(FailVotesArgs),
     /// Stop Redis (SIGSTOP), and let it go on at the end (SIGCONT)
     StallRedis(HangArgs),
     /// Stop the background voters (SIGSTOP), and let them go on at the end (SIGCONT)
@@ -50,6 +56,65 @@ pub struct StallArgs {
     /// How it is done
     #[command(flatten)]
     pub course: CourseArgs,
+}
+
+/// `voteops chaos slow-worker`.
+#[derive(Debug, Clone, Args)]
+pub struct SlowWorkerArgs {
+    /// The stack
+    #[command(flatten)]
+    pub stack: StackArgs,
+    /// Which workers: all, a number of them, or their names
+    #[arg(long, value_name = "all|N|NAME", num_args = 1.., value_delimiter = ',', default_value = "all")]
+    pub workers: Vec<String>,
+    /// How long each batch is held up
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = latency)]
+    pub latency: Duration,
+    /// How it is done
+    #[command(flatten)]
+    pub course: CourseArgs,
+}
+
+/// Which vote apps, and of how many votes.
+#[derive(Debug, Clone, Args)]
+pub struct VotesArgs {
+    /// The stack
+    #[command(flatten)]
+    pub stack: StackArgs,
+    /// Which vote apps: all, a number of them, or their names
+    #[arg(long, value_name = "all|N|NAME", num_args = 1.., value_delimiter = ',', default_value = "all")]
+    pub apps: Vec<String>,
+    /// How it is done
+    #[command(flatten)]
+    pub course: CourseArgs,
+}
+
+/// `voteops chaos slow-votes`.
+#[derive(Debug, Clone, Args)]
+pub struct SlowVotesArgs {
+    /// Which votes
+    #[command(flatten)]
+    pub votes: VotesArgs,
+    /// How long a vote is held up
+    #[arg(long, value_name = "DURATION", default_value = "600ms", value_parser = latency)]
+    pub latency: Duration,
+    /// The share of the votes that is held up
+    #[arg(long, value_name = "PERCENT", default_value = "100%", value_parser = share)]
+    pub share: f64,
+}
+
+/// `voteops chaos fail-votes`.
+#[derive(Debug, Clone, Args)]
+pub struct FailVotesArgs {
+    /// Which votes
+    #[command(flatten)]
+    pub votes: VotesArgs,
+    /// The status that they are refused with
+    #[arg(long, value_name = "CODE", default_value_t = 500, value_parser = clap::value_parser!(u16).range(500..=599))]
+    pub status: u16,
+    /// The share of the votes that is refused
+    #[arg(long, value_name = "PERCENT", default_value = "50%", value_parser = share)]
+    pub share: f64,
 }
 
 /// How a fault is done.

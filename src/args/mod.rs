@@ -15,8 +15,8 @@ use crate::Failure;
 use crate::failure::USAGE;
 
 pub use chaos::{
-    ChaosCommand, CourseArgs, FaultStatusArgs, FloodArgs, GuardianArgs, HangArgs, ListArgs,
-    RecoverArgs, StallArgs, VerifyArgs,
+    ChaosCommand, CourseArgs, FailVotesArgs, FaultStatusArgs, FloodArgs, GuardianArgs, HangArgs,
+    ListArgs, RecoverArgs, SlowVotesArgs, SlowWorkerArgs, StallArgs, VerifyArgs, VotesArgs,
 };
 pub use console::{
     CheckArgs, ConfigArgs, ConfigCommand, LookArgs, SourceArgs, StatusArgs, TuiArgs,

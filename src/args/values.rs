@@ -38,6 +38,33 @@ pub(super) fn fault_length(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// How long something is held up: what services take.
+pub(super) fn latency(text: &str) -> Result<Duration, String> {
+    let given = duration(text)?;
+    if (Duration::from_millis(1)..=Duration::from_secs(30)).contains(&given) {
+        Ok(given)
+    } else {
+        Err("it must be between 1ms and 30s".into())
+    }
+}
+
+/// A share as a number from 0 to 1, written as a percentage or as that number.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let unfit = || "it must be above 0% and at most 100%, such as 50% or 0.5".to_owned();
+    let (number, whole) = match text.strip_suffix('%') {
+        Some(number) => (number, 100.0),
+        None => (text, 1.0),
+    };
+    let given: f64 = number.trim().parse().map_err(|_| unfit())?;
+    let share = given / whole;
+    // The least that services can tell from none.
+    if (1e-6..=1.0).contains(&share) {
+        Ok(share)
+    } else {
+        Err(unfit())
+    }
+}
+
 pub(super) fn number(text: &str, least: f64, most: f64) -> Result<f64, String> {
     let given: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (least..=most).contains(&given) {

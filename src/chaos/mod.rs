@@ -1,8 +1,9 @@
 //! `voteops chaos`.
 
 mod flood;
+mod hold;
 mod list;
-mod stall;
+pub(crate) mod plan;
 mod status;
 mod timeline;
 mod verify;
@@ -17,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use voteops_chaos::catalogue::{MUTE_TRAFFIC, STALL_REDIS};
+use voteops_chaos::faults::Plan;
 use voteops_chaos::process::Process;
 use voteops_chaos::record::Target;
 use voteops_chaos::recover::Action;
@@ -25,7 +27,7 @@ use voteops_local::StackFile;
 use voteops_local::component::Kind;
 
 use crate::Failure;
-use crate::args::{ChaosCommand, RecoverArgs, StackArgs};
+use crate::args::{ChaosCommand, CourseArgs, RecoverArgs, StackArgs};
 use crate::failure::{CANNOT_ASK, NOT_UNDONE, USAGE};
 use crate::runtime;
 
@@ -36,9 +38,12 @@ const BACKGROUND_VOTERS: u64 = 5_000;
 
 pub(crate) fn run(command: ChaosCommand) -> Result<ExitCode, Failure> {
     match command {
-        ChaosCommand::StallWorker(args) => stall::workers(&args),
-        ChaosCommand::StallRedis(args) => stall::hang(&STALL_REDIS, Kind::Redis, &args),
-        ChaosCommand::MuteTraffic(args) => stall::hang(&MUTE_TRAFFIC, Kind::Voters, &args),
+        ChaosCommand::StallWorker(args) => held(plan::stall_workers(&args), &args.course),
+        ChaosCommand::SlowWorker(args) => held(plan::slow_workers(&args), &args.course),
+        ChaosCommand::SlowVotes(args) => held(plan::slow_votes(&args), &args.votes.course),
+        ChaosCommand::FailVotes(args) => held(plan::fail_votes(&args), &args.votes.course),
+        ChaosCommand::StallRedis(args) => held(plan::hang(&STALL_REDIS, &args), &args.course),
+        ChaosCommand::MuteTraffic(args) => held(plan::hang(&MUTE_TRAFFIC, &args), &args.course),
         ChaosCommand::List(args) => list::run(args),
         ChaosCommand::Status(args) => status::run(&args),
         ChaosCommand::Flood(args) => flood::run(&args),
@@ -49,6 +54,29 @@ pub(crate) fn run(command: ChaosCommand) -> Result<ExitCode, Failure> {
             Ok(guardian::main(record))
         }
     }
+}
+
+/// Guards a fault when the arguments are a guardian's. It is asked for before all others are
+/// parsed, which would make a guardian half as large again.
+#[must_use]
+pub fn guardian() -> Option<ExitCode> {
+    let mut args = std::env::args_os().skip(1);
+    let words = ["chaos", "guardian"];
+    let is_guardian = words
+        .iter()
+        .all(|word| args.next().is_some_and(|arg| arg == *word));
+    let rest: Vec<OsString> = args.collect();
+    // Anything else, `--help` for instance, is for the parser.
+    (is_guardian && rest.len() == 2).then(|| guardian::main(rest))
+}
+
+/// Holds a fault that was planned on a stack.
+fn held(
+    planned: Result<(Plan, StackFile), Failure>,
+    course: &CourseArgs,
+) -> Result<ExitCode, Failure> {
+    let (plan, stack) = planned?;
+    hold::run(plan, &stack, course)
 }
 
 /// Votes gently until it is told to stop.
@@ -132,6 +160,10 @@ pub(crate) fn running(stack: &StackFile, kind: Kind) -> Result<Vec<Target>, Fail
             Ok(Target {
                 name: component.name.clone(),
                 process: Process { pid, start_ticks },
+                admin_url: match &component.admin_url {
+                    Some(url) => Some(url.parse()?),
+                    None => None,
+                },
             })
         })
         .collect()

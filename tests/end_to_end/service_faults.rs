@@ -1,8 +1,10 @@
 //! Faults inside the services of a stack, through their admin listeners.
 
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 use url::Url;
@@ -12,7 +14,7 @@ use voteops_local::component::{Component, Kind};
 use voteops_observability::prometheus::Prometheus;
 use voteops_observability::signals::single_value;
 
-use crate::support::{Home, PATIENCE};
+use crate::support::{Home, PATIENCE, assert_schema, kill, told, wait_until};
 
 /// Outlives every test.
 const LEASE: Duration = Duration::from_mins(30);
@@ -64,6 +66,66 @@ async fn failing_votes_are_seen_by_prometheus_until_the_fault_is_ended() {
     seen(&prometheus, &format!("{active} == bool 0")).await;
     let over = format!("({} == bool 0) and ({} > 0)", rate("500"), rate("202"));
     seen(&prometheus, &over).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_inside_services_ends_whoever_is_killed() {
+    let stack = Home::new().stack(&["--time-scale", "30"]);
+    let file = stack.file();
+    let apps: Vec<_> = file.of_kind(Kind::VoteApp).collect();
+    let clients: Vec<_> = apps.iter().map(|app| admin(&file, app)).collect();
+    let in_force = || {
+        let handle = tokio::runtime::Handle::current();
+        let of = |client: &AdminClient| handle.block_on(client.list()).unwrap().len();
+        tokio::task::block_in_place(|| clients.iter().map(of).sum::<usize>())
+    };
+    let begin = || {
+        let mut command = stack.home.command("voteops");
+        command.args(["chaos", "slow-votes", "--for", "10m", "--latency", "5ms"]);
+        let runner = command.stdout(Stdio::null()).spawn().unwrap();
+        wait_until("both vote apps are slow", || in_force() == 2);
+        runner
+    };
+    let dry = stack.voteops(&["chaos", "slow-votes", "--dry-run"]);
+    assert!(
+        told(&dry).contains("asks vote-app-2 (process"),
+        "{}",
+        told(&dry)
+    );
+    assert_eq!(in_force(), 0);
+
+    let mut runner = begin();
+    let status = stack.voteops(&["chaos", "status", "--json"]);
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_schema("chaos-status.schema.json", &status);
+    assert_eq!(status[0]["targets"][1]["hold"], "held");
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+    wait_until("the guardian has ended it", || stack.no_faults_on_record());
+    assert_eq!(in_force(), 0);
+
+    // With its guardian killed as well, the services end it themselves, and the record is told of.
+    let mut runner = begin();
+    let faults = stack.home.data_dir().join("chaos/faults");
+    let record = std::fs::read_dir(faults).unwrap().next().unwrap().unwrap();
+    let record: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(record.path()).unwrap()).unwrap();
+    // The guardian first: its runner undoes the fault when it sees that it is alone.
+    let stopped = i32::try_from(runner.id()).unwrap();
+    kill(stopped, Signal::STOP);
+    kill(
+        i32::try_from(record["guardian"]["pid"].as_i64().unwrap()).unwrap(),
+        Signal::KILL,
+    );
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+    assert_eq!(in_force(), 2);
+    wait_until("nobody renews it, so it ends", || in_force() == 0);
+    let status = stack.voteops(&["chaos", "status"]);
+    assert_eq!(status.status.code(), Some(4), "{}", told(&status));
+    let recovered = stack.voteops(&["chaos", "recover"]);
+    assert!(recovered.status.success(), "{}", told(&recovered));
+    assert!(stack.no_faults_on_record());
 }
 
 #[tokio::test]

@@ -2,7 +2,10 @@
 //! guardian, and the watch on the guardian.
 
 use std::fmt;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -10,9 +13,9 @@ use tokio::sync::watch;
 use crate::Error;
 use crate::audit::{By, Entry, Event};
 use crate::experiment::Experiment;
-use crate::faults::{self, Hold};
+use crate::faults::{self, Hold, lease};
 use crate::guardian::{Launcher, Watched};
-use crate::record::{Record, Target};
+use crate::record::{Record, Target, Terms};
 use crate::undo::{UndoReport, settle};
 
 /// Why a fault ended before its runner wanted it to. It has been undone by then, as far as
@@ -40,6 +43,8 @@ pub struct Injected {
     shared: Arc<Shared>,
     guardian: Option<Watched>,
     breach: watch::Receiver<Option<Breach>>,
+    /// Dropping it ends the renewal of a leased fault.
+    renewal: Option<Sender<()>>,
 }
 
 /// What the runner shares with the thread that watches the guardian.
@@ -133,12 +138,45 @@ impl Injected {
                 shared,
                 guardian: Some(guardian),
                 breach,
+                renewal: None,
             }),
             Err(error) => {
                 // Nothing was touched, so a record that cannot be removed claims too much, not too
                 // little, and the error at hand matters more.
                 let _ = store.remove(shared.record.id);
                 Err(error)
+            }
+        }
+    }
+
+    /// Renews the fault's lease from now on, on a thread of its own, until it is undone. A renewal
+    /// that fails is tried again at the next one; [`Injected::check`] tells of a fault that has
+    /// ended meanwhile.
+    pub(crate) fn renew_every(&mut self, interval: Duration, terms: Terms) -> Result<(), Error> {
+        let (sender, ended) = channel::<()>();
+        let shared = Arc::clone(&self.shared);
+        let renew = move || {
+            while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(interval) {
+                // Never after the undoing: that would inject it anew.
+                let undone = shared.lock();
+                if undone.is_some() {
+                    return;
+                }
+                let _ = lease::put(&shared.record, &terms);
+            }
+        };
+        let started = thread::Builder::new()
+            .name("lease-renewal".to_owned())
+            .spawn(renew);
+        match started {
+            Ok(_) => {
+                self.renewal = Some(sender);
+                Ok(())
+            }
+            Err(error) => {
+                self.undo().into_result(self.record())?;
+                let reason = format!("no thread to renew the lease: {error}");
+                Err(Error::NotInjected { reason })
             }
         }
     }
@@ -188,6 +226,9 @@ impl Injected {
     /// Blocks for some milliseconds, up to seconds when a target is slow.
     pub fn undo(&mut self) -> UndoReport {
         let report = self.shared.undo();
+        if report.is_complete() {
+            self.renewal = None;
+        }
         if report.is_complete()
             && let Some(guardian) = self.guardian.take()
         {

@@ -1,10 +1,12 @@
-//! The faults: what each does to a process, how it is undone, and how it is seen to hold.
+//! The faults: what each does to its targets, how it is undone, and how it is seen to hold.
 
 pub mod injected;
 pub mod lease;
+pub mod plan;
 pub mod stall;
 
 pub use injected::{Breach, Injected};
+pub use plan::Plan;
 
 use serde::Serialize;
 
@@ -31,7 +33,7 @@ impl Hold {
     pub fn told(self) -> &'static str {
         match self {
             Self::Held => "the fault is in force",
-            Self::Lifted => "somebody let it go on",
+            Self::Lifted => "somebody has undone the fault",
             Self::Gone => "it was restarted or has ended; its successor is not touched",
             Self::Unknown => "its state cannot be read",
         }
@@ -41,20 +43,19 @@ impl Hold {
 /// Undoes the fault in `record` and waits, for a bounded time, until that is seen to hold.
 #[must_use]
 pub fn undo(record: &Record) -> Vec<TargetOutcome> {
-    match record.fault {
+    match &record.fault {
         Fault::Stall {} => stall::resume(&record.targets),
+        Fault::Lease(terms) => lease::end(record, terms),
     }
 }
 
-/// Looks whether the fault in `record` still holds on each of its targets.
+/// Looks whether the fault in `record` still holds on each of its targets. Blocks for some
+/// milliseconds, up to seconds when a service has to be asked and is slow to answer.
 #[must_use]
 pub fn check(record: &Record) -> Vec<(Target, Hold)> {
-    let look = match record.fault {
-        Fault::Stall {} => stall::hold,
+    let holds = match &record.fault {
+        Fault::Stall {} => record.targets.iter().map(stall::hold).collect(),
+        Fault::Lease(terms) => lease::holds(record, terms),
     };
-    record
-        .targets
-        .iter()
-        .map(|target| (target.clone(), look(target)))
-        .collect()
+    record.targets.iter().cloned().zip(holds).collect()
 }

@@ -22,7 +22,7 @@ const SIGNAL_PATIENCE: Duration = Duration::from_secs(5);
 /// A stall that has been checked and not yet injected.
 #[derive(Clone, Debug)]
 pub struct Stall {
-    name: &'static str,
+    fault: &'static Entry,
     targets: Vec<Target>,
 }
 
@@ -33,7 +33,7 @@ impl Stall {
     /// [`Error::NoTarget`], [`Error::DuplicateTarget`], [`Error::OwnProcess`],
     /// [`Error::TargetGone`] or [`Error::AlreadyStopped`] when the targets cannot be stalled and
     /// let go again with certainty.
-    pub fn plan(fault: &Entry, targets: Vec<Target>) -> Result<Self, Error> {
+    pub fn plan(fault: &'static Entry, targets: Vec<Target>) -> Result<Self, Error> {
         if targets.is_empty() {
             return Err(Error::NoTarget);
         }
@@ -49,8 +49,13 @@ impl Stall {
             }
         }
         require_running(&targets)?;
-        let name = fault.name;
-        Ok(Self { name, targets })
+        Ok(Self { fault, targets })
+    }
+
+    /// The fault.
+    #[must_use]
+    pub fn fault(&self) -> &'static Entry {
+        self.fault
     }
 
     /// Whom the stall will touch.
@@ -74,7 +79,7 @@ impl Stall {
         launcher: &Launcher,
     ) -> Result<Injected, Error> {
         require_running(&self.targets)?;
-        let record = Record::new(self.name, Fault::Stall {}, self.targets, ttl)?;
+        let record = Record::new(self.fault.name, Fault::Stall {}, self.targets, ttl)?;
         Injected::inject(experiment, record, launcher, stop)
     }
 }

@@ -1,17 +1,25 @@
-//! The client of admin listeners, against a real one.
+//! Faults inside a service, and the client of admin listeners, against a real one.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
-use voteops_chaos::faults::lease::{AdminClient, AdminError};
+use voteops_chaos::Error;
+use voteops_chaos::audit::{By, Event};
+use voteops_chaos::catalogue::Entry;
+use voteops_chaos::experiment::Experiment;
+use voteops_chaos::faults::Hold;
+use voteops_chaos::faults::lease::{AdminClient, AdminError, LEASE, Lease};
+use voteops_chaos::record::Target;
 use voteops_service::admin::{AdminConfig, Fault, Faults, Kind, LatencyMs};
 use voteops_service::config::Settings;
 use voteops_service::metrics::Metrics;
+
+use crate::support::{Sleeper, audited, eventually, launcher, records};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -67,6 +75,135 @@ impl Service {
     fn is_slow(&self) -> bool {
         self.fault.strikes().is_some()
     }
+
+    /// The service as a target; the process stands for the one that it runs in.
+    fn target(&self, process: &Sleeper) -> Target {
+        Target {
+            admin_url: Some(self.url.clone()),
+            ..process.target("slow-1")
+        }
+    }
+}
+
+/// The fault of the catalogue that the service would know.
+static SLOW: Entry = Entry {
+    name: "slow",
+    about: "",
+    touches: "",
+    undone: "",
+    alerts: &[],
+};
+
+fn slow() -> Map<String, Value> {
+    Map::from_iter([("latency_ms".to_owned(), json!(5))])
+}
+
+fn injected_slow(
+    service: &Service,
+    process: &Sleeper,
+    ttl: Duration,
+) -> (tempfile::TempDir, voteops_chaos::faults::Injected) {
+    let dir = tempfile::tempdir().unwrap();
+    let experiment = Experiment::open(dir.path()).unwrap();
+    let targets = vec![service.target(process)];
+    let plan = Lease::plan(&SLOW, targets, slow(), &service.token_file).unwrap();
+    assert!(!service.is_slow());
+    let injected = plan.inject(&experiment, ttl, &launcher()).unwrap();
+    (dir, injected)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_is_under_its_fault_until_that_is_undone() {
+    let (service, process) = (Service::start().await, Sleeper::start());
+    let (dir, mut injected) = injected_slow(&service, &process, HOUR);
+    assert!(service.is_slow());
+    assert_eq!(injected.check()[0].1, Hold::Held);
+    assert_eq!(records(dir.path()), [injected.record().clone()]);
+    let leased = &service.client().list().await.unwrap()[0];
+    // However long the fault may last, the service ends it soon when nobody renews it.
+    assert!(
+        leased
+            .expires_at
+            .duration_since(Timestamp::now())
+            .unsigned_abs()
+            <= LEASE
+    );
+
+    assert!(injected.undo().is_complete());
+    assert!(!service.is_slow());
+    assert_eq!(records(dir.path()), []);
+    let events = [(Event::Injected, By::Runner), (Event::Undone, By::Runner)];
+    assert_eq!(audited(dir.path()), events);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_is_renewed_for_as_long_as_the_fault_lasts_and_no_longer() {
+    let (service, process) = (Service::start().await, Sleeper::start());
+    let (_dir, mut injected) = injected_slow(&service, &process, HOUR);
+    let client = service.client();
+    let expiry = async || client.list().await.unwrap()[0].expires_at;
+    let first = expiry().await;
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::block_in_place(|| {
+        eventually("it is renewed", || runtime.block_on(expiry()) > first);
+    });
+    assert!(injected.undo().is_complete());
+    assert!(!service.is_slow());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_was_restarted_is_reported_and_left_alone() {
+    let (service, process) = (Service::start().await, Sleeper::start());
+    let (_dir, mut injected) = injected_slow(&service, &process, HOUR);
+    process.kill();
+    assert_eq!(injected.check()[0].1, Hold::Gone);
+    let report = injected.undo();
+    assert!(report.is_complete());
+    assert_eq!(report.gone().count(), 1);
+    // What answers at its address now is another, and not asked to end anything.
+    assert!(service.is_slow());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_cannot_be_asked_is_refused_before_anything_is_written() {
+    let (service, process) = (Service::start().await, Sleeper::start());
+    let plan = |target, token_file: &std::path::Path| {
+        Lease::plan(&SLOW, vec![target], slow(), token_file).unwrap_err()
+    };
+    let error = Lease::plan(&SLOW, Vec::new(), slow(), &service.token_file).unwrap_err();
+    assert!(matches!(error, Error::NoTarget), "{error}");
+    let error = plan(process.target("plain"), &service.token_file);
+    assert!(matches!(error, Error::NoAdmin { .. }), "{error}");
+    let error = plan(service.target(&process), &service.dir.path().join("none"));
+    assert!(
+        matches!(error, Error::Admin(AdminError::NoToken(_))),
+        "{error}"
+    );
+
+    let client = service.client();
+    client.put("slow", HOUR, &slow()).await.unwrap();
+    let error = plan(service.target(&process), &service.token_file);
+    assert!(matches!(error, Error::AlreadyFaulty { .. }), "{error}");
+    client.delete("slow").await.unwrap();
+
+    let target = service.target(&process);
+    process.kill();
+    let error = plan(target, &service.token_file);
+    assert!(matches!(error, Error::TargetGone { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_the_service_leaves_nothing() {
+    let (service, process) = (Service::start().await, Sleeper::start());
+    let dir = tempfile::tempdir().unwrap();
+    let experiment = Experiment::open(dir.path()).unwrap();
+    let fast = Map::from_iter([("latency_ms".to_owned(), json!(0))]);
+    let targets = vec![service.target(&process)];
+    let plan = Lease::plan(&SLOW, targets, fast, &service.token_file).unwrap();
+    let error = plan.inject(&experiment, HOUR, &launcher()).unwrap_err();
+    assert!(matches!(error, Error::NotInjected { .. }), "{error}");
+    assert!(error.to_string().contains("from 1 to 30000"), "{error}");
+    assert_eq!(records(dir.path()), []);
 }
 
 #[tokio::test]

@@ -181,10 +181,7 @@ fn a_target_named_twice_and_the_runner_itself_are_refused() {
         Stall::plan(&STALL_WORKER, twice),
         Err(Error::DuplicateTarget { .. })
     ));
-    let own = Target {
-        name: "own".into(),
-        process: Process::current().unwrap(),
-    };
+    let own = Target::process("own", Process::current().unwrap());
     assert!(matches!(
         Stall::plan(&STALL_WORKER, vec![own]),
         Err(Error::OwnProcess { .. })

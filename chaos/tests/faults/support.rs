@@ -87,10 +87,7 @@ impl Sleeper {
     }
 
     pub(crate) fn target(&self, name: &str) -> Target {
-        Target {
-            name: name.to_owned(),
-            process: self.process(),
-        }
+        Target::process(name, self.process())
     }
 
     pub(crate) fn process(&self) -> Process {

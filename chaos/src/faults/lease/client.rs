@@ -1,8 +1,5 @@
-//! Faults inside a service: the client of its admin listener.
-//!
-//! Such a fault is a lease that the service itself ends when it is not renewed, so that nobody has
-//! to be left to undo it. `stack.json` names the listener of each service and the file with the
-//! token that opens them.
+//! The client of a service's admin listener. `stack.json` names the listener of each service and
+//! the file with the token that opens them.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -71,6 +68,20 @@ pub enum AdminError {
         /// Its reason.
         words: String,
     },
+    /// It has ended or was restarted, and is not asked.
+    #[error("it is gone or was restarted")]
+    Gone,
+    /// It did not answer in time.
+    #[error("{url} does not answer within {patience_s} s; does the service hang?")]
+    Slow {
+        /// The listener's address.
+        url: String,
+        /// How long it was given, in seconds.
+        patience_s: u64,
+    },
+    /// The system gave no means to ask it.
+    #[error("it cannot be asked: {0}")]
+    NoRuntime(String),
     /// It is no admin listener, or one of another version.
     #[error("{url} does not answer as an admin listener does ({told}); take it from `stack.json`")]
     Foreign {

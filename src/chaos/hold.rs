@@ -1,0 +1,105 @@
+//! A fault that is held for a while: told, injected, watched and undone.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use voteops_chaos::experiment::Experiment;
+use voteops_chaos::faults::{Hold, Injected, Plan};
+use voteops_chaos::guardian::Launcher;
+use voteops_local::StackFile;
+
+use super::{fault_failure, state_dir, stop_on_signals, told_length};
+use crate::Failure;
+use crate::args::CourseArgs;
+use crate::failure::NOT_UNDONE;
+use crate::runtime;
+
+/// How much longer than asked for the guardian waits before it undoes the fault itself.
+const GRACE: Duration = Duration::from_secs(5);
+/// How often the targets are looked at while the fault holds.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Tells what would be done.
+fn tell(plan: &Plan, length: Duration) {
+    let fault = plan.fault();
+    println!("{}: {}", fault.name, fault.about);
+    for step in plan.steps() {
+        println!("  {step}");
+    }
+    println!("  for {}; Ctrl-C ends it sooner", told_length(length));
+    println!("  undone: {}", fault.undone);
+    println!("  makes fire: {}", fault.alerts.join(", "));
+    println!("voteops: this was a dry run; nothing was touched");
+}
+
+/// Holds a fault for its time, or tells what it would be.
+pub(super) fn run(plan: Plan, stack: &StackFile, course: &CourseArgs) -> Result<ExitCode, Failure> {
+    if course.dry_run {
+        tell(&plan, course.length);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let experiment = Experiment::open(&state_dir(&stack.data_dir)).map_err(fault_failure)?;
+    runtime::multi_thread()?.block_on(async {
+        let stop = stop_on_signals()?;
+        let names: Vec<_> = plan.targets().iter().map(|t| t.name.clone()).collect();
+        let fault = plan.fault().name;
+        let ttl = course.length + GRACE;
+        let launcher = Launcher::this_program();
+        let inject = || plan.inject(&experiment, ttl, &launcher);
+        let injected = tokio::task::block_in_place(inject).map_err(fault_failure)?;
+        println!(
+            "voteops: {fault} on {} for {}; Ctrl-C undoes it now",
+            names.join(", "),
+            told_length(course.length)
+        );
+        hold(injected, course.length, &stop).await
+    })
+}
+
+/// Holds the fault for its time, tells of targets that are not under it any more, and undoes it.
+async fn hold(
+    mut injected: Injected,
+    length: Duration,
+    stop: &CancellationToken,
+) -> Result<ExitCode, Failure> {
+    let started = Instant::now();
+    let mut lost = Vec::new();
+    let ended = loop {
+        let left = length.saturating_sub(started.elapsed());
+        tokio::select! {
+            () = stop.cancelled() => break "interrupted".to_owned(),
+            breach = injected.breached() => break breach.to_string(),
+            () = sleep(left.min(LOOK_INTERVAL)) => {}
+        }
+        if started.elapsed() >= length {
+            break "the time is over".into();
+        }
+        for (target, hold) in tokio::task::block_in_place(|| injected.check()) {
+            if hold != Hold::Held && !lost.contains(&target.name) {
+                println!(
+                    "voteops: {} is not under the fault any more ({})",
+                    target.name,
+                    hold.told()
+                );
+                lost.push(target.name);
+            }
+        }
+    };
+    let report = tokio::task::block_in_place(|| injected.undo());
+    for failure in report.failures() {
+        eprintln!("voteops: {failure}");
+    }
+    if !report.is_complete() {
+        return Ok(ExitCode::from(NOT_UNDONE));
+    }
+    for gone in report.gone() {
+        println!(
+            "voteops: {} was restarted or has ended meanwhile",
+            gone.name
+        );
+    }
+    println!("voteops: {ended}; the fault is undone");
+    Ok(ExitCode::SUCCESS)
+}

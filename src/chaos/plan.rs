@@ -1,0 +1,142 @@
+//! Which faults are planned on which components of a stack.
+
+use serde_json::{Map, Value, json};
+use voteops_chaos::catalogue::{
+    Entry, FAIL_VOTES, MUTE_TRAFFIC, SLOW_VOTES, SLOW_WORKER, STALL_REDIS, STALL_WORKER,
+};
+use voteops_chaos::faults::Plan;
+use voteops_chaos::faults::lease::Lease;
+use voteops_chaos::faults::stall::Stall;
+use voteops_chaos::record::Target;
+use voteops_local::StackFile;
+use voteops_local::component::Kind;
+
+use super::{fault_failure, running};
+use crate::Failure;
+use crate::args::{FailVotesArgs, HangArgs, SlowVotesArgs, SlowWorkerArgs, StallArgs};
+use crate::failure::{CANNOT_ASK, USAGE};
+
+/// A plan, and the stack that it is of.
+type Planned = Result<(Plan, StackFile), Failure>;
+
+pub(super) fn stall_workers(args: &StallArgs) -> Planned {
+    let stack = super::stack(&args.stack)?;
+    let targets = select(running(&stack, Kind::Worker)?, "--workers", &args.workers)?;
+    Ok((stall(&STALL_WORKER, targets)?, stack))
+}
+
+/// Stalls the only component of a kind.
+pub(super) fn hang(fault: &'static Entry, args: &HangArgs) -> Planned {
+    let stack = super::stack(&args.stack)?;
+    let targets = running(&stack, kind(fault))?;
+    Ok((stall(fault, targets)?, stack))
+}
+
+pub(super) fn slow_workers(args: &SlowWorkerArgs) -> Planned {
+    let stack = super::stack(&args.stack)?;
+    let targets = select(running(&stack, Kind::Worker)?, "--workers", &args.workers)?;
+    let parameters = json!({ "latency_ms": millis(args.latency) });
+    Ok((lease(&SLOW_WORKER, &stack, targets, parameters)?, stack))
+}
+
+pub(super) fn slow_votes(args: &SlowVotesArgs) -> Planned {
+    let stack = super::stack(&args.votes.stack)?;
+    let targets = select(running(&stack, Kind::VoteApp)?, "--apps", &args.votes.apps)?;
+    let parameters = json!({ "latency_ms": millis(args.latency), "share": args.share });
+    Ok((lease(&SLOW_VOTES, &stack, targets, parameters)?, stack))
+}
+
+pub(super) fn fail_votes(args: &FailVotesArgs) -> Planned {
+    let stack = super::stack(&args.votes.stack)?;
+    let targets = select(running(&stack, Kind::VoteApp)?, "--apps", &args.votes.apps)?;
+    let parameters = json!({ "status": args.status, "share": args.share });
+    Ok((lease(&FAIL_VOTES, &stack, targets, parameters)?, stack))
+}
+
+/// A fault on everything that it touches, as hard as it usually is.
+pub(crate) fn usual(fault: &'static Entry, stack: &StackFile) -> Result<Plan, Failure> {
+    let targets = running(stack, kind(fault))?;
+    let parameters = match fault.name {
+        _ if *fault == SLOW_WORKER => json!({ "latency_ms": 2000 }),
+        _ if *fault == SLOW_VOTES => json!({ "latency_ms": 600, "share": 1.0 }),
+        _ if *fault == FAIL_VOTES => json!({ "status": 500, "share": 0.5 }),
+        _ => return stall(fault, targets),
+    };
+    lease(fault, stack, targets, parameters)
+}
+
+/// What a fault touches.
+fn kind(fault: &Entry) -> Kind {
+    match fault {
+        _ if *fault == STALL_REDIS => Kind::Redis,
+        _ if *fault == MUTE_TRAFFIC => Kind::Voters,
+        _ if *fault == SLOW_VOTES || *fault == FAIL_VOTES => Kind::VoteApp,
+        _ => Kind::Worker,
+    }
+}
+
+fn stall(fault: &'static Entry, targets: Vec<Target>) -> Result<Plan, Failure> {
+    let plan = Stall::plan(fault, targets).map_err(fault_failure)?;
+    Ok(Plan::Stall(plan))
+}
+
+fn lease(
+    fault: &'static Entry,
+    stack: &StackFile,
+    targets: Vec<Target>,
+    parameters: Value,
+) -> Result<Plan, Failure> {
+    let token_file = stack.admin_token_file.as_ref().ok_or_else(|| {
+        let message = "this stack was started by an older voteops and takes no such faults; \
+                       start it anew";
+        Failure::new(CANNOT_ASK, message)
+    })?;
+    let parameters = match parameters {
+        Value::Object(parameters) => parameters,
+        _ => Map::new(),
+    };
+    let plan = Lease::plan(fault, targets, parameters, token_file).map_err(fault_failure)?;
+    Ok(Plan::Lease(plan))
+}
+
+fn millis(length: std::time::Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The targets that a flag means: all, the first so many, or those that are named.
+fn select(there: Vec<Target>, flag: &str, wanted: &[String]) -> Result<Vec<Target>, Failure> {
+    let running = there
+        .iter()
+        .map(|w| w.name.clone())
+        .collect::<Vec<_>>()
+        .join(", ");
+    if let [one] = wanted {
+        if one == "all" {
+            return Ok(there);
+        }
+        if let Ok(count) = one.parse::<usize>() {
+            if count == 0 || count > there.len() {
+                let message = format!(
+                    "{flag} {count}: {} of them run ({running}); give a number from 1 to that",
+                    there.len()
+                );
+                return Err(Failure::new(USAGE, message));
+            }
+            return Ok(there.into_iter().take(count).collect());
+        }
+    }
+    wanted
+        .iter()
+        .map(|name| {
+            there
+                .iter()
+                .find(|target| target.name == *name)
+                .cloned()
+                .ok_or_else(|| {
+                    let message =
+                        format!("{flag} {name}: none of that name runs; there are {running}");
+                    Failure::new(USAGE, message)
+                })
+        })
+        .collect()
+}
