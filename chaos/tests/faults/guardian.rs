@@ -9,6 +9,7 @@ use crate::support::{
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
+use voteops_chaos::Error;
 use voteops_chaos::audit::{By, Event};
 use voteops_chaos::catalogue::STALL_WORKER;
 use voteops_chaos::experiment::Experiment;
@@ -67,7 +68,12 @@ fn recover_undoes_when_both_are_killed() {
     kill_both(&runner, guardian);
 
     assert!(all_in(&sleepers, State::Stopped));
-    let refused = Experiment::open(dir.path()).unwrap_err().to_string();
+    // The kernel lets the lock go with the last of the runner's threads.
+    let open = || Experiment::open(dir.path()).unwrap_err();
+    eventually("the lock is free", || {
+        !matches!(open(), Error::Locked { .. })
+    });
+    let refused = open().to_string();
     assert!(refused.contains("voteops chaos recover"), "{refused}");
 
     let outcomes = recover(dir.path(), Timestamp::now(), false).unwrap();
