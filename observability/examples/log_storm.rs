@@ -1,7 +1,8 @@
 //! A stand-in for a Loki whose services write very much: `log_storm PORT LINES_PER_S SECONDS`.
 //!
 //! It answers range queries and the live tail with numbered lines, and prints how many there were
-//! at the end, so that whoever follows it can be held to that number.
+//! at the end, so that whoever follows it can be held to that number. With `0` as a fourth argument
+//! it knows no tail.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -27,6 +28,8 @@ struct Storm {
     begin_ns: u64,
     rate_per_s: u64,
     count: u64,
+    /// Whether there is a live tail.
+    tails: bool,
 }
 
 impl Storm {
@@ -62,8 +65,10 @@ async fn main() -> Result<(), Failure> {
         .skip(1)
         .map(|argument| argument.parse())
         .collect::<Result<_, _>>()?;
-    let [port, rate_per_s, seconds] = arguments[..] else {
-        return Err("write: log_storm PORT LINES_PER_S SECONDS".into());
+    let (port, rate_per_s, seconds, tails) = match arguments[..] {
+        [port, rate_per_s, seconds] => (port, rate_per_s, seconds, true),
+        [port, rate_per_s, seconds, 0] => (port, rate_per_s, seconds, false),
+        _ => return Err("write: log_storm PORT LINES_PER_S SECONDS [0]".into()),
     };
     let listener = TcpListener::bind(("127.0.0.1", u16::try_from(port)?)).await?;
     // Whoever follows it has some time to connect.
@@ -72,6 +77,7 @@ async fn main() -> Result<(), Failure> {
         begin_ns: u64::try_from(begin.as_nanos())?,
         rate_per_s,
         count: rate_per_s * seconds,
+        tails,
     };
     let served = async {
         while let Ok((stream, _)) = listener.accept().await {
@@ -91,10 +97,22 @@ async fn talk(stream: TcpStream, storm: Storm) -> Result<(), Failure> {
     let mut head = [0; 64];
     let length = stream.peek(&mut head).await?;
     if String::from_utf8_lossy(&head[..length]).contains("/tail?") {
-        tail(stream, storm).await
+        if storm.tails {
+            tail(stream, storm).await
+        } else {
+            refuse(stream).await
+        }
     } else {
         answer(stream, storm).await
     }
+}
+
+async fn refuse(mut stream: TcpStream) -> Result<(), Failure> {
+    let answer = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let mut request = [0; 2048];
+    let _ = stream.read(&mut request).await?;
+    stream.write_all(answer.as_bytes()).await?;
+    Ok(())
 }
 
 fn now_ns() -> Result<u64, Failure> {

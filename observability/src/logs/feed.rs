@@ -9,6 +9,9 @@ use crate::backend::BackendError;
 
 /// Lines may arrive at their store so much later than they were written, in nanoseconds.
 const LATE_NS: i64 = 5_000_000_000;
+/// Identities of one generation at most, so that no rate of lines takes more memory than this: when
+/// they come faster, a late one is waited for less long.
+const MOST_TOLD: usize = 40_000;
 
 /// A place in a stream of lines.
 #[derive(Debug)]
@@ -25,7 +28,7 @@ pub struct Feed {
 }
 
 /// Identities of the lines that were told: all of those since `since_ns`. They are kept in two
-/// generations, each at least as long as a line may be late, so that forgetting costs nothing.
+/// generations, each as long as a line may be late or [`MOST_TOLD`], so that forgetting costs nothing.
 #[derive(Debug)]
 struct Told {
     now: HashSet<u64>,
@@ -52,9 +55,11 @@ impl Told {
 
     /// Forgets what is not asked for again, now that lines up to `newest_ns` were told.
     fn forget(&mut self, newest_ns: i64) {
-        if newest_ns >= self.turned_ns.saturating_add(LATE_NS) {
+        let full = self.now.len() >= MOST_TOLD && newest_ns > self.turned_ns;
+        if full || newest_ns >= self.turned_ns.saturating_add(LATE_NS) {
             self.before = std::mem::take(&mut self.now);
-            self.since_ns = self.turned_ns;
+            // The newest line of then is among those that are forgotten now.
+            self.since_ns = self.turned_ns.saturating_add(1);
             self.turned_ns = newest_ns;
         }
     }
@@ -88,7 +93,8 @@ impl Feed {
     /// Where whoever goes on from here should begin, in Unix nanoseconds.
     #[must_use]
     pub(super) fn resume_ns(&self) -> i64 {
-        self.next_ns.saturating_sub(LATE_NS).max(self.begin_ns)
+        let from_ns = self.next_ns.saturating_sub(LATE_NS);
+        from_ns.max(self.begin_ns).max(self.told.since_ns)
     }
 
     /// Whether one question holds all that [`Feed::next`] asks for again.
@@ -150,4 +156,39 @@ fn identity(line: &LogLine) -> u64 {
     line.instance().hash(&mut hasher);
     line.text.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::logs::LogFiles;
+
+    #[test]
+    fn however_fast_lines_come_what_is_kept_of_them_is_bounded_and_what_is_asked_again_is_known() {
+        let labels = Arc::new(BTreeMap::new());
+        let source = LogSource::Files(LogFiles::new(Vec::new()));
+        let mut feed = Feed::new(source, LogQuery::default(), 0);
+        for second in 0..10 {
+            // A line in a microsecond, in an order of their own inside of a second.
+            let lines = (0..100_000_i64).map(|number| {
+                let at_ns = second * 1_000_000_000 + number * 7_919 % 100_000 * 1_000;
+                LogLine::new(at_ns, Arc::clone(&labels), String::new())
+            });
+            let lines: Vec<_> = lines.collect();
+            for page in lines.chunks(5_000) {
+                assert_eq!(feed.admit(page.to_vec()).len(), page.len());
+                assert!(feed.told.len() <= 2 * MOST_TOLD + page.len());
+            }
+            // Whoever asks again from there on hears nothing twice.
+            let again = lines
+                .into_iter()
+                .filter(|line| line.at_ns >= feed.resume_ns());
+            let again: Vec<_> = again.collect();
+            assert!(!again.is_empty());
+            assert_eq!(feed.admit(again), []);
+        }
+    }
 }
