@@ -82,6 +82,25 @@ pub const SLOW_WORKER: Entry = Entry {
     alerts: &["WorkerSlowProcessing"],
 };
 
+/// Redis is nearly full.
+pub const FILL_REDIS: Entry = Entry {
+    name: "fill-redis",
+    about: "Redis is filled with keys of no use, nearly up to its memory limit",
+    touches: "Redis: keys of the fault's own",
+    undone: "the runner, its guardian or `voteops chaos recover` removes the keys, and they expire by \
+             themselves when nobody has renewed them for 15 s",
+    alerts: &["RedisMemoryHigh"],
+};
+
+/// The results are never found in their cache.
+pub const COLD_CACHE: Entry = Entry {
+    name: "cold-cache",
+    about: "results are read, and vote apps never find them in their cache",
+    touches: "the vote apps, through their admin listeners and their own doors",
+    undone: LEASED,
+    alerts: &["RedisHitRatioLow"],
+};
+
 /// Votes come faster than usual.
 pub const FLOOD: Entry = Entry {
     name: "flood",
@@ -92,15 +111,31 @@ pub const FLOOD: Entry = Entry {
 };
 
 /// Every fault, in the order in which they are listed.
-pub static FAULTS: [Entry; 7] = [
+pub static FAULTS: [Entry; 9] = [
     STALL_WORKER,
     SLOW_WORKER,
     STALL_REDIS,
     SLOW_VOTES,
     FAIL_VOTES,
+    FILL_REDIS,
+    COLD_CACHE,
     MUTE_TRAFFIC,
     FLOOD,
 ];
+
+/// The fault that proves an alert: one that is there for it, or else one that makes it fire too.
+#[must_use]
+pub fn proving(alert: &str) -> Option<&'static Entry> {
+    let mut faults = FAULTS.iter();
+    let first = faults.find(|fault| fault.alerts.first() == Some(&alert));
+    first.or_else(|| FAULTS.iter().find(|fault| fault.alerts.contains(&alert)))
+}
+
+/// The fault of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Entry> {
+    FAULTS.iter().find(|fault| fault.name == name)
+}
 
 #[cfg(test)]
 mod tests {
@@ -116,5 +151,13 @@ mod tests {
         for alert in FAULTS.iter().flat_map(|fault| fault.alerts) {
             assert!(rules.iter().any(|rule| rule.name == *alert), "{alert}");
         }
+    }
+
+    #[test]
+    fn an_alert_is_proven_by_the_fault_that_is_there_for_it() {
+        assert_eq!(proving("VoteAppHighErrorRate"), Some(&FAIL_VOTES));
+        assert_eq!(proving("WorkerDown"), Some(&STALL_WORKER));
+        assert_eq!(proving("NoSuchAlert"), None);
+        assert_eq!(find("flood"), Some(&FLOOD));
     }
 }

@@ -70,6 +70,20 @@ pub enum Error {
         /// The fault.
         fault: &'static str,
     },
+    /// Redis could not be asked.
+    #[error("Redis at {url} does not do as it is asked: {reason}; does it run?")]
+    Redis {
+        /// Its address.
+        url: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// There is nothing to fill.
+    #[error("Redis cannot be filled: {reason}")]
+    NoFill {
+        /// Why.
+        reason: String,
+    },
     /// A service could not be asked for the fault.
     #[error("{0}")]
     Admin(#[from] AdminError),

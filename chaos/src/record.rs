@@ -31,6 +31,21 @@ pub enum Fault {
     /// Asked for of the services themselves, which know it by the record's name; undone by asking
     /// them to end it, and by themselves when nobody renews it.
     Lease(Terms),
+    /// Given keys of ours until it is nearly full; undone by removing them.
+    Fill(Filling),
+}
+
+/// The keys that a Redis is filled with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filling {
+    /// Where it listens. It may hold a password: the state directory is for its owner.
+    pub url: Url,
+    /// What their names begin with; a colon and a number follow.
+    pub prefix: String,
+    /// How many there are at the most.
+    pub keys: u32,
+    /// The memory that it is to use, in bytes.
+    pub to_bytes: u64,
 }
 
 /// What services are told when they are asked for a fault.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use promql_parser::parser::{self, BinaryExpr, Expr, Offset};
+use promql_parser::parser::{self, BinaryExpr, Expr, Offset, VectorSelector};
 use serde::{Deserialize, Serialize};
 
 use crate::units::scaled;
@@ -153,6 +153,54 @@ fn average_over(expr: &Expr) -> Option<(String, Duration)> {
     }
 }
 
+/// The selectors of `expr` without their ranges and offsets, each once, in the order in which they
+/// are written.
+///
+/// # Errors
+/// The parser's message when `expr` is not PromQL.
+pub fn selectors(expr: &str) -> Result<Vec<String>, String> {
+    let mut found = Vec::new();
+    collect_selectors(&parser::parse(expr)?, &mut found);
+    Ok(found)
+}
+
+fn collect_selectors(expr: &Expr, found: &mut Vec<String>) {
+    let mut take = |selector: &VectorSelector| {
+        let bare = VectorSelector {
+            offset: None,
+            at: None,
+            ..selector.clone()
+        };
+        let text = bare.to_string();
+        if !found.contains(&text) {
+            found.push(text);
+        }
+    };
+    match expr {
+        Expr::MatrixSelector(matrix) => take(&matrix.vs),
+        Expr::VectorSelector(vector) => take(vector),
+        Expr::Subquery(subquery) => collect_selectors(&subquery.expr, found),
+        Expr::Aggregate(aggregate) => {
+            collect_selectors(&aggregate.expr, found);
+            if let Some(parameter) = &aggregate.param {
+                collect_selectors(parameter, found);
+            }
+        }
+        Expr::Binary(binary) => {
+            collect_selectors(&binary.lhs, found);
+            collect_selectors(&binary.rhs, found);
+        }
+        Expr::Call(call) => {
+            for argument in &call.args.args {
+                collect_selectors(argument, found);
+            }
+        }
+        Expr::Paren(inner) => collect_selectors(&inner.expr, found),
+        Expr::Unary(inner) => collect_selectors(&inner.expr, found),
+        Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
+    }
+}
+
 /// Divides every range, offset and subquery step in `expr` by `time_scale` and leaves all
 /// numbers alone. A scale of 1 gives the text back as it was.
 ///
@@ -258,6 +306,16 @@ mod tests {
             (Comparison::Below, 1.0)
         );
         assert_eq!(condition("absent(up)").unwrap(), None);
+    }
+
+    #[test]
+    fn selectors_are_found_once_and_without_ranges() {
+        let expr = "(sum(rate(a{x=\"1\"}[5m] offset 1m)) / sum(rate(a{x=\"1\"}[1h])) > 0.1) and on () b == 1";
+        assert_eq!(selectors(expr).unwrap(), ["a{x=\"1\"}", "b"]);
+        assert!(selectors("sum(").is_err());
+        for rule in crate::rules::shipped().unwrap() {
+            assert!(!selectors(&rule.expr).unwrap().is_empty(), "{}", rule.name);
+        }
     }
 
     #[test]

@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use url::Url;
+use voteops_chaos::catalogue::Entry;
 
 use super::StackArgs;
-use super::values::{fault_length, flood_rate, http_url, latency, share};
+use super::values::{fault_length, flood_rate, held_fault, http_url, latency, share};
+
+/// Readings of the results in a second, while their cache is cold.
+pub(crate) const READS_PER_S: f64 = 100.0;
 
 /// What `voteops chaos` does.
 #[derive(Debug, Subcommand)]
@@ -20,6 +24,10 @@ pub enum ChaosCommand {
     SlowVotes(SlowVotesArgs),
     /// Have vote apps refuse a share of the votes with a 5xx
     FailVotes(FailVotesArgs),
+    /// Fill Redis nearly up to its memory limit with keys that are removed at the end
+    FillRedis(FillRedisArgs),
+    /// Read the results while vote apps never find them in their cache
+    ColdCache(ColdCacheArgs),
     /// Stop Redis (SIGSTOP), and let it go on at the end (SIGCONT)
     StallRedis(HangArgs),
     /// Stop the background voters (SIGSTOP), and let them go on at the end (SIGCONT)
@@ -117,6 +125,31 @@ pub struct FailVotesArgs {
     pub share: f64,
 }
 
+/// `voteops chaos fill-redis`.
+#[derive(Debug, Clone, Args)]
+pub struct FillRedisArgs {
+    /// The stack
+    #[command(flatten)]
+    pub stack: StackArgs,
+    /// The share of its memory limit that Redis is to use, at most 95%
+    #[arg(long, value_name = "PERCENT", default_value = "90%", value_parser = share)]
+    pub to: f64,
+    /// How it is done
+    #[command(flatten)]
+    pub course: CourseArgs,
+}
+
+/// `voteops chaos cold-cache`.
+#[derive(Debug, Clone, Args)]
+pub struct ColdCacheArgs {
+    /// Which vote apps
+    #[command(flatten)]
+    pub votes: VotesArgs,
+    /// How often the results are read, times a second
+    #[arg(long, value_name = "R", default_value_t = READS_PER_S, value_parser = flood_rate)]
+    pub reads: f64,
+}
+
 /// How a fault is done.
 #[derive(Debug, Clone, Args)]
 pub struct CourseArgs {
@@ -187,15 +220,19 @@ pub struct FloodArgs {
 /// `voteops chaos verify`.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
-    /// The alert to prove
-    #[arg(value_name = "ALERT")]
-    pub alert: String,
+    /// The alerts to prove, one after the other
+    #[arg(value_name = "ALERT", required_unless_present = "all")]
+    pub alerts: Vec<String>,
+    /// Prove every alert that the server has rules for
+    #[arg(long, conflicts_with_all = ["alerts", "fault"])]
+    pub all: bool,
     /// The stack
     #[command(flatten)]
     pub stack: StackArgs,
-    /// The fault that is to make it fire
-    #[arg(long, value_name = "FAULT", default_value = "stall-worker", value_parser = ["stall-worker"])]
-    pub fault: String,
+    /// The fault that is to make them fire, instead of the one that is there for each
+    /// (`voteops chaos list`)
+    #[arg(long, value_name = "FAULT", value_parser = held_fault)]
+    pub fault: Option<&'static Entry>,
     /// Print JSON (schemas/verify.schema.json)
     #[arg(long)]
     pub json: bool,

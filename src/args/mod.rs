@@ -14,9 +14,11 @@ use url::Url;
 use crate::Failure;
 use crate::failure::USAGE;
 
+pub(crate) use chaos::READS_PER_S;
 pub use chaos::{
-    ChaosCommand, CourseArgs, FailVotesArgs, FaultStatusArgs, FloodArgs, GuardianArgs, HangArgs,
-    ListArgs, RecoverArgs, SlowVotesArgs, SlowWorkerArgs, StallArgs, VerifyArgs, VotesArgs,
+    ChaosCommand, ColdCacheArgs, CourseArgs, FailVotesArgs, FaultStatusArgs, FillRedisArgs,
+    FloodArgs, GuardianArgs, HangArgs, ListArgs, RecoverArgs, SlowVotesArgs, SlowWorkerArgs,
+    StallArgs, VerifyArgs, VotesArgs,
 };
 pub use console::{
     CheckArgs, ConfigArgs, ConfigCommand, LookArgs, SourceArgs, StatusArgs, TuiArgs,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use url::Url;
+use voteops_chaos::catalogue::{Entry, FAULTS, FLOOD, find};
 
 pub(super) fn http_url(text: &str) -> Result<Url, String> {
     let url: Url = text
@@ -63,6 +64,15 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     } else {
         Err(unfit())
     }
+}
+
+/// A fault of the catalogue that is held for a while.
+pub(super) fn held_fault(text: &str) -> Result<&'static Entry, String> {
+    let held = FAULTS.iter().filter(|fault| **fault != FLOOD);
+    let names: Vec<_> = held.map(|fault| fault.name).collect();
+    find(text)
+        .filter(|fault| names.contains(&fault.name))
+        .ok_or_else(|| format!("there are {}", names.join(", ")))
 }
 
 pub(super) fn number(text: &str, least: f64, most: f64) -> Result<f64, String> {

@@ -8,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 use voteops_chaos::experiment::Experiment;
 use voteops_chaos::faults::{Hold, Injected, Plan};
 use voteops_chaos::guardian::Launcher;
+use voteops_chaos::load::readers;
 use voteops_local::StackFile;
 
-use super::{fault_failure, state_dir, stop_on_signals, told_length};
+use super::{fault_failure, state_dir, stop_on_signals, told_length, vote_apps};
 use crate::Failure;
 use crate::args::CourseArgs;
 use crate::failure::NOT_UNDONE;
@@ -34,8 +35,14 @@ fn tell(plan: &Plan, length: Duration) {
     println!("voteops: this was a dry run; nothing was touched");
 }
 
-/// Holds a fault for its time, or tells what it would be.
-pub(super) fn run(plan: Plan, stack: &StackFile, course: &CourseArgs) -> Result<ExitCode, Failure> {
+/// Holds a fault for its time, or tells what it would be. Meanwhile the results are read
+/// `reads_per_s` times a second, if they are.
+pub(super) fn run(
+    plan: Plan,
+    stack: &StackFile,
+    course: &CourseArgs,
+    reads_per_s: Option<f64>,
+) -> Result<ExitCode, Failure> {
     if course.dry_run {
         tell(&plan, course.length);
         return Ok(ExitCode::SUCCESS);
@@ -54,7 +61,22 @@ pub(super) fn run(plan: Plan, stack: &StackFile, course: &CourseArgs) -> Result<
             names.join(", "),
             told_length(course.length)
         );
-        hold(injected, course.length, &stop).await
+        let over = CancellationToken::new();
+        let urls = vote_apps(stack);
+        let reading = async {
+            match reads_per_s {
+                Some(rate_per_s) => readers::run(&urls, rate_per_s, &over).await,
+                None => Ok(()),
+            }
+        };
+        let holding = async {
+            let held = hold(injected, course.length, &stop).await;
+            over.cancel();
+            held
+        };
+        let (held, read) = tokio::join!(holding, reading);
+        read?;
+        held
     })
 }
 

@@ -42,6 +42,11 @@ pub(crate) fn run(command: ChaosCommand) -> Result<ExitCode, Failure> {
         ChaosCommand::SlowWorker(args) => held(plan::slow_workers(&args), &args.course),
         ChaosCommand::SlowVotes(args) => held(plan::slow_votes(&args), &args.votes.course),
         ChaosCommand::FailVotes(args) => held(plan::fail_votes(&args), &args.votes.course),
+        ChaosCommand::FillRedis(args) => held(plan::fill_redis(&args), &args.course),
+        ChaosCommand::ColdCache(args) => {
+            let (plan, stack) = plan::cold_cache(&args)?;
+            hold::run(plan, &stack, &args.votes.course, Some(args.reads))
+        }
         ChaosCommand::StallRedis(args) => held(plan::hang(&STALL_REDIS, &args), &args.course),
         ChaosCommand::MuteTraffic(args) => held(plan::hang(&MUTE_TRAFFIC, &args), &args.course),
         ChaosCommand::List(args) => list::run(args),
@@ -76,7 +81,7 @@ fn held(
     course: &CourseArgs,
 ) -> Result<ExitCode, Failure> {
     let (plan, stack) = planned?;
-    hold::run(plan, &stack, course)
+    hold::run(plan, &stack, course, None)
 }
 
 /// Votes gently until it is told to stop.

@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value, json};
 use voteops_chaos::catalogue::{
-    Entry, FAIL_VOTES, MUTE_TRAFFIC, SLOW_VOTES, SLOW_WORKER, STALL_REDIS, STALL_WORKER,
+    COLD_CACHE, Entry, FAIL_VOTES, FILL_REDIS, MUTE_TRAFFIC, SLOW_VOTES, SLOW_WORKER, STALL_REDIS,
+    STALL_WORKER,
 };
 use voteops_chaos::faults::Plan;
+use voteops_chaos::faults::fill::Fill;
 use voteops_chaos::faults::lease::Lease;
 use voteops_chaos::faults::stall::Stall;
 use voteops_chaos::record::Target;
@@ -13,8 +15,13 @@ use voteops_local::component::Kind;
 
 use super::{fault_failure, running};
 use crate::Failure;
-use crate::args::{FailVotesArgs, HangArgs, SlowVotesArgs, SlowWorkerArgs, StallArgs};
+use crate::args::{
+    ColdCacheArgs, FailVotesArgs, FillRedisArgs, HangArgs, SlowVotesArgs, SlowWorkerArgs, StallArgs,
+};
 use crate::failure::{CANNOT_ASK, USAGE};
+
+/// The share of its memory limit that Redis is usually filled to.
+const USUAL_FILL: f64 = 0.9;
 
 /// A plan, and the stack that it is of.
 type Planned = Result<(Plan, StackFile), Failure>;
@@ -53,6 +60,26 @@ pub(super) fn fail_votes(args: &FailVotesArgs) -> Planned {
     Ok((lease(&FAIL_VOTES, &stack, targets, parameters)?, stack))
 }
 
+pub(super) fn fill_redis(args: &FillRedisArgs) -> Planned {
+    let stack = super::stack(&args.stack)?;
+    Ok((fill(&stack, args.to)?, stack))
+}
+
+pub(super) fn cold_cache(args: &ColdCacheArgs) -> Planned {
+    let stack = super::stack(&args.votes.stack)?;
+    let targets = select(running(&stack, Kind::VoteApp)?, "--apps", &args.votes.apps)?;
+    Ok((lease(&COLD_CACHE, &stack, targets, json!({}))?, stack))
+}
+
+fn fill(stack: &StackFile, share: f64) -> Result<Plan, Failure> {
+    let targets = running(stack, Kind::Redis)?;
+    let url = stack
+        .url(Kind::Redis)
+        .ok_or_else(|| Failure::new(CANNOT_ASK, "the stack has no Redis"))?;
+    let plan = Fill::plan(&FILL_REDIS, targets, &url, share).map_err(fault_failure)?;
+    Ok(Plan::Fill(plan))
+}
+
 /// A fault on everything that it touches, as hard as it usually is.
 pub(crate) fn usual(fault: &'static Entry, stack: &StackFile) -> Result<Plan, Failure> {
     let targets = running(stack, kind(fault))?;
@@ -60,6 +87,8 @@ pub(crate) fn usual(fault: &'static Entry, stack: &StackFile) -> Result<Plan, Fa
         _ if *fault == SLOW_WORKER => json!({ "latency_ms": 2000 }),
         _ if *fault == SLOW_VOTES => json!({ "latency_ms": 600, "share": 1.0 }),
         _ if *fault == FAIL_VOTES => json!({ "status": 500, "share": 0.5 }),
+        _ if *fault == COLD_CACHE => json!({}),
+        _ if *fault == FILL_REDIS => return fill(stack, USUAL_FILL),
         _ => return stall(fault, targets),
     };
     lease(fault, stack, targets, parameters)
@@ -68,9 +97,9 @@ pub(crate) fn usual(fault: &'static Entry, stack: &StackFile) -> Result<Plan, Fa
 /// What a fault touches.
 fn kind(fault: &Entry) -> Kind {
     match fault {
-        _ if *fault == STALL_REDIS => Kind::Redis,
+        _ if [STALL_REDIS, FILL_REDIS].contains(fault) => Kind::Redis,
         _ if *fault == MUTE_TRAFFIC => Kind::Voters,
-        _ if *fault == SLOW_VOTES || *fault == FAIL_VOTES => Kind::VoteApp,
+        _ if [SLOW_VOTES, FAIL_VOTES, COLD_CACHE].contains(fault) => Kind::VoteApp,
         _ => Kind::Worker,
     }
 }

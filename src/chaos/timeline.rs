@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use voteops_chaos::verify::{Phase, Progress, Report, Verdict};
+use voteops_chaos::verify::{Phase, Progress, Report, Step, Verdict};
 use voteops_observability::prediction::Window;
 
 /// The live timeline, on standard error: standard output is for the result.
@@ -15,7 +15,7 @@ pub(super) struct Timeline {
 }
 
 impl Timeline {
-    pub(super) fn new(alert: &str, time_scale: f64) -> Self {
+    pub(super) fn new(alert: &str, fault: &str, time_scale: f64) -> Self {
         let timeline = Self {
             live: std::io::stderr().is_terminal().then(spinner),
         };
@@ -24,7 +24,7 @@ impl Timeline {
         } else {
             String::new()
         };
-        timeline.say(&format!("proving {alert}{scale}"));
+        timeline.say(&format!("proving {alert} by {fault}{scale}"));
         timeline
     }
 
@@ -32,13 +32,16 @@ impl Timeline {
         match progress {
             Progress::Settling(lacking) => self.now(format!("waiting: {lacking}")),
             Progress::Injected {
-                workers,
-                rate_per_s,
-                length_s,
-            } => self.say(&format!(
-                "     0.0 s  fault: {} stalled, {rate_per_s:.0} votes/s for {length_s:.0} s",
-                workers.join(", ")
-            )),
+                fault,
+                targets,
+                load,
+            } => {
+                let load = load.map(|(rate_per_s, length_s)| {
+                    format!(", {rate_per_s:.0} votes/s for {length_s:.0} s")
+                });
+                let load = load.unwrap_or_default();
+                self.say(&format!("     0.0 s  fault: {fault} on {targets}{load}"));
+            }
             Progress::Awaiting {
                 step,
                 predicted,
@@ -139,14 +142,61 @@ pub(super) fn table(report: &Report) -> String {
             "✖ the fault is NOT undone; run `voteops chaos recover`"
         ));
     }
-    let verdict = match report.verdict {
-        Verdict::Proven => "✔ PROVEN",
-        Verdict::Refuted => "✖ REFUTED",
-        Verdict::Aborted => "▲ ABORTED",
-    };
+    let verdict = told_verdict(report.verdict);
     line(format_args!(
         "{verdict}: {} by {}: {}",
         report.alert, report.fault, report.reason
     ));
     out
+}
+
+/// All proofs, a line each: reports, and alerts of which there is none.
+pub(super) fn summary(proofs: &[Result<Report, String>]) -> String {
+    let mut out = String::new();
+    let seconds = |report: &Report, step: Step| {
+        let phase = report.phases.iter().find(|phase| phase.name == step);
+        let at_s = phase.and_then(|phase| phase.observed_s);
+        at_s.map_or("–".into(), |at_s| format!("{at_s:.1} s"))
+    };
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        out,
+        "{:<28} {:<13} {:>9} {:>9} {:>9}  verdict",
+        "alert", "fault", "firing", "notified", "resolved"
+    );
+    for proof in proofs {
+        let _ = match proof {
+            Ok(report) => writeln!(
+                out,
+                "{:<28} {:<13} {:>9} {:>9} {:>9}  {}",
+                report.alert,
+                report.fault,
+                seconds(report, Step::Firing),
+                seconds(report, Step::Notified),
+                seconds(report, Step::Resolved),
+                told_verdict(report.verdict)
+            ),
+            Err(alert) => writeln!(out, "{alert:<28} {:<13} {:>29}  ✖ NOT RUN", "–", ""),
+        };
+    }
+    let proven = proofs.iter().filter(|proof| {
+        proof
+            .as_ref()
+            .is_ok_and(|report| report.verdict == Verdict::Proven)
+    });
+    let _ = writeln!(
+        out,
+        "{} of {} alerts are proven",
+        proven.count(),
+        proofs.len()
+    );
+    out
+}
+
+fn told_verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Proven => "✔ PROVEN",
+        Verdict::Refuted => "✖ REFUTED",
+        Verdict::Aborted => "▲ ABORTED",
+    }
 }

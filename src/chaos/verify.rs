@@ -2,16 +2,21 @@
 
 use std::process::ExitCode;
 
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use voteops_chaos::catalogue::{Entry, proving};
+use voteops_chaos::faults::Plan;
 use voteops_chaos::guardian::Launcher;
-use voteops_chaos::verify::{Error, Setup, Verdict, verify};
+use voteops_chaos::verify::{Error, Report, Setup, Verdict, verify};
 use voteops_ledger::Ledger;
 use voteops_local::StackFile;
 use voteops_local::component::Kind;
+use voteops_observability::prometheus::RuleKind;
 use voteops_observability::webhook::ReceiverClient;
 
-use super::timeline::Timeline;
-use super::{fault_failure, running, state_dir, stop_on_signals, vote_apps};
-use crate::args::VerifyArgs;
+use super::timeline::{self, Timeline};
+use super::{fault_failure, plan, state_dir, stop_on_signals, vote_apps};
+use crate::args::{READS_PER_S, VerifyArgs};
 use crate::failure::{CANNOT_ASK, NOT_UNDONE, USAGE};
 use crate::runtime;
 use crate::{Failure, sources};
@@ -19,32 +24,137 @@ use crate::{Failure, sources};
 pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let stack = super::stack(&args.stack)?;
     runtime::multi_thread()?.block_on(async {
-        let setup = setup(args, &stack).map_err(|failure| failure.with_code(CANNOT_ASK))?;
-        let mut timeline = Timeline::new(&args.alert, stack.time_scale);
-        let outcome = verify(&setup, |progress| timeline.show(progress)).await;
-        timeline.finish();
-        let report = outcome.map_err(failure)?;
-        if args.json {
-            println!("{}", serde_json::to_string_pretty(&report)?);
+        let cancel = stop_on_signals()?;
+        let alerts = if args.all {
+            every_alert(&stack).await?
         } else {
-            print!("{}", super::timeline::table(&report));
+            args.alerts.clone()
+        };
+        let mut proofs = Vec::new();
+        for alert in &alerts {
+            let Some(fault) = args.fault.or_else(|| proving(alert)) else {
+                let failure = unproven(&stack, alert).await;
+                if alerts.len() == 1 {
+                    return Err(failure);
+                }
+                eprintln!("voteops: {failure}");
+                proofs.push(Err(alert.clone()));
+                continue;
+            };
+            let report = prove(alert, fault, &stack, &cancel).await;
+            match report {
+                Ok(report) if alerts.len() == 1 => return print(&report, args.json),
+                Err(failure) if alerts.len() == 1 => return Err(failure),
+                Ok(report) => {
+                    if !args.json {
+                        println!("{}", timeline::table(&report));
+                    }
+                    proofs.push(Ok(report));
+                }
+                Err(failure) => {
+                    eprintln!("voteops: {alert}: {failure}");
+                    proofs.push(Err(alert.clone()));
+                }
+            }
+            if cancel.is_cancelled() {
+                break;
+            }
         }
-        Ok(match report.verdict {
-            _ if !report.undone => ExitCode::from(NOT_UNDONE),
-            Verdict::Proven => ExitCode::SUCCESS,
-            Verdict::Refuted | Verdict::Aborted => ExitCode::from(1),
-        })
+        conclude(&proofs, args.json)
     })
 }
 
-fn setup(args: &VerifyArgs, stack: &StackFile) -> Result<Setup, Failure> {
+/// The names of all alerts that the server has rules for, in their order.
+async fn every_alert(stack: &StackFile) -> Result<Vec<String>, Failure> {
+    let prometheus = sources::of_stack(stack)?.sources.prometheus;
+    let groups = prometheus.rules().await;
+    let groups = groups.map_err(|error| Failure::from(error).with_code(CANNOT_ASK))?;
+    let rules = groups.data.into_iter().flat_map(|group| group.rules);
+    let alerting = rules.filter(|rule| rule.kind == RuleKind::Alerting);
+    Ok(alerting.map(|rule| rule.name).collect())
+}
+
+/// Why an alert that no fault is there for is not proven; most often its name is wrong.
+async fn unproven(stack: &StackFile, alert: &str) -> Failure {
+    let known = every_alert(stack).await.unwrap_or_default();
+    let message = if known.iter().any(|name| name == alert) {
+        format!("no fault is there for {alert}; name one that makes it fire with --fault")
+    } else {
+        let names = known.iter().map(String::as_str);
+        let hint = voteops_observability::rules::nearest(alert, names).map_or_else(
+            || format!("the server knows {}", known.join(", ")),
+            |name| format!("did you mean {name}?"),
+        );
+        format!("no alert {alert}: {hint}")
+    };
+    Failure::new(USAGE, message)
+}
+
+async fn prove(
+    alert: &str,
+    fault: &'static Entry,
+    stack: &StackFile,
+    cancel: &CancellationToken,
+) -> Result<Report, Failure> {
+    let plan = tokio::task::block_in_place(|| plan::usual(fault, stack))?;
+    let setup = setup(alert, plan, stack, cancel)?;
+    let mut timeline = Timeline::new(alert, fault.name, stack.time_scale);
+    let outcome = verify(&setup, |progress| timeline.show(progress)).await;
+    timeline.finish();
+    outcome.map_err(failure)
+}
+
+fn print(report: &Report, json: bool) -> Result<ExitCode, Failure> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(report)?);
+    } else {
+        print!("{}", timeline::table(report));
+    }
+    Ok(code([report].into_iter(), true))
+}
+
+/// Tells of all proofs: reports, and the names of alerts of which there is none.
+fn conclude(proofs: &[Result<Report, String>], json: bool) -> Result<ExitCode, Failure> {
+    let reports: Vec<_> = proofs
+        .iter()
+        .filter_map(|proof| proof.as_ref().ok())
+        .collect();
+    if json {
+        println!("{}", serde_json::to_string_pretty(&reports)?);
+    } else {
+        print!("{}", timeline::summary(proofs));
+    }
+    let whole = reports.len() == proofs.len();
+    Ok(code(reports.into_iter(), whole))
+}
+
+fn code<'r>(mut reports: impl Iterator<Item = &'r Report> + Clone, whole: bool) -> ExitCode {
+    if reports.clone().any(|report| !report.undone) {
+        return ExitCode::from(NOT_UNDONE);
+    }
+    let proven = reports.all(|report| report.verdict == Verdict::Proven);
+    ExitCode::from(u8::from(!(whole && proven)))
+}
+
+fn setup(
+    alert: &str,
+    plan: Plan,
+    stack: &StackFile,
+    cancel: &CancellationToken,
+) -> Result<Setup, Failure> {
     let lacking = |what: &str| Failure::new(CANNOT_ASK, format!("the stack has no {what}"));
     let found = sources::of_stack(stack)?;
     let webhook = stack
         .url(Kind::Webhook)
         .ok_or_else(|| lacking("webhook receiver"))?;
+    let names: Vec<_> = plan.targets().iter().map(|target| &target.name).collect();
+    let touched = stack
+        .components
+        .iter()
+        .filter(|component| names.contains(&&component.name));
+    let touched = touched.filter_map(|component| address(component.url.as_deref()?));
     Ok(Setup {
-        alert: args.alert.clone(),
+        alert: alert.to_owned(),
         prometheus: found.sources.prometheus,
         alertmanager: found
             .sources
@@ -52,19 +162,31 @@ fn setup(args: &VerifyArgs, stack: &StackFile) -> Result<Setup, Failure> {
             .ok_or_else(|| lacking("Alertmanager"))?,
         receiver: ReceiverClient::new(&webhook)?,
         vote_apps: vote_apps(stack),
-        workers: running(stack, Kind::Worker)?,
+        touched: touched.collect(),
+        plan,
+        reads_per_s: READS_PER_S,
         ledger: Ledger::connect(&stack.ledger_url)?,
         choices: super::CHOICES.map(str::to_owned).into(),
         state_dir: state_dir(&stack.data_dir),
         launcher: Launcher::this_program(),
         time_scale: stack.time_scale,
-        cancel: stop_on_signals()?,
+        cancel: cancel.clone(),
     })
+}
+
+/// `host:port` of an address.
+fn address(url: &str) -> Option<String> {
+    let url: Url = url.parse().ok()?;
+    Some(format!(
+        "{}:{}",
+        url.host_str()?,
+        url.port_or_known_default()?
+    ))
 }
 
 fn failure(error: Error) -> Failure {
     match error {
-        Error::UnknownAlert { .. } | Error::NotProvable { .. } => {
+        Error::UnknownAlert { .. } | Error::NotProvable { .. } | Error::OutOfReach { .. } => {
             Failure::from(error).with_code(USAGE)
         }
         Error::Fault(error) => fault_failure(error),

@@ -118,7 +118,7 @@ fn a_target_that_is_let_go_by_somebody_else_ends_the_proof() {
     assert_eq!(report["verdict"], "aborted");
     assert_eq!(
         report["reason"],
-        "worker-1 is not stalled any more: somebody let it go on"
+        "worker-1 is not under the fault any more: somebody has undone the fault"
     );
     assert!(stack.no_faults_on_record());
 }

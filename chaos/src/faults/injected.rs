@@ -13,9 +13,9 @@ use tokio::sync::watch;
 use crate::Error;
 use crate::audit::{By, Entry, Event};
 use crate::experiment::Experiment;
-use crate::faults::{self, Hold, lease};
+use crate::faults::{self, Hold};
 use crate::guardian::{Launcher, Watched};
-use crate::record::{Record, Target, Terms};
+use crate::record::{Record, Target};
 use crate::undo::{UndoReport, settle};
 
 /// Why a fault ended before its runner wanted it to. It has been undone by then, as far as
@@ -45,6 +45,8 @@ pub struct Injected {
     breach: watch::Receiver<Option<Breach>>,
     /// Dropping it ends the renewal of a leased fault.
     renewal: Option<Sender<()>>,
+    /// When it began to be injected, and when it was seen to hold.
+    onset: (Timestamp, Timestamp),
 }
 
 /// What the runner shares with the thread that watches the guardian.
@@ -93,10 +95,12 @@ impl Injected {
         act: impl FnOnce(&[Target]) -> Result<(), String>,
     ) -> Result<Self, Error> {
         let mut injected = Self::guard(experiment, record, launcher)?;
+        let begun = Timestamp::now();
         let acted = {
             let _undo_waits = injected.shared.lock();
             act(&injected.record().targets)
         };
+        injected.onset = (begun, Timestamp::now());
         let logged = acted.and_then(|()| injected.log_injection().map_err(|e| e.to_string()));
         match logged {
             Ok(()) => Ok(injected),
@@ -139,6 +143,7 @@ impl Injected {
                 guardian: Some(guardian),
                 breach,
                 renewal: None,
+                onset: (Timestamp::now(), Timestamp::now()),
             }),
             Err(error) => {
                 // Nothing was touched, so a record that cannot be removed claims too much, not too
@@ -152,7 +157,7 @@ impl Injected {
     /// Renews the fault's lease from now on, on a thread of its own, until it is undone. A renewal
     /// that fails is tried again at the next one; [`Injected::check`] tells of a fault that has
     /// ended meanwhile.
-    pub(crate) fn renew_every(&mut self, interval: Duration, terms: Terms) -> Result<(), Error> {
+    pub(crate) fn renew_every(&mut self, interval: Duration) -> Result<(), Error> {
         let (sender, ended) = channel::<()>();
         let shared = Arc::clone(&self.shared);
         let renew = move || {
@@ -162,7 +167,7 @@ impl Injected {
                 if undone.is_some() {
                     return;
                 }
-                let _ = lease::put(&shared.record, &terms);
+                let _ = faults::renew(&shared.record);
             }
         };
         let started = thread::Builder::new()
@@ -191,6 +196,12 @@ impl Injected {
     #[must_use]
     pub fn record(&self) -> &Record {
         &self.shared.record
+    }
+
+    /// When it began to be injected, and when it was seen to hold.
+    #[must_use]
+    pub fn onset(&self) -> (Timestamp, Timestamp) {
+        self.onset
     }
 
     /// Looks whether the fault still holds on each target. A restarted target is

@@ -1,5 +1,6 @@
 //! The faults: what each does to its targets, how it is undone, and how it is seen to hold.
 
+pub mod fill;
 pub mod injected;
 pub mod lease;
 pub mod plan;
@@ -8,10 +9,17 @@ pub mod stall;
 pub use injected::{Breach, Injected};
 pub use plan::Plan;
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::record::{Fault, Record, Target};
 use crate::undo::TargetOutcome;
+
+/// How long a fault that ends by itself lasts when nobody renews it.
+pub const LEASE: Duration = Duration::from_secs(15);
+/// How often it is renewed.
+const RENEWAL: Duration = Duration::from_secs(4);
 
 /// Whether a target is still under its fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -46,6 +54,19 @@ pub fn undo(record: &Record) -> Vec<TargetOutcome> {
     match &record.fault {
         Fault::Stall {} => stall::resume(&record.targets),
         Fault::Lease(terms) => lease::end(record, terms),
+        Fault::Fill(filling) => fill::drain(record, filling),
+    }
+}
+
+/// Has a fault that would end by itself last for another lease.
+///
+/// # Errors
+/// What the target said.
+pub(crate) fn renew(record: &Record) -> Result<(), String> {
+    match &record.fault {
+        Fault::Stall {} => Ok(()),
+        Fault::Lease(terms) => lease::put(record, terms),
+        Fault::Fill(filling) => fill::renew(filling),
     }
 }
 
@@ -56,6 +77,7 @@ pub fn check(record: &Record) -> Vec<(Target, Hold)> {
     let holds = match &record.fault {
         Fault::Stall {} => record.targets.iter().map(stall::hold).collect(),
         Fault::Lease(terms) => lease::holds(record, terms),
+        Fault::Fill(filling) => fill::holds(record, filling),
     };
     record.targets.iter().cloned().zip(holds).collect()
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use super::Injected;
+use super::fill::Fill;
 use super::lease::Lease;
 use super::stall::Stall;
 use crate::Error;
@@ -18,6 +21,8 @@ pub enum Plan {
     Stall(Stall),
     /// Services are asked to misbehave.
     Lease(Lease),
+    /// Redis is filled.
+    Fill(Fill),
 }
 
 impl Plan {
@@ -27,6 +32,7 @@ impl Plan {
         match self {
             Self::Stall(stall) => stall.fault(),
             Self::Lease(lease) => lease.fault(),
+            Self::Fill(fill) => fill.fault(),
         }
     }
 
@@ -36,6 +42,25 @@ impl Plan {
         match self {
             Self::Stall(stall) => stall.targets(),
             Self::Lease(lease) => lease.targets(),
+            Self::Fill(fill) => fill.targets(),
+        }
+    }
+
+    /// What services are given with it, if they are asked for it.
+    #[must_use]
+    pub fn parameters(&self) -> Option<&Map<String, Value>> {
+        match self {
+            Self::Lease(lease) => Some(lease.parameters()),
+            Self::Stall(_) | Self::Fill(_) => None,
+        }
+    }
+
+    /// The share of Redis's memory limit that it fills, if it does.
+    #[must_use]
+    pub fn fills(&self) -> Option<f64> {
+        match self {
+            Self::Fill(fill) => Some(fill.share()),
+            Self::Stall(_) | Self::Lease(_) => None,
         }
     }
 
@@ -49,6 +74,7 @@ impl Plan {
                 Self::Lease(lease) => {
                     format!("asks {name} (process {pid}) for {}", lease.told())
                 }
+                Self::Fill(fill) => format!("{name} (process {pid}): {}", fill.told()),
             }
         };
         self.targets().iter().map(step).collect()
@@ -58,7 +84,7 @@ impl Plan {
     /// target is slow.
     ///
     /// # Errors
-    /// Those of [`Stall::inject`] or [`Lease::inject`].
+    /// Those of [`Stall::inject`], [`Lease::inject`] or [`Fill::inject`].
     pub fn inject(
         self,
         experiment: &Experiment,
@@ -68,6 +94,7 @@ impl Plan {
         match self {
             Self::Stall(stall) => stall.inject(experiment, ttl, launcher),
             Self::Lease(lease) => lease.inject(experiment, ttl, launcher),
+            Self::Fill(fill) => fill.inject(experiment, ttl, launcher),
         }
     }
 }

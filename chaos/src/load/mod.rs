@@ -15,6 +15,7 @@ mod engine;
 pub mod flood;
 mod pacer;
 mod plan;
+pub mod readers;
 mod report;
 pub mod schedule;
 mod tally;

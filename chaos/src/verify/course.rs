@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
+use tokio_util::sync::DropGuard;
 use uuid::Uuid;
 use voteops_observability::alertmanager::RouteTiming;
 use voteops_observability::prediction::Window;
 
+use super::effect::{Aftermath, Effect};
 use super::flooding::Flooding;
-use super::forecast::{self, Load};
+use super::forecast::{self, Load, Rise};
 use super::judge::{refutation, told_flood};
 use super::report::{Flood, Phase, Report, Step, Verdict, Votes};
 use super::rule::Rule;
+use super::scene::Scene;
 use super::settle::Settled;
 use super::watch::Watch;
 use super::{Error, Progress, Setup, conservation};
-use crate::catalogue::STALL_WORKER;
 use crate::faults::{Hold, Injected};
 use crate::load;
 
@@ -28,7 +30,7 @@ const COUNT_PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long after its window a step is waited for, in seconds.
 pub(super) fn grace_s(rule: &Rule) -> f64 {
-    (GRACE_EVALUATIONS * rule.timing.evaluation_s).max(GRACE_S)
+    (GRACE_EVALUATIONS * rule.evaluation_s).max(GRACE_S)
 }
 
 /// Why a course ended before its last step.
@@ -46,11 +48,15 @@ pub(super) struct Course<'a> {
     pub(super) rule: &'a Rule,
     pub(super) route: RouteTiming,
     pub(super) settled: Settled,
-    pub(super) load: Load,
+    /// The load that drives the alert, if one does.
+    pub(super) drive: Option<Load>,
+    pub(super) effect: Effect<'a>,
     pub(super) watch: Watch<'a>,
     pub(super) injected: Injected,
     pub(super) voter_prefix: String,
     pub(super) flooding: Option<Flooding>,
+    /// Reads the results until it is dropped.
+    pub(super) reading: Option<DropGuard>,
     /// What the load has done, once it is over.
     pub(super) flood: Option<Result<load::Report, String>>,
     pub(super) phases: Vec<Phase>,
@@ -61,53 +67,73 @@ pub(super) struct Course<'a> {
 impl Course<'_> {
     pub(super) async fn go(
         mut self,
-        pending: Window,
-        firing: Window,
+        rise: Rise,
         progress: &mut impl FnMut(Progress),
     ) -> Result<Report, Error> {
-        let notified = self.rise(pending, firing, progress).await;
+        let notified = self.rise(rise, progress).await;
         // Whatever was seen, and whether or not the run goes on: the fault ends here.
         self.undo(progress).await;
         if notified.is_some() && self.end.is_none() {
-            self.fall(progress).await;
+            self.fall(progress).await?;
         }
         progress(Progress::Counting);
+        self.stop_voting().await;
         let votes = self.count().await;
         Ok(self.conclude(votes))
     }
 
     /// From the fault to the notification; `None` when a step did not come.
-    async fn rise(
-        &mut self,
-        pending: Window,
-        firing: Window,
-        progress: &mut impl FnMut(Progress),
-    ) -> Option<f64> {
-        self.await_step(Step::Pending, pending, progress).await?;
-        let fired_s = self.await_step(Step::Firing, firing, progress).await?;
+    async fn rise(&mut self, rise: Rise, progress: &mut impl FnMut(Progress)) -> Option<f64> {
+        self.await_step(Step::Pending, rise.pending, progress)
+            .await?;
+        let fired_s = self.await_step(Step::Firing, rise.firing, progress).await?;
         let window = forecast::notified(fired_s, self.route, self.settled.new_group);
         self.await_step(Step::Notified, window, progress).await
     }
 
     /// From the undoing to the all-clear.
-    async fn fall(&mut self, progress: &mut impl FnMut(Progress)) -> Option<()> {
-        let undone_s = self.observed(Step::Undone)?;
-        let drained = forecast::drained(self.rule, undone_s);
-        let drained_s = self.await_step(Step::Drained, drained, progress).await?;
-        let steady = self.settled.steady;
-        let resolved = forecast::resolved(self.rule, self.load, steady, undone_s, drained_s);
-        let Some(resolved) = resolved else {
-            self.end = Some(End::Refuted(
-                "resolved: the average does not fall again".into(),
-            ));
-            return None;
+    async fn fall(&mut self, progress: &mut impl FnMut(Progress)) -> Result<(), Error> {
+        let Some(mut ended_s) = self.observed(Step::Undone) else {
+            return Ok(());
         };
-        let resolved_s = self.await_step(Step::Resolved, resolved, progress).await?;
-        let notified_s = self.observed(Step::Notified)?;
+        if self.drive.is_some() {
+            let drained = forecast::drained(self.rule, self.settled.scrape_s, ended_s);
+            match self.await_step(Step::Drained, drained, progress).await {
+                Some(drained_s) => ended_s = drained_s,
+                None => return Ok(()),
+            }
+        }
+        let Some(resolved) = self.resolution(ended_s).await? else {
+            let told = "resolved: by the samples so far the condition would not end";
+            self.end = Some(End::Refuted(told.into()));
+            return Ok(());
+        };
+        let resolved_s = self.await_step(Step::Resolved, resolved, progress).await;
+        let (Some(resolved_s), Some(notified_s)) = (resolved_s, self.observed(Step::Notified))
+        else {
+            return Ok(());
+        };
         let window = forecast::resolved_notified(resolved_s, notified_s, self.route);
         self.await_step(Step::ResolvedNotified, window, progress)
-            .await?;
-        Some(())
+            .await;
+        Ok(())
+    }
+
+    /// When the condition is to end, once all is as usual from `ended_s` on: by the samples that
+    /// there are until now.
+    async fn resolution(&self, ended_s: f64) -> Result<Option<Window>, Error> {
+        let onset = self.watch.onset;
+        let scene = Scene::read(self.watch.prometheus, self.rule, onset).await?;
+        let ended = onset + jiff::SignedDuration::from_millis(forecast::millis(ended_s));
+        let undone_s = self.observed(Step::Undone).unwrap_or(ended_s);
+        let aftermath = Aftermath {
+            effect: self.effect,
+            from_ms: -forecast::millis(ended_s),
+            to_ms: -forecast::millis(ended_s - undone_s),
+            late: false,
+        };
+        let window = forecast::resolved(self.rule, &scene, aftermath, ended)?;
+        Ok(window.map(|window| window.later(ended_s)))
     }
 
     /// Waits for a step until it is seen, its window and grace have passed, or the run ends.
@@ -165,7 +191,7 @@ impl Course<'_> {
         match step {
             Step::Pending => self.watch.first_in("pending").await,
             Step::Firing => self.watch.first_in("firing").await,
-            Step::Notified => self.watch.notified("firing").await,
+            Step::Notified => self.watch.notified("firing", after_s).await,
             Step::Undone => Ok(None),
             Step::Drained => {
                 self.watch
@@ -173,7 +199,7 @@ impl Course<'_> {
                     .await
             }
             Step::Resolved => self.watch.resolved().await,
-            Step::ResolvedNotified => self.watch.notified("resolved").await,
+            Step::ResolvedNotified => self.watch.notified("resolved", after_s).await,
         }
     }
 
@@ -190,10 +216,11 @@ impl Course<'_> {
         if self.undone {
             return None;
         }
-        let mut targets = self.injected.check().into_iter();
+        let checked = tokio::task::block_in_place(|| self.injected.check());
+        let mut targets = checked.into_iter();
         let (target, hold) = targets.find(|(_, hold)| matches!(hold, Hold::Lifted | Hold::Gone))?;
         aborted(format!(
-            "{} is not stalled any more: {}",
+            "{} is not under the fault any more: {}",
             target.name,
             hold.told()
         ))
@@ -203,22 +230,31 @@ impl Course<'_> {
         let asked_s = self.watch.now_s();
         let report = tokio::task::block_in_place(|| self.injected.undo());
         self.undone = report.is_complete();
+        self.reading = None;
         let mut phase = Phase::awaited(Step::Undone, Some(forecast::undone(asked_s)));
         if self.undone {
             phase = phase.seen(self.watch.now_s());
         }
         self.phases.push(phase);
         progress(Progress::Phase(phase));
-        // A run that goes on has sent all its load by now; one that does not sends no more.
-        if let Some(flooding) = self.flooding.take() {
-            if self.end.is_some() {
-                flooding.stop.cancel();
-            }
-            self.flood = Some(match flooding.task.await {
-                Ok(report) => report.map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            });
+        if self.end.is_some() || self.drive.is_some() {
+            self.stop_voting().await;
         }
+    }
+
+    /// Ends the votes of this run. A load that drives the alert has been sent whole by the time
+    /// its fault is undone, unless the run is given up.
+    async fn stop_voting(&mut self) {
+        let Some(mut flooding) = self.flooding.take() else {
+            return;
+        };
+        if self.end.is_some() || self.drive.is_none() {
+            flooding.stop.cancel();
+        }
+        self.flood = Some(match (&mut flooding.task).await {
+            Ok(report) => report.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        });
     }
 
     /// Compares what was accepted with the ledger, until all of it is there or patience ends.
@@ -255,11 +291,15 @@ impl Course<'_> {
             trouble = Some(error.to_string());
             Votes::default()
         });
-        let steps = Step::ALL.map(|step| {
+        let steps = Step::ALL.into_iter();
+        let steps = steps.filter(|step| *step != Step::Drained || self.drive.is_some());
+        let steps = steps.map(|step| {
             let seen = self.phases.iter().find(|phase| phase.name == step);
             seen.copied().unwrap_or(Phase::awaited(step, None))
         });
-        let fault = trouble.or_else(|| refutation(&steps, &votes, &flood));
+        let steps: Vec<_> = steps.collect();
+        let drive = self.drive.is_some().then_some(&flood);
+        let fault = trouble.or_else(|| refutation(&steps, &votes, drive));
         let (verdict, reason) = match (self.end, fault) {
             (Some(End::Aborted(reason)), _) => (Verdict::Aborted, reason),
             (Some(End::Refuted(reason)), _) | (None, Some(reason)) => (Verdict::Refuted, reason),
@@ -270,10 +310,10 @@ impl Course<'_> {
         };
         Report {
             alert: self.rule.name.clone(),
-            fault: STALL_WORKER.name.into(),
+            fault: self.effect.fault.name.into(),
             verdict,
             reason,
-            phases: steps.into(),
+            phases: steps,
             votes,
             flood,
             undone: self.undone,

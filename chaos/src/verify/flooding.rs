@@ -1,24 +1,59 @@
-//! The load of a verification.
+//! The votes that a verification casts.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use super::Setup;
 use super::forecast::Load;
+use crate::catalogue::{COLD_CACHE, Entry, MUTE_TRAFFIC};
 use crate::load;
 
 /// How many votes are sent at the same time, at the most.
 const CONNECTIONS: usize = 32;
+/// The votes that are cast and counted when the alert needs none: a few a second,
+const WITNESSES: Load = Load {
+    rate_per_s: 20.0,
+    // for longer than any verification lasts.
+    length_s: 24.0 * 3600.0,
+};
+
 /// The load on its way; it ends by itself, or when its token is cancelled.
 #[derive(Debug)]
 pub(super) struct Flooding {
     pub(super) plan: load::Plan,
     pub(super) task: JoinHandle<Result<load::Report, load::LoadError>>,
     pub(super) stop: CancellationToken,
+}
+
+impl Drop for Flooding {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Begins to read the results when the fault is one of reading them; until what is returned is
+/// dropped.
+pub(super) fn readers(setup: &Setup, fault: &Entry) -> Option<DropGuard> {
+    if *fault != COLD_CACHE {
+        return None;
+    }
+    let stop = CancellationToken::new();
+    let (urls, reads_per_s) = (setup.vote_apps.clone(), setup.reads_per_s);
+    let over = stop.clone();
+    tokio::spawn(async move {
+        // When it cannot be carried out, the alert does not fire, and that is told.
+        let _ = load::readers::run(&urls, reads_per_s, &over).await;
+    });
+    Some(stop.drop_guard())
+}
+
+/// Begins to cast the few votes that tell whether any is lost; none when nobody is to vote.
+pub(super) fn witnesses(setup: &Setup, fault: &Entry) -> Option<Flooding> {
+    (*fault != MUTE_TRAFFIC).then(|| start(setup, WITNESSES))
 }
 
 pub(super) fn start(setup: &Setup, load: Load) -> Flooding {

@@ -1,78 +1,192 @@
 //! What is sent, and when each step is to happen.
 
-use voteops_observability::alertmanager::RouteTiming;
-use voteops_observability::prediction::{Rise, Window, crossing};
+use std::time::Duration;
 
-use super::rule::Rule;
+use jiff::Timestamp;
+use voteops_observability::alertmanager::RouteTiming;
+use voteops_observability::prediction::Window;
+use voteops_observability::replay::ReplayError;
+use voteops_observability::replay::forecast::{self, Forecast, Grid, Replay};
+use voteops_observability::replay::machine::Holds;
+use voteops_observability::replay::scenario::{Phase, Scenario};
+
+use super::effect::{Aftermath, Effect};
+use super::outlook;
+use super::rule::{QUEUE, Rule};
+use super::scene::Scene;
+use crate::catalogue::{Entry, STALL_WORKER};
 
 /// The queue is driven to this many times the threshold,
 const PEAK: f64 = 4.0;
 /// in this share of the averaging window.
 const RAMP: f64 = 0.6;
-/// How far the achieved rate of the load may be from the planned one.
-pub(super) const RATE_TOLERANCE: f64 = 0.03;
 /// How far scrapes and evaluations on a busy machine are from their ticks, in seconds.
 const JITTER_S: f64 = 0.15;
 /// How long a notification takes from Alertmanager's flush to the receiver, at the most.
 const DELIVERY_S: f64 = 1.0;
 /// How long the undoing takes, at the most.
 const UNDO_S: f64 = 2.0;
+/// An evaluation is told with the time at which it began, a little after the time that it is of;
+/// and a scrape is seen a little after the time that its samples bear. Both orders are tried.
+const SHIFTS_MS: [i64; 3] = [-40, 0, 20];
+/// Evaluations that are followed beyond everything that a rule waits for.
+const EVALUATIONS: f64 = 40.0;
 
-/// The load beside the stalled workers.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The load beside the fault.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Load {
     pub(super) rate_per_s: f64,
     pub(super) length_s: f64,
 }
 
-/// What is known of the queue before the fault.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Steady {
-    /// Its average length over the rule's window.
-    pub(super) length: f64,
-    /// How fast other voters fill it, votes a second.
-    pub(super) inflow_per_s: f64,
-}
-
-/// The load that drives the average over the threshold.
-pub(super) fn load(rule: &Rule) -> Load {
-    let length_s = rule.timing.window_s * RAMP;
-    Load {
-        rate_per_s: PEAK * rule.threshold.max(1.0) / length_s,
-        length_s,
+impl Load {
+    /// How long it lasts, in milliseconds.
+    pub(super) fn length_ms(self) -> i64 {
+        millis(self.length_s)
     }
 }
 
-/// The queue's length at a time from the onset, while no worker runs.
-fn filling(load: Load, steady: Steady, at_s: f64) -> f64 {
-    let since_s = at_s.max(0.0);
-    let flooded = load.rate_per_s * since_s.min(load.length_s);
-    steady.length + steady.inflow_per_s * since_s + flooded
+/// When the rule turns pending and fires, in seconds from the onset.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Rise {
+    pub(super) pending: Window,
+    pub(super) firing: Window,
 }
 
-/// When the rule turns pending and fires; `None` when this load does not make it.
-pub(super) fn rise(rule: &Rule, load: Load, steady: Steady) -> Option<Rise> {
-    let horizon_s = 3.0 * (rule.timing.window_s + load.length_s);
-    let window = [1.0 - RATE_TOLERANCE, 1.0 + RATE_TOLERANCE]
-        .into_iter()
-        .map(|factor| {
-            let load = Load {
-                rate_per_s: load.rate_per_s * factor,
-                ..load
+/// The load that drives the average of the queue over the threshold; none for rules and faults
+/// that need none.
+pub(super) fn load(rule: &Rule, fault: &Entry) -> Option<Load> {
+    let (selector, window, threshold) = rule.rising_average()?;
+    if *fault != STALL_WORKER || !selector.starts_with(QUEUE) {
+        return None;
+    }
+    let length_s = window.as_secs_f64() * RAMP;
+    Some(Load {
+        rate_per_s: PEAK * threshold.max(1.0) / length_s,
+        length_s,
+    })
+}
+
+/// When the rule turns pending and fires under a fault that began, and was seen to hold, at these
+/// times, in seconds from the first of them; `None` when it might not.
+pub(super) fn rise(
+    rule: &Rule,
+    scene: &Scene,
+    effect: Effect<'_>,
+    (begun, held): (Timestamp, Timestamp),
+) -> Result<Option<Rise>, ReplayError> {
+    let early = rise_from(rule, scene, effect, begun)?;
+    let late = rise_from(rule, scene, effect, held)?;
+    let by_s = held.duration_since(begun).as_secs_f64();
+    Ok(early.zip(late).map(|(early, late)| Rise {
+        pending: early.pending.union(late.pending.later(by_s)),
+        firing: early.firing.union(late.firing.later(by_s)),
+    }))
+}
+
+/// The same for a fault that is in force from one instant on.
+fn rise_from(
+    rule: &Rule,
+    scene: &Scene,
+    effect: Effect<'_>,
+    onset: Timestamp,
+) -> Result<Option<Rise>, ReplayError> {
+    let onset_ms = onset.as_millisecond();
+    let mut rise: Option<Rise> = None;
+    for turn in effect.onsets() {
+        let scenario = outlook::scenario(scene, effect.usual, onset_ms, &turn);
+        for shift_ms in SHIFTS_MS {
+            let timed = timed(
+                rule,
+                onset_ms,
+                shift_ms,
+                Some(-2 * millis(rule.evaluation_s)),
+            );
+            let fires = |forecast: &Forecast| forecast.firing.window;
+            let forecast = follow(rule, &timed, &scenario, scene, fires)?;
+            let (Some(pending), Some(firing)) = (forecast.pending.window, forecast.firing.window)
+            else {
+                return Ok(None);
             };
-            let queue = |at_s| filling(load, steady, at_s);
-            crossing(&rule.timing, horizon_s, queue, |average| {
-                average > rule.threshold
-            })
-        })
-        .try_fold(None::<Window>, |sofar, window| {
-            let window = window?;
-            Some(Some(sofar.map_or(window, |sofar| sofar.union(window))))
-        })??;
-    Some(Rise::after(
-        window.widened(JITTER_S, JITTER_S),
-        &rule.timing,
-    ))
+            rise = Some(rise.map_or(Rise { pending, firing }, |sofar| Rise {
+                pending: sofar.pending.union(pending),
+                firing: sofar.firing.union(firing),
+            }));
+        }
+    }
+    Ok(rise.map(|rise| Rise {
+        pending: rise.pending.widened(JITTER_S, JITTER_S),
+        firing: rise.firing.widened(JITTER_S, JITTER_S),
+    }))
+}
+
+/// When the rule's condition ends, in seconds after `ended`, the time at which everything was as
+/// usual again; `None` when it does not end.
+pub(super) fn resolved(
+    rule: &Rule,
+    scene: &Scene,
+    aftermath: Aftermath<'_>,
+    ended: Timestamp,
+) -> Result<Option<Window>, ReplayError> {
+    let ended_ms = ended.as_millisecond();
+    let mut window: Option<Window> = None;
+    for late in [false, true] {
+        let aftermath = Aftermath { late, ..aftermath };
+        let scenario = outlook::scenario(scene, aftermath.effect.usual, ended_ms, &aftermath);
+        for shift_ms in SHIFTS_MS {
+            let timed = timed(rule, ended_ms, shift_ms, None);
+            let ends = |forecast: &Forecast| forecast.resolved.window;
+            let forecast = follow(rule, &timed, &scenario, scene, ends)?;
+            let Some(found) = forecast.resolved.window else {
+                return Ok(None);
+            };
+            window = Some(window.map_or(found, |sofar| sofar.union(found)));
+        }
+    }
+    // What was in hand when the fault ended is still to be told of.
+    let lingers_s = super::scene::secs(aftermath.effect.lingers_ms());
+    Ok(window.map(|window| window.widened(JITTER_S, JITTER_S + lingers_s)))
+}
+
+/// Replays the rule until a step is reached, or for so long that it never will be.
+fn follow(
+    rule: &Rule,
+    timed: &forecast::Rule,
+    scenario: &Scenario,
+    scene: &Scene,
+    step: impl Fn(&Forecast) -> Option<Window>,
+) -> Result<Forecast, ReplayError> {
+    let held_s = rule.for_s + rule.keep_firing_for_s;
+    let longest_s = held_s + 3.0 * rule.range_s + EVALUATIONS * rule.evaluation_s;
+    let mut horizon_s = held_s + EVALUATIONS * rule.evaluation_s;
+    loop {
+        let replay = Replay::new(timed, scenario, scene.settings, millis(horizon_s))?;
+        let forecast = replay.forecast(Grid::default())?;
+        if step(&forecast).is_some() || horizon_s >= longest_s {
+            return Ok(forecast);
+        }
+        horizon_s = (2.0 * horizon_s).min(longest_s);
+    }
+}
+
+/// The rule with its clock, as seen from `at_ms` (Unix milliseconds).
+fn timed(rule: &Rule, at_ms: i64, shift_ms: i64, inactive_at_ms: Option<i64>) -> forecast::Rule {
+    forecast::Rule {
+        expr: rule.expr.clone(),
+        holds: Holds {
+            for_ms: millis(rule.for_s),
+            keep_firing_for_ms: millis(rule.keep_firing_for_s),
+        },
+        interval_ms: millis(rule.evaluation_s),
+        phase: Phase::Known(rule.evaluated_at.as_millisecond() - at_ms + shift_ms),
+        inactive_at_ms,
+    }
+}
+
+/// Seconds as whole milliseconds.
+pub(super) fn millis(seconds: f64) -> i64 {
+    let length = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default();
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// When the first notification arrives, once the rule fires at `firing_s`. A group that is alive
@@ -102,46 +216,11 @@ pub(super) fn undone(asked_s: f64) -> Window {
 
 /// When the queue is seen to be empty again: the workers are to drain it within one averaging
 /// window, and it is seen at the scrape after that.
-pub(super) fn drained(rule: &Rule, undone_s: f64) -> Window {
+pub(super) fn drained(rule: &Rule, scrape_s: f64, undone_s: f64) -> Window {
     Window {
         lo_s: undone_s,
-        hi_s: undone_s + rule.timing.window_s + rule.timing.scrape_s,
+        hi_s: undone_s + rule.range_s + scrape_s,
     }
-}
-
-/// When the rule's condition ends, for workers that were let go at `undone_s` and a queue that was
-/// first seen empty at `drained_s`.
-pub(super) fn resolved(
-    rule: &Rule,
-    load: Load,
-    steady: Steady,
-    undone_s: f64,
-    drained_s: f64,
-) -> Option<Window> {
-    let peak = filling(load, steady, undone_s);
-    // It was empty at some time between the scrape that saw it so and the one before.
-    let ends = [drained_s - rule.timing.scrape_s, drained_s].map(|end_s| end_s.max(undone_s));
-    let horizon_s = 3.0 * (rule.timing.window_s + drained_s - undone_s);
-    let windows = ends.map(|end_s| {
-        let queue = |after_s: f64| {
-            let at_s = undone_s + after_s;
-            if after_s < 0.0 {
-                filling(load, steady, at_s)
-            } else if at_s >= end_s {
-                steady.length
-            } else {
-                peak + (steady.length - peak) * after_s / (end_s - undone_s)
-            }
-        };
-        crossing(&rule.timing, horizon_s, queue, |average| {
-            average <= rule.threshold
-        })
-    });
-    let [Some(early), Some(late)] = windows else {
-        return None;
-    };
-    let window = early.union(late).later(undone_s);
-    Some(window.widened(JITTER_S, rule.timing.evaluation_s + JITTER_S))
 }
 
 /// When the all-clear arrives, once the rule has resolved: at the group's first flush after that.
@@ -166,81 +245,14 @@ pub(super) fn resolved_notified(resolved_s: f64, notified_s: f64, route: RouteTi
 
 #[cfg(test)]
 mod tests {
-    use voteops_observability::prediction::Timing;
-
     use super::*;
-
-    fn seed(time_scale: f64) -> Rule {
-        Rule {
-            name: "CriticalVoteQueueBacklog".into(),
-            subject: "avg_over_time(redis_queue_length[5m])".into(),
-            range: "redis_queue_length[5m]".into(),
-            threshold: 1000.0,
-            timing: Timing {
-                scrape_s: 15.0 / time_scale,
-                evaluation_s: 15.0 / time_scale,
-                window_s: 300.0 / time_scale,
-                for_s: 300.0 / time_scale,
-            },
-        }
-    }
-
-    const STEADY: Steady = Steady {
-        length: 0.0,
-        inflow_per_s: 20.0,
-    };
-
-    #[test]
-    fn the_load_crosses_the_threshold_within_its_ramp_at_every_scale() {
-        for time_scale in [1.0, 10.0, 30.0, 60.0] {
-            let rule = seed(time_scale);
-            let load = load(&rule);
-            let rise = rise(&rule, load, STEADY).unwrap();
-            assert!(rise.pending.hi_s < rule.timing.window_s, "{rise:?}");
-            let length = rise.firing.hi_s - rise.firing.lo_s;
-            assert!(
-                length < 4.0 * rule.timing.scrape_s + 2.0 * JITTER_S,
-                "{rise:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_threshold_that_the_load_does_not_reach_is_not_predicted() {
-        let rule = Rule {
-            threshold: 1e9,
-            ..seed(30.0)
-        };
-        assert_eq!(rise(&rule, load(&seed(30.0)), STEADY), None);
-    }
-
-    #[test]
-    fn an_instant_drain_resolves_about_a_window_later() {
-        // Step of L for longer than W, instant drain: m* samples of zero bring nL/(n) below T
-        // when (n − m)·L ≤ n·T (design formula: W − m*·s to W − (m*−1)·s + e, m* of the rise).
-        let rule = seed(1.0);
-        let load = load(&rule);
-        let quiet = Steady {
-            length: 0.0,
-            inflow_per_s: 0.0,
-        };
-        let undone_s = 1000.0;
-        let window = resolved(&rule, load, quiet, undone_s, undone_s).unwrap();
-        let zeros = (20.0_f64 * (1.0 - 1000.0 / 4000.0)).ceil();
-        let first = undone_s + (zeros - 1.0) * 15.0;
-        assert!((first - window.lo_s).abs() < 2.0, "{window:?} {first}");
-        // One sample of phase, one evaluation, and the sample more of Prometheus 2.
-        assert!(
-            (first + 45.0 - window.hi_s).abs() < 2.0,
-            "{window:?} {first}"
-        );
-    }
 
     #[test]
     fn a_living_group_may_notify_at_once_or_late() {
         let route = RouteTiming {
             group_wait_s: 1.0,
             group_interval_s: 10.0,
+            by_alertname: true,
         };
         assert!(!notified(20.0, route, true).contains(20.5));
         assert!(notified(20.0, route, true).contains(21.1));
@@ -253,6 +265,7 @@ mod tests {
         let route = RouteTiming {
             group_wait_s: 1.0,
             group_interval_s: 10.0,
+            by_alertname: true,
         };
         let clear = resolved_notified(25.0, 17.0, route);
         assert_eq!(

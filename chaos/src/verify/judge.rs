@@ -1,11 +1,11 @@
 //! From what was seen to what it means.
 
-use super::forecast::RATE_TOLERANCE;
+use super::effect::RATE_TOLERANCE;
 use super::report::{Flood, Phase, Votes};
 use crate::load;
 
-/// The first thing that is not as it was to be.
-pub(super) fn refutation(steps: &[Phase], votes: &Votes, flood: &Flood) -> Option<String> {
+/// The first thing that is not as it was to be. `drive` is the load that was to make the alert fire.
+pub(super) fn refutation(steps: &[Phase], votes: &Votes, drive: Option<&Flood>) -> Option<String> {
     if votes.lost > 0 {
         return Some(format!(
             "{} accepted votes are not in the ledger",
@@ -21,6 +21,7 @@ pub(super) fn refutation(steps: &[Phase], votes: &Votes, flood: &Flood) -> Optio
     if let Some(phase) = steps.iter().find(|phase| !phase.ok) {
         return Some(told_phase(phase));
     }
+    let flood = drive?;
     let least = 1.0 - RATE_TOLERANCE;
     #[expect(
         clippy::cast_precision_loss,
@@ -91,7 +92,7 @@ mod tests {
     #[test]
     fn all_in_order_is_not_refuted() {
         let (votes, flood) = whole();
-        assert_eq!(refutation(&in_window(), &votes, &flood), None);
+        assert_eq!(refutation(&in_window(), &votes, Some(&flood)), None);
     }
 
     #[test]
@@ -151,7 +152,10 @@ mod tests {
             ),
             (unseen, votes, flood, "notified: not seen"),
         ] {
-            assert_eq!(refutation(&phases, &votes, &flood).as_deref(), Some(named));
+            assert_eq!(
+                refutation(&phases, &votes, Some(&flood)).as_deref(),
+                Some(named)
+            );
         }
     }
 }

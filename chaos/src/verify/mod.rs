@@ -1,19 +1,24 @@
-//! Proves an alert end to end: stalls every worker and floods the queue, and sees the alert turn
-//! pending, fire, be delivered, and, once the fault is undone, the queue drain, the alert resolve
-//! and the all-clear arrive, each when it was predicted to; and every accepted vote recorded
-//! exactly once.
+//! Proves an alert end to end: injects a fault, and sees the alert turn pending, fire, be
+//! delivered, and, once the fault is undone, resolve and the all-clear arrive, each when it was
+//! predicted to; and every accepted vote recorded exactly once.
 //!
-//! What fires when is predicted before anything is touched; what follows is predicted from the
-//! step before it. Times are those of the servers, so that asking adds nothing to them.
+//! Predictions come from a replay of the rule ([`voteops_observability::replay`]) over the samples
+//! so far and what the fault is expected to do to them (`effect.rs`, `outlook.rs`), with the phases
+//! of scrapes and evaluations that the server tells. When the alert is to fire is predicted before
+//! anything is touched, and to the onset once it is known; what follows, from the step before it.
+//! Times are those of the servers, so that asking adds nothing to them.
 
 mod conservation;
 mod course;
+mod effect;
 mod flooding;
 mod forecast;
 mod judge;
+mod outlook;
 mod report;
 mod rule;
 mod run;
+mod scene;
 mod settle;
 mod watch;
 
@@ -26,10 +31,11 @@ use voteops_observability::BackendError;
 use voteops_observability::alertmanager::Alertmanager;
 use voteops_observability::prediction::Window;
 use voteops_observability::prometheus::Prometheus;
+use voteops_observability::replay::ReplayError;
 use voteops_observability::webhook::ReceiverClient;
 
+use crate::faults::Plan;
 use crate::guardian::Launcher;
-use crate::record::Target;
 
 pub use report::{Flood, Phase, Report, Step, Verdict, Votes};
 pub use run::verify;
@@ -47,8 +53,12 @@ pub struct Setup {
     pub receiver: ReceiverClient,
     /// Take the votes.
     pub vote_apps: Vec<Url>,
-    /// The workers to stall: all of them.
-    pub workers: Vec<Target>,
+    /// The fault.
+    pub plan: Plan,
+    /// `host:port` of what Prometheus scrapes of the fault's targets.
+    pub touched: Vec<String>,
+    /// How often the results are read while their cache is cold, times a second.
+    pub reads_per_s: f64,
     /// Where the votes end.
     pub ledger: Ledger,
     /// The choices that can be voted for.
@@ -68,14 +78,14 @@ pub struct Setup {
 pub enum Progress {
     /// Waiting for the stack to be steady, and why it is not yet.
     Settling(String),
-    /// The fault is in force: these workers are stopped, this load is sent.
+    /// The fault is in force.
     Injected {
-        /// The workers.
-        workers: Vec<String>,
-        /// Votes a second.
-        rate_per_s: f64,
-        /// For how long, in seconds.
-        length_s: f64,
+        /// Its name.
+        fault: &'static str,
+        /// The names of its targets.
+        targets: String,
+        /// The load that is sent besides: votes a second, and for how many seconds.
+        load: Option<(f64, f64)>,
     },
     /// Waiting for a step that is to happen in the window.
     Awaiting {
@@ -103,28 +113,33 @@ pub enum Error {
         /// What was meant, perhaps.
         hint: String,
     },
-    /// No fault here makes this alert fire.
-    #[error(
-        "stalling workers does not prove {alert} (its expression is {expr}): it proves alerts on \
-         avg_over_time(redis_queue_length[…]) > N, such as CriticalVoteQueueBacklog"
-    )]
+    /// The rule cannot be replayed.
+    #[error("{alert} cannot be predicted: {reason} (its expression is {expr})")]
     NotProvable {
         /// The alert.
         alert: String,
         /// Its expression.
         expr: String,
+        /// What it uses that is not supported.
+        reason: String,
     },
     /// The stack is not in a state from which anything could be proven.
     #[error("the stack is not steady: {0}; `voteops status` shows more")]
     NotSteady(String),
-    /// The predicted load does not make the alert fire.
-    #[error("{alert}: no load that is sent here takes the average over {threshold}")]
+    /// The fault is not expected to make the alert fire.
+    #[error(
+        "{fault} is not expected to make {alert} fire, so it would prove nothing; \
+         `voteops chaos list` tells which fault does"
+    )]
     OutOfReach {
         /// The alert.
         alert: String,
-        /// Its threshold.
-        threshold: f64,
+        /// The fault.
+        fault: &'static str,
     },
+    /// Prometheus would refuse the rule on what is expected of its series.
+    #[error("the rule cannot be replayed: {0}")]
+    Replay(#[from] ReplayError),
     /// It was ended before anything was injected.
     #[error("interrupted before anything was injected")]
     Interrupted,

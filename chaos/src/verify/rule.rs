@@ -1,26 +1,47 @@
 //! The rule that is to be proven, as the server evaluates it.
 
-use voteops_observability::prediction::Timing;
+use std::time::Duration;
+
+use jiff::Timestamp;
 use voteops_observability::prometheus::{Prometheus, RuleKind};
-use voteops_observability::promql::{self, Comparison};
+use voteops_observability::promql::{self, Comparison, Condition};
+use voteops_observability::replay::eval::Query;
 use voteops_observability::rules::nearest;
-use voteops_observability::units::{parse_duration, prometheus_duration};
 
 use super::Error;
 
-/// The series whose average the provable rule watches.
+/// The length of the queue of votes.
 pub(super) const QUEUE: &str = "redis_queue_length";
 
-/// A rule of the shape `avg_over_time(redis_queue_length[W]) > T`.
+/// A rule and the clock that evaluates it.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
     pub(super) name: String,
-    /// The left side of the comparison.
-    pub(super) subject: String,
-    /// What is averaged: a selector with its range.
-    pub(super) range: String,
-    pub(super) threshold: f64,
-    pub(super) timing: Timing,
+    pub(super) expr: String,
+    pub(super) for_s: f64,
+    pub(super) keep_firing_for_s: f64,
+    /// Between two evaluations.
+    pub(super) evaluation_s: f64,
+    /// An evaluation.
+    pub(super) evaluated_at: Timestamp,
+    /// The longest range that it looks back over, in seconds.
+    pub(super) range_s: f64,
+    /// What it compares with which number, if it does.
+    pub(super) condition: Option<Condition>,
+}
+
+impl Rule {
+    /// What an average is taken of, over which time and against which threshold, for a rule that
+    /// fires when it rises.
+    pub(super) fn rising_average(&self) -> Option<(&str, Duration, f64)> {
+        let condition = self.condition.as_ref()?;
+        let (selector, window) = condition.average.as_ref()?;
+        let rises = matches!(
+            condition.comparison,
+            Comparison::Above | Comparison::AtLeast
+        );
+        rises.then_some((selector, *window, condition.threshold))
+    }
 }
 
 /// Reads the rule from the server, with the clocks that decide when it fires.
@@ -42,57 +63,23 @@ pub(super) async fn read(prometheus: &Prometheus, alert: &str) -> Result<Rule, E
             ),
         });
     };
-    let condition = promql::condition(&rule.query).ok().flatten();
-    let average = condition.and_then(|condition| {
-        let (selector, window) = condition.average.clone()?;
-        let range = format!("{selector}[{}]", prometheus_duration(window));
-        let rises = matches!(
-            condition.comparison,
-            Comparison::Above | Comparison::AtLeast
-        );
-        (rises && selector.starts_with(QUEUE)).then_some((condition, range, window))
-    });
-    let Some((condition, range, window)) = average else {
-        return Err(Error::NotProvable {
-            alert: alert.into(),
-            expr: rule.query.clone(),
-        });
-    };
+    let query = Query::parse(&rule.query).map_err(|error| Error::NotProvable {
+        alert: alert.into(),
+        expr: rule.query.clone(),
+        reason: error.to_string(),
+    })?;
+    let evaluated_at = rule
+        .last_evaluation
+        .ok_or_else(|| Error::NotSteady(format!("{alert} has not been evaluated yet")))?;
+    let ranges_ms = query.ranges_ms().iter().max().copied().unwrap_or(0);
     Ok(Rule {
         name: rule.name.clone(),
-        subject: condition.subject,
-        range,
-        threshold: condition.threshold,
-        timing: Timing {
-            scrape_s: scrape_interval_s(prometheus).await?,
-            evaluation_s: group.interval_s,
-            window_s: window.as_secs_f64(),
-            for_s: rule.for_s,
-        },
+        expr: rule.query.clone(),
+        for_s: rule.for_s,
+        keep_firing_for_s: rule.keep_firing_for_s,
+        evaluation_s: group.interval_s,
+        evaluated_at,
+        range_s: Duration::from_millis(u64::try_from(ranges_ms).unwrap_or(0)).as_secs_f64(),
+        condition: promql::condition(&rule.query).ok().flatten(),
     })
-}
-
-/// The interval at which the queue is measured: that of the exporter's job.
-async fn scrape_interval_s(prometheus: &Prometheus) -> Result<f64, Error> {
-    let samples = prometheus.query(QUEUE, None).await?.data;
-    let job = samples
-        .first()
-        .and_then(|series| series.labels.get("job"))
-        .ok_or_else(|| {
-            Error::NotSteady(format!(
-                "Prometheus has no {QUEUE}; is the exporter scraped?"
-            ))
-        })?;
-    let targets = prometheus.targets().await?.data;
-    let target = targets
-        .iter()
-        .find(|target| target.labels.get("job") == Some(job));
-    let interval = target.and_then(|target| parse_duration(&target.scrape_interval).ok());
-    interval
-        .map(|interval| interval.as_secs_f64())
-        .ok_or_else(|| {
-            Error::NotSteady(format!(
-                "Prometheus does not tell the scrape interval of job {job}"
-            ))
-        })
 }

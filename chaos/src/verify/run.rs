@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Map;
 use voteops_observability::alertmanager::RouteTiming;
 use voteops_observability::prediction::Window;
 
 use super::course::{Course, grace_s};
+use super::effect::Effect;
 use super::report::Report;
 use super::rule::{self, Rule};
+use super::scene::Scene;
 use super::watch::Watch;
 use super::{Error, Progress, Setup, flooding, forecast, settle};
-use crate::catalogue::STALL_WORKER;
 use crate::experiment::Experiment;
-use crate::faults::stall::Stall;
 
 /// Proves the alert, or finds out why that cannot be done.
 ///
@@ -22,39 +23,59 @@ use crate::faults::stall::Stall;
 /// [`crate::Error::NotUndone`].
 pub async fn verify(setup: &Setup, mut progress: impl FnMut(Progress)) -> Result<Report, Error> {
     let rule = rule::read(&setup.prometheus, &setup.alert).await?;
+    let fault = setup.plan.fault();
     let experiment = Experiment::open(&setup.state_dir)?;
     let route = setup.alertmanager.route_timing().await?;
+    let drive = forecast::load(&rule, fault);
+    let mut voting = match drive {
+        Some(_) => None,
+        None => flooding::witnesses(setup, fault),
+    };
     let settled = settle::wait(setup, &rule, route, &mut progress).await?;
-    let load = forecast::load(&rule);
-    let rise = forecast::rise(&rule, load, settled.steady).ok_or_else(|| Error::OutOfReach {
-        alert: rule.name.clone(),
-        threshold: rule.threshold,
-    })?;
 
-    let longest_s = longest_s(&rule, route, rise.firing);
-    let plan = Stall::plan(&STALL_WORKER, setup.workers.clone())?;
-    let injected = plan.inject(
-        &experiment,
-        Duration::from_secs_f64(longest_s),
-        &setup.launcher,
-    )?;
-    let onset = Timestamp::now();
-    let flooding = flooding::start(setup, load);
+    let scene = Scene::read(&setup.prometheus, &rule, Timestamp::now()).await?;
+    let none = Map::new();
+    let effect = Effect {
+        fault,
+        parameters: setup.plan.parameters().unwrap_or(&none),
+        touched: &setup.touched,
+        load: drive.unwrap_or_default(),
+        inflow_per_s: settled.inflow_per_s,
+        reads_per_s: setup.reads_per_s,
+        filled: setup.plan.fills().unwrap_or(0.0),
+        usual: &scene,
+    };
+    // Nothing is injected that would prove nothing.
+    let out_of_reach = || Error::OutOfReach {
+        alert: rule.name.clone(),
+        fault: fault.name,
+    };
+    let now = Timestamp::now();
+    let expected = forecast::rise(&rule, &scene, effect, (now, now))?;
+    let longest_s = longest_s(&rule, route, expected.ok_or_else(out_of_reach)?.firing);
+
+    let longest = Duration::from_secs_f64(longest_s);
+    let plan = setup.plan.clone();
+    let inject = || plan.inject(&experiment, longest, &setup.launcher);
+    let injected = tokio::task::block_in_place(inject)?;
+    let (onset, held) = injected.onset();
+    let reading = flooding::readers(setup, fault);
+    if let Some(load) = drive {
+        voting = Some(flooding::start(setup, load));
+    }
     progress(Progress::Injected {
-        workers: setup
-            .workers
-            .iter()
-            .map(|worker| worker.name.clone())
-            .collect(),
-        rate_per_s: load.rate_per_s,
-        length_s: load.length_s,
+        fault: fault.name,
+        targets: injected.record().target_names(),
+        load: drive.map(|load| (load.rate_per_s, load.length_s)),
     });
+    let rise = forecast::rise(&rule, &scene, effect, (onset, held))?.ok_or_else(out_of_reach)?;
     let course = Course {
         setup,
         rule: &rule,
         route,
         settled,
-        load,
+        drive,
+        effect,
         watch: Watch {
             prometheus: &setup.prometheus,
             receiver: &setup.receiver,
@@ -63,14 +84,17 @@ pub async fn verify(setup: &Setup, mut progress: impl FnMut(Progress)) -> Result
             sequence: settled.sequence,
         },
         injected,
-        voter_prefix: format!("{}-", flooding.plan.run_id),
-        flooding: Some(flooding),
+        voter_prefix: voting
+            .as_ref()
+            .map_or_else(String::new, |voting| format!("{}-", voting.plan.run_id)),
+        flooding: voting,
+        reading,
         flood: None,
         phases: Vec::new(),
         end: None,
         undone: false,
     };
-    course.go(rise.pending, rise.firing, &mut progress).await
+    course.go(rise, &mut progress).await
 }
 
 /// The fault's hard limit: everything up to the notification with its grace, twice over.

@@ -4,43 +4,59 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use voteops_observability::alertmanager::RouteTiming;
-use voteops_observability::prometheus::{AlertState, TargetHealth};
+use voteops_observability::prometheus::{AlertState, Prometheus, TargetHealth};
 use voteops_observability::signals::single_value;
+use voteops_observability::units::{parse_duration, prometheus_duration};
 
-use super::forecast::Steady;
 use super::rule::{QUEUE, Rule};
 use super::{Error, Progress, Setup};
 
-/// The average may be at most this share of the threshold,
+/// An average may be at most this share of the threshold that it is to cross,
 const QUIET_SHARE: f64 = 0.05;
 /// and the queue is drained when it is at most this share long.
 const DRAINED_SHARE: f64 = 0.05;
+/// Scrapes over which the usual rates are measured before anything is done.
+const MEASURED_SCRAPES: f64 = 8.0;
+
+/// For how long after an alert has fired Alertmanager may have a group for it, in seconds. Prometheus
+/// tells of a resolved alert for 15 minutes (`resolvedRetention` in rules/alerting.go), which makes
+/// the group anew each time, and Alertmanager keeps an empty one for up to 30 s
+/// (`Dispatcher.run` in dispatch/dispatch.go).
+const REGROUPED_S: f64 = 15.0 * 60.0 + 30.0;
 
 /// A stack that is steady.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Settled {
-    pub(super) steady: Steady,
+    /// How fast others vote, votes a second.
+    pub(super) inflow_per_s: f64,
     /// The queue's length at which it counts as drained.
     pub(super) drained_level: f64,
+    /// The longest time between two scrapes, in seconds.
+    pub(super) scrape_s: f64,
     /// Whether Alertmanager has no group that the alert could fall into.
     pub(super) new_group: bool,
     /// The last notification so far.
     pub(super) sequence: u64,
 }
 
-/// Waits until the alert is inactive, the queue short and every target up; as long as an alert
-/// that fires now may take to resolve.
+/// Waits until the alert is inactive, the queue short and every target up, and the usual rates can
+/// be measured; as long as an alert that fires now may take to resolve.
 pub(super) async fn wait(
     setup: &Setup,
     rule: &Rule,
     route: RouteTiming,
     progress: &mut impl FnMut(Progress),
 ) -> Result<Settled, Error> {
-    let patience_s = 2.0 * rule.timing.window_s + rule.timing.for_s + route.group_interval_s;
-    let deadline = Instant::now() + Duration::from_secs_f64(patience_s + 10.0);
+    let patience_s = 2.0 * rule.range_s + rule.for_s + rule.keep_firing_for_s;
+    let patience_s = patience_s + 2.0 * route.group_interval_s + 30.0;
+    let scrape_s = scrape_s(&setup.prometheus).await?;
+    let begun = Instant::now();
+    let measured = begun + Duration::from_secs_f64(MEASURED_SCRAPES * scrape_s);
+    let deadline = measured + Duration::from_secs_f64(patience_s);
     loop {
-        let lacking = match look(setup, rule).await? {
-            Ok(settled) => return Ok(settled),
+        let lacking = match look(setup, rule, route, scrape_s).await? {
+            Ok(settled) if Instant::now() >= measured => return Ok(settled),
+            Ok(_) => "the usual rates are being measured".to_owned(),
             Err(lacking) => lacking,
         };
         if Instant::now() > deadline {
@@ -54,50 +70,62 @@ pub(super) async fn wait(
     }
 }
 
+/// The longest time between two scrapes of a target.
+async fn scrape_s(prometheus: &Prometheus) -> Result<f64, Error> {
+    let targets = prometheus.targets().await?.data;
+    let intervals = targets.iter().filter_map(|target| {
+        let interval = parse_duration(&target.scrape_interval).ok()?;
+        Some(interval.as_secs_f64())
+    });
+    intervals
+        .max_by(f64::total_cmp)
+        .ok_or_else(|| Error::NotSteady("Prometheus has no targets".into()))
+}
+
 /// Looks once: the settled state, or what it lacks.
-async fn look(setup: &Setup, rule: &Rule) -> Result<Result<Settled, String>, Error> {
+async fn look(
+    setup: &Setup,
+    rule: &Rule,
+    route: RouteTiming,
+    scrape_s: f64,
+) -> Result<Result<Settled, String>, Error> {
     let number = async |expr: &str| -> Result<Option<f64>, Error> {
-        Ok(single_value(
-            &setup.prometheus.query(expr, None).await?.data,
-        ))
+        let answer = setup.prometheus.query(expr, None).await?;
+        Ok(single_value(&answer.data))
     };
     if let Some(lacking) = unhealthy(setup, rule).await? {
         return Ok(Err(lacking));
     }
-    let Some(average) = number(&rule.subject).await? else {
-        return Ok(Err(format!("{} has no value", rule.subject)));
-    };
-    let quiet = QUIET_SHARE * rule.threshold;
-    if average > quiet {
-        let subject = &rule.subject;
-        return Ok(Err(format!(
-            "{subject} is {average:.0}, and has to be at most {quiet:.0}"
-        )));
+    let mut drained_level = number(&format!("max({QUEUE})")).await?.unwrap_or(0.0);
+    if let (Some((_, _, threshold)), Some(condition)) = (rule.rising_average(), &rule.condition) {
+        let subject = &condition.subject;
+        let quiet = QUIET_SHARE * threshold;
+        let Some(average) = number(subject).await? else {
+            return Ok(Err(format!("{subject} has no value")));
+        };
+        if average > quiet {
+            return Ok(Err(format!(
+                "{subject} is {average:.0}, and has to be at most {quiet:.0}"
+            )));
+        }
+        drained_level = drained_level.max(DRAINED_SHARE * threshold);
     }
-    // A window that is not full averages over the samples that are there, and crosses sooner
-    // than any full one.
-    let full = (rule.timing.window_s / rule.timing.scrape_s).floor();
-    let samples = number(&format!("count_over_time({})", rule.range)).await?;
-    if samples.is_none_or(|samples| samples < full) {
-        return Ok(Err(format!(
-            "{} has {:.0} of the {full:.0} samples that the average is over",
-            rule.range,
-            samples.unwrap_or(0.0)
-        )));
-    }
-    let minute = voteops_observability::units::prometheus_duration(Duration::from_secs_f64(
-        4.0 * rule.timing.scrape_s,
-    ));
-    let inflow = number(&format!("sum(rate(votes_accepted_total[{minute}]))")).await?;
-    let current = number(&format!("max({QUEUE})")).await?.unwrap_or(0.0);
+    let seconds = |seconds| prometheus_duration(Duration::from_secs_f64(seconds));
+    let recently = seconds(4.0 * scrape_s);
+    let inflow = number(&format!("sum(rate(votes_accepted_total[{recently}]))")).await?;
+    let lately = seconds(2.0 * route.group_interval_s + route.group_wait_s + REGROUPED_S);
+    let fired = format!(
+        "count_over_time(ALERTS{{alertname=\"{}\",alertstate=\"firing\"}}[{lately}])",
+        rule.name
+    );
+    let fired = !setup.prometheus.query(&fired, None).await?.data.is_empty();
+    let alone = setup.alertmanager.aggregation_groups().await? == Some(0);
     let arrived = setup.receiver.after(0).await?;
     Ok(Ok(Settled {
-        steady: Steady {
-            length: average,
-            inflow_per_s: inflow.unwrap_or(0.0),
-        },
-        drained_level: (DRAINED_SHARE * rule.threshold).max(current),
-        new_group: setup.alertmanager.aggregation_groups().await? == Some(0),
+        inflow_per_s: inflow.unwrap_or(0.0),
+        drained_level,
+        scrape_s,
+        new_group: alone || route.by_alertname && !fired,
         sequence: arrived.last().map_or(0, |received| received.sequence),
     }))
 }

@@ -22,7 +22,7 @@ pub(super) struct Watch<'a> {
 impl Watch<'_> {
     /// How often it is worth asking: twice an evaluation.
     pub(super) fn pause(&self) -> Duration {
-        Duration::from_secs_f64((self.rule.timing.evaluation_s / 2.0).clamp(0.05, 1.0))
+        Duration::from_secs_f64((self.rule.evaluation_s / 2.0).clamp(0.05, 1.0))
     }
 
     /// Seconds from the onset to now.
@@ -51,7 +51,7 @@ impl Watch<'_> {
                     .last_evaluation
                     .is_some_and(|at| since(self.onset, at) > last_s)
         });
-        Ok(ended.then_some(last_s + self.rule.timing.evaluation_s))
+        Ok(ended.then_some(last_s + self.rule.evaluation_s))
     }
 
     /// The first scrape after `after_s` at which the queue was at most `level` long.
@@ -67,15 +67,17 @@ impl Watch<'_> {
             .map(|s| s.at_s))
     }
 
-    /// When a notification of this alert with `status` arrived.
-    pub(super) async fn notified(&self, status: &str) -> Result<Option<f64>, Error> {
+    /// When a notification of this alert with `status` arrived, not before `after_s`: one of an
+    /// earlier time may still have been on its way at the onset.
+    pub(super) async fn notified(&self, status: &str, after_s: f64) -> Result<Option<f64>, Error> {
         let arrived = self.receiver.after(self.sequence).await?;
-        let ours = arrived.into_iter().find(|received| {
+        let ours = arrived.into_iter().filter(|received| {
             received.notification.alerts.iter().any(|alert| {
                 alert.status == status && alert.labels.get("alertname") == Some(&self.rule.name)
             })
         });
-        Ok(ours.map(|received| since(self.onset, received.at)))
+        let mut times = ours.map(|received| since(self.onset, received.at));
+        Ok(times.find(|at_s| *at_s >= after_s))
     }
 
     /// The evaluations since the onset at which the alert was in `state`, oldest first.

@@ -69,13 +69,15 @@ pub struct StatusConfig {
     pub original: String,
 }
 
-/// The delays of a route, in seconds.
+/// How a route groups its alerts, and its delays.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct RouteTiming {
     /// Wait before a new group's first notification.
     pub group_wait_s: f64,
     /// Wait between notifications of a group that changed.
     pub group_interval_s: f64,
+    /// Whether alerts of different names are in groups of their own.
+    pub by_alertname: bool,
 }
 
 impl Alertmanager {
@@ -164,6 +166,8 @@ fn root_timing(config: &str) -> Result<RouteTiming, String> {
         group_wait: String,
         #[serde(default = "default_group_interval")]
         group_interval: String,
+        #[serde(default, rename = "group_by")]
+        labels: Vec<String>,
     }
     fn default_group_wait() -> String {
         "30s".into()
@@ -176,6 +180,11 @@ fn root_timing(config: &str) -> Result<RouteTiming, String> {
     Ok(RouteTiming {
         group_wait_s: seconds(&config.route.group_wait)?,
         group_interval_s: seconds(&config.route.group_interval)?,
+        by_alertname: config
+            .route
+            .labels
+            .iter()
+            .any(|label| label == "alertname" || label == "..."),
     })
 }
 
@@ -185,12 +194,14 @@ mod tests {
 
     #[test]
     fn route_timing_is_read_with_the_servers_defaults() {
-        let given = "route:\n  receiver: x\n  group_wait: 1s\n  group_interval: 500ms\n";
+        let given = "route:\n  receiver: x\n  group_wait: 1s\n  group_interval: 500ms\n  \
+                     group_by: [alertname, cluster]\n";
         assert_eq!(
             root_timing(given).unwrap(),
             RouteTiming {
                 group_wait_s: 1.0,
-                group_interval_s: 0.5
+                group_interval_s: 0.5,
+                by_alertname: true
             }
         );
         let bare = root_timing("route:\n  receiver: x\n").unwrap();
@@ -198,7 +209,8 @@ mod tests {
             bare,
             RouteTiming {
                 group_wait_s: 30.0,
-                group_interval_s: 300.0
+                group_interval_s: 300.0,
+                by_alertname: false
             }
         );
         assert!(root_timing("receivers: []").is_err());

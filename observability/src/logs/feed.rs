@@ -11,7 +11,7 @@ use crate::backend::BackendError;
 const LATE_NS: i64 = 5_000_000_000;
 /// Identities of one generation at most, so that no rate of lines takes more memory than this: when
 /// they come faster, a late one is waited for less long.
-const MOST_TOLD: usize = 40_000;
+const MOST_TOLD: usize = 20_000;
 
 /// A place in a stream of lines.
 #[derive(Debug)]

@@ -122,6 +122,15 @@ impl Prometheus {
         Ok(answer.map(|data| data.active_targets))
     }
 
+    /// The server's version, such as `2.53.1`.
+    ///
+    /// # Errors
+    /// Any [`BackendError`].
+    pub async fn version(&self) -> Result<String, BackendError> {
+        let build = self.read::<types::BuildInfo>("api/v1/status/buildinfo", &[]);
+        Ok(build.await?.data.version)
+    }
+
     /// Whether the server says that it is ready to answer.
     ///
     /// # Errors

@@ -109,6 +109,9 @@ pub struct Rule {
     /// `for`, in seconds.
     #[serde(default, rename = "duration")]
     pub for_s: f64,
+    /// `keep_firing_for`, in seconds.
+    #[serde(default, rename = "keepFiringFor")]
+    pub keep_firing_for_s: f64,
     /// What the rule makes.
     #[serde(rename = "type")]
     pub kind: RuleKind,
@@ -192,6 +195,9 @@ pub struct Target {
     /// The scrape interval, as Prometheus writes it.
     #[serde(default)]
     pub scrape_interval: String,
+    /// How long a scrape may take, as Prometheus writes it.
+    #[serde(default)]
+    pub scrape_timeout: String,
 }
 
 #[derive(Deserialize)]
@@ -205,6 +211,11 @@ pub(super) struct Envelope<T> {
     pub(super) warnings: Vec<String>,
     #[serde(default = "Vec::new")]
     pub(super) infos: Vec<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct BuildInfo {
+    pub(super) version: String,
 }
 
 #[derive(Deserialize)]

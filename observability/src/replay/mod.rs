@@ -9,6 +9,8 @@
 //! Times are milliseconds from the onset of whatever the scenario tells of, negative for before;
 //! results are told in seconds.
 
+pub use forecast::ReplayError;
+
 pub mod eval;
 pub mod forecast;
 pub mod machine;

@@ -21,6 +21,9 @@ pub const GROUP: &str = "workers";
 /// The key under which the results are cached.
 pub const RESULTS_KEY: &str = "results";
 
+/// A key that nobody ever writes.
+const NO_RESULTS_KEY: &str = "results:none";
+
 /// How long a command waits for its answer. Longer than a busy Redis takes, shorter than a voter
 /// waits.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -154,6 +157,17 @@ impl Queue {
     /// [`Error`] when Redis does not say.
     pub async fn cached_results(&self) -> Result<Option<String>, Error> {
         self.link.command(cmd("GET").arg(RESULTS_KEY)).await
+    }
+
+    /// Looks for results that are never cached: a miss as Redis counts it, for a cache that is
+    /// cold on purpose.
+    ///
+    /// # Errors
+    /// [`Error`] when Redis does not say.
+    pub async fn look_in_vain(&self) -> Result<(), Error> {
+        let nothing: Option<String> = self.link.command(cmd("GET").arg(NO_RESULTS_KEY)).await?;
+        debug_assert!(nothing.is_none(), "nobody writes this key");
+        Ok(())
     }
 
     /// Caches the results for `ttl`, which is at least one millisecond.

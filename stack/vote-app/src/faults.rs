@@ -26,6 +26,15 @@ struct FailVotes {
     share: Share,
 }
 
+/// Has the results never found in their cache.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ColdCache {}
+
+impl Kind for ColdCache {
+    const NAME: &'static str = "cold-cache";
+}
+
 impl Kind for SlowVotes {
     const NAME: &'static str = "slow-votes";
 
@@ -42,10 +51,11 @@ impl Kind for FailVotes {
     }
 }
 
-/// What `POST /vote` asks before anything else.
+/// What `POST /vote` asks before anything else, and `GET /results` before it looks in the cache.
 pub(crate) struct VoteFaults {
     slow: Fault<SlowVotes>,
     fail: Fault<FailVotes>,
+    cold: Fault<ColdCache>,
 }
 
 impl VoteFaults {
@@ -59,11 +69,17 @@ impl VoteFaults {
         let kinds = Self {
             slow: faults.kind(),
             fail: faults.kind(),
+            cold: faults.kind(),
         };
         // There from the start, as the other reasons are; but only where it can happen.
         let reason = Reason::Fault(StatusCode::INTERNAL_SERVER_ERROR);
         metrics.rejected.with_label_values(&[reason.slug()]);
         Ok((kinds, tokio::spawn(admin.serve(faults, shutdown.clone()))))
+    }
+
+    /// Whether the results are not to be found in their cache.
+    pub(crate) fn is_cold(&self) -> bool {
+        self.cold.strikes().is_some()
     }
 
     /// Strikes a vote of which nothing is done yet: holds it up, or refuses it, or neither.

@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
+use crate::faults::VoteFaults;
 use crate::reply::{Format, Reason, Refusal};
 use crate::{App, Choice, pages};
 
@@ -90,7 +91,15 @@ pub(crate) async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
 }
 
 async fn tally(app: &App) -> Result<Tally, Refusal> {
-    let cached = tokio::time::timeout(CACHE_TIMEOUT, app.queue.cached_results()).await;
+    let is_cold = app.faults.as_ref().is_some_and(VoteFaults::is_cold);
+    let look = async {
+        if is_cold {
+            app.queue.look_in_vain().await.map(|()| None)
+        } else {
+            app.queue.cached_results().await
+        }
+    };
+    let cached = tokio::time::timeout(CACHE_TIMEOUT, look).await;
     // What is not a tally counts as a miss and is written over.
     if let Ok(Ok(Some(text))) = &cached
         && let Ok(tally) = serde_json::from_str(text)
@@ -98,7 +107,7 @@ async fn tally(app: &App) -> Result<Tally, Refusal> {
         return Ok(tally);
     }
     let tally = count(app).await?;
-    if let (Ok(Ok(_)), Ok(text)) = (&cached, serde_json::to_string(&tally)) {
+    if let (false, Ok(Ok(_)), Ok(text)) = (is_cold, &cached, serde_json::to_string(&tally)) {
         let store = app.queue.cache_results(&text, app.config.results_ttl);
         if !matches!(tokio::time::timeout(CACHE_TIMEOUT, store).await, Ok(Ok(()))) {
             tracing::debug!("the results could not be cached");

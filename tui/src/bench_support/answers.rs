@@ -122,6 +122,7 @@ pub(super) fn target(number: u32) -> Target {
         last_scrape: Some(at(PAST)),
         last_scrape_duration_s: 0.003,
         scrape_interval: "5s".into(),
+        scrape_timeout: "5s".into(),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Such a fault is a lease: the service itself ends one that is not renewed. The runner renews it
 //! every few seconds, so that a fault whose runner and guardian have both been killed lasts for no
-//! longer than [`LEASE`].
+//! longer than [`LEASE`](super::LEASE).
 
 pub mod client;
 
@@ -18,16 +18,12 @@ pub use client::{AdminClient, AdminError, Leased};
 use crate::Error;
 use crate::catalogue::Entry;
 use crate::experiment::Experiment;
-use crate::faults::{Hold, Injected};
+use crate::faults::{Hold, Injected, LEASE, RENEWAL};
 use crate::guardian::Launcher;
 use crate::process::State;
 use crate::record::{Fault, Record, Target, Terms};
 use crate::undo::{Outcome, TargetOutcome};
 
-/// How long a service keeps a fault up that nobody renews.
-pub const LEASE: Duration = Duration::from_secs(15);
-/// How often a fault is renewed.
-pub(crate) const RENEWAL: Duration = Duration::from_secs(4);
 /// How long a service may take to answer. It does so at once unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -92,6 +88,12 @@ impl Lease {
         self.fault
     }
 
+    /// What the services are given with it.
+    #[must_use]
+    pub fn parameters(&self) -> &Map<String, Value> {
+        &self.terms.parameters
+    }
+
     /// The fault with its parameters, such as `slow-votes (latency_ms 600, share 1.0)`.
     #[must_use]
     pub fn told(&self) -> String {
@@ -127,7 +129,7 @@ impl Lease {
         let record = Record::new(self.fault.name, fault, self.targets, ttl)?;
         let asked = record.clone();
         let mut injected = Injected::inject(experiment, record, launcher, |_| put(&asked, &terms))?;
-        injected.renew_every(RENEWAL, terms)?;
+        injected.renew_every(RENEWAL)?;
         Ok(injected)
     }
 }

@@ -18,6 +18,13 @@ pub(super) fn durations(
 ) -> Result<(), ReplayError> {
     let kept_ms = rule.holds.keep_firing_for_ms;
     within("the evaluation interval", rule.interval_ms, 1, MOST_MS)?;
+    let inactive_ms = rule.inactive_at_ms.map_or(0, i64::saturating_neg);
+    within(
+        "the time for which it was inactive",
+        inactive_ms,
+        0,
+        MOST_MS,
+    )?;
     within("the rule's for", rule.holds.for_ms, 0, MOST_MS)?;
     within("the rule's keep_firing_for", kept_ms, 0, MOST_MS)?;
     within("the lookback", settings.lookback_ms, 1, MOST_MS)?;

@@ -33,6 +33,9 @@ pub struct Rule {
     pub interval_ms: i64,
     /// When its group is evaluated.
     pub phase: Phase,
+    /// A time before the onset at which it is known to have been inactive: it is evaluated from
+    /// then on. Without one it is evaluated for as long as its `for` before the onset.
+    pub inactive_at_ms: Option<i64>,
 }
 
 /// How many phases of an interval are tried.

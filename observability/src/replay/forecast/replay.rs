@@ -84,6 +84,9 @@ impl<'r> Replay<'r> {
 
     /// Evaluations begin long enough before the onset to know the rule's state at it.
     fn first_evaluation_ms(&self) -> i64 {
+        if let Some(inactive_at_ms) = self.rule.inactive_at_ms {
+            return inactive_at_ms;
+        }
         let holds = self.rule.holds;
         -(holds.for_ms + holds.keep_firing_for_ms + 2 * self.rule.interval_ms)
     }

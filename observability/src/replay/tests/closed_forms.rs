@@ -49,6 +49,7 @@ fn forecast(timing: &Timing, queue: Course) -> Forecast {
         },
         interval_ms: ms(timing.evaluation_s),
         phase: Phase::Unknown,
+        inactive_at_ms: None,
     };
     let interval_ms = ms(timing.scrape_s);
     let target = Target {

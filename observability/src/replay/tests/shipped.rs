@@ -234,6 +234,7 @@ fn every_shipped_alert_is_forecast_to_fire_and_to_resolve() {
                 holds: holds(rule),
                 interval_ms: INTERVAL_MS,
                 phase: Phase::Known(3_000),
+                inactive_at_ms: None,
             };
             let settings = Settings::new(promtool::semantics());
             let replay = Replay::new(&timed, &scenario, settings, 4 * END_MS).unwrap();

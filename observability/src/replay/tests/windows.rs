@@ -102,6 +102,7 @@ fn rule() -> impl Strategy<Value = Rule> {
             },
             interval_ms,
             phase: Phase::Unknown,
+            inactive_at_ms: None,
         },
     )
 }

@@ -19,6 +19,7 @@ fn target(job: &str, port: u16, health: TargetHealth, error: &str) -> Target {
         last_scrape: Some(at(-3)),
         last_scrape_duration_s: 0.0021,
         scrape_interval: "15s".into(),
+        scrape_timeout: "5s".into(),
     }
 }
 

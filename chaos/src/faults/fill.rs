@@ -1,0 +1,286 @@
+//! The fill: Redis is given keys until it uses a share of its memory limit. They are called after
+//! the fault, are removed by those names and no others, and expire by themselves when nobody renews
+//! them.
+
+use std::time::Duration;
+
+use redis::{Commands, Connection, RedisResult};
+use url::Url;
+use uuid::Uuid;
+
+use super::{Hold, Injected, LEASE, RENEWAL};
+use crate::Error;
+use crate::catalogue::Entry;
+use crate::experiment::Experiment;
+use crate::guardian::Launcher;
+use crate::process::State;
+use crate::record::{Fault, Filling, Record, Target};
+use crate::undo::{Outcome, TargetOutcome};
+
+/// Bytes of a value. With what Redis adds it takes just 1 MiB of its allocator.
+const VALUE_BYTES: usize = (1 << 20) - 64;
+/// Bytes that a key with its value is counted as.
+const KEY_BYTES: u64 = 1 << 20;
+/// How long Redis may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Keys in one command.
+const CHUNK: usize = 64;
+/// The greatest share of the limit: above it the fill itself would make Redis refuse votes.
+const MOST_SHARE: f64 = 0.95;
+
+/// A fill that has been checked and not yet injected.
+#[derive(Clone, Debug)]
+pub struct Fill {
+    fault: &'static Entry,
+    targets: Vec<Target>,
+    url: Url,
+    share: f64,
+    /// Keys that are needed, by what Redis used when it was asked.
+    keys: u32,
+    to_bytes: u64,
+}
+
+/// What Redis says of its memory, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Memory {
+    used: u64,
+    limit: u64,
+}
+
+impl Fill {
+    /// Plans to fill the Redis at `url`, which `target` is, up to `share` of its memory limit, and
+    /// touches nothing. Blocks for some milliseconds, up to seconds when Redis is slow.
+    ///
+    /// # Errors
+    /// [`Error::NoTarget`], [`Error::Redis`] when it cannot be asked, [`Error::NoFill`] when it has
+    /// no limit, is as full as that already, or the share is above 95 %.
+    pub fn plan(
+        fault: &'static Entry,
+        targets: Vec<Target>,
+        url: &Url,
+        share: f64,
+    ) -> Result<Self, Error> {
+        if targets.is_empty() {
+            return Err(Error::NoTarget);
+        }
+        let unfit = |reason: String| Error::NoFill { reason };
+        if share > MOST_SHARE {
+            return Err(unfit(format!(
+                "{:.0} % is too much, Redis would refuse votes; give at most {:.0} %",
+                share * 100.0,
+                MOST_SHARE * 100.0
+            )));
+        }
+        let memory = connect(url)
+            .and_then(|mut redis| memory(&mut redis))
+            .map_err(|error| redis_error(url, &error))?;
+        if memory.limit == 0 {
+            let told = "it has no memory limit (maxmemory 0), so it is never full; set one";
+            return Err(unfit(told.into()));
+        }
+        let to_bytes = share_of(memory.limit, share);
+        let lacking = to_bytes.saturating_sub(memory.used);
+        if lacking == 0 {
+            let used = memory.used >> 20;
+            return Err(unfit(format!("it uses {used} MiB already")));
+        }
+        // One more, since what Redis uses besides may shrink meanwhile.
+        let keys = u32::try_from(lacking.div_ceil(KEY_BYTES) + 1).unwrap_or(u32::MAX);
+        Ok(Self {
+            fault,
+            targets,
+            url: url.clone(),
+            share,
+            keys,
+            to_bytes,
+        })
+    }
+
+    /// The fault.
+    #[must_use]
+    pub fn fault(&self) -> &'static Entry {
+        self.fault
+    }
+
+    /// What it will do.
+    #[must_use]
+    pub fn told(&self) -> String {
+        format!(
+            "writes about {} keys of 1 MiB, until it uses {:.0} % of its memory limit; its \
+             append-only file grows by as much",
+            self.keys,
+            self.share * 100.0
+        )
+    }
+
+    /// The share of the memory limit that it fills.
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        self.share
+    }
+
+    /// Whom it touches.
+    #[must_use]
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// Fills Redis, for `ttl` at the longest: writes the record, starts the guardian, writes the
+    /// keys, and renews their lease from then on. Blocks for as long as Redis takes to write them.
+    ///
+    /// # Errors
+    /// As [`Lease::inject`](super::lease::Lease::inject).
+    pub fn inject(
+        self,
+        experiment: &Experiment,
+        ttl: Duration,
+        launcher: &Launcher,
+    ) -> Result<Injected, Error> {
+        let filling = Filling {
+            prefix: format!("voteops:fill:{}", Uuid::now_v7().simple()),
+            url: self.url,
+            keys: self.keys,
+            to_bytes: self.to_bytes,
+        };
+        let fault = Fault::Fill(filling.clone());
+        let record = Record::new(self.fault.name, fault, self.targets, ttl)?;
+        let mut injected = Injected::inject(experiment, record, launcher, |_| fill(&filling))?;
+        injected.renew_every(RENEWAL)?;
+        Ok(injected)
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "bytes of a machine's memory are far below 2^52"
+)]
+fn share_of(limit: u64, share: f64) -> u64 {
+    (limit as f64 * share) as u64
+}
+
+fn connect(url: &Url) -> RedisResult<Connection> {
+    let redis = redis::Client::open(url.as_str())?.get_connection_with_timeout(PATIENCE)?;
+    redis.set_read_timeout(Some(PATIENCE))?;
+    redis.set_write_timeout(Some(PATIENCE))?;
+    Ok(redis)
+}
+
+fn memory(redis: &mut Connection) -> RedisResult<Memory> {
+    let info: String = redis::cmd("INFO").arg("memory").query(redis)?;
+    let field = |name: &str| {
+        let mut lines = info.lines().filter_map(|line| line.split_once(':'));
+        let found = lines.find(|(field, _)| *field == name);
+        found.and_then(|(_, value)| value.trim().parse().ok())
+    };
+    match (field("used_memory"), field("maxmemory")) {
+        (Some(used), Some(limit)) => Ok(Memory { used, limit }),
+        _ => Err((
+            redis::ErrorKind::UnexpectedReturnType,
+            "INFO does not tell of its memory",
+        )
+            .into()),
+    }
+}
+
+/// Says what went wrong, without the address's password.
+fn redis_error(url: &Url, error: &redis::RedisError) -> Error {
+    Error::Redis {
+        url: voteops_observability::backend::bare(url),
+        reason: error.to_string(),
+    }
+}
+
+fn key(filling: &Filling, number: u32) -> String {
+    format!("{}:{number}", filling.prefix)
+}
+
+/// Writes keys until Redis uses what it is to use.
+fn fill(filling: &Filling) -> Result<(), String> {
+    let write = || -> RedisResult<()> {
+        let mut redis = connect(&filling.url)?;
+        let value = vec![b'x'; VALUE_BYTES];
+        for number in 0..filling.keys {
+            if memory(&mut redis)?.used >= filling.to_bytes {
+                break;
+            }
+            let _: () = redis.pset_ex(key(filling, number), &value, lease_ms())?;
+        }
+        Ok(())
+    };
+    write().map_err(|error| redis_error(&filling.url, &error).to_string())
+}
+
+/// Has the keys live on for another lease.
+pub(crate) fn renew(filling: &Filling) -> Result<(), String> {
+    let renew = || -> RedisResult<()> {
+        let mut redis = connect(&filling.url)?;
+        let mut pipe = redis::pipe();
+        for number in 0..filling.keys {
+            let lease_ms = i64::try_from(lease_ms()).unwrap_or(i64::MAX);
+            pipe.pexpire(key(filling, number), lease_ms).ignore();
+        }
+        pipe.query(&mut redis)
+    };
+    renew().map_err(|error| redis_error(&filling.url, &error).to_string())
+}
+
+/// Removes the keys and sees that none is left. They may have outlived a restart of Redis.
+pub(crate) fn drain(record: &Record, filling: &Filling) -> Vec<TargetOutcome> {
+    let remove = || -> RedisResult<u64> {
+        let mut redis = connect(&filling.url)?;
+        let names: Vec<_> = (0..filling.keys)
+            .map(|number| key(filling, number))
+            .collect();
+        let mut left = 0;
+        for chunk in names.chunks(CHUNK) {
+            let _: u64 = redis.unlink(chunk)?;
+            left += redis::cmd("EXISTS").arg(chunk).query::<u64>(&mut redis)?;
+        }
+        Ok(left)
+    };
+    let removed = remove().map_err(|error| redis_error(&filling.url, &error).to_string());
+    let outcome = |target: &Target| match &removed {
+        Ok(0) => Outcome::Undone,
+        Err(_) if !is_alive(target) => Outcome::Gone,
+        Ok(left) => Outcome::Failed {
+            reason: format!("{}: {left} of its keys are still there", target.name),
+        },
+        Err(error) => Outcome::Failed {
+            reason: format!(
+                "{}: {error}; unless they are renewed, its keys expire within {} s",
+                target.name,
+                LEASE.as_secs()
+            ),
+        },
+    };
+    let targets = record.targets.iter();
+    targets
+        .map(|target| TargetOutcome {
+            target: target.clone(),
+            outcome: outcome(target),
+        })
+        .collect()
+}
+
+/// Whether the first of the keys is still there.
+pub(crate) fn holds(record: &Record, filling: &Filling) -> Vec<Hold> {
+    let look = || connect(&filling.url)?.exists::<_, bool>(key(filling, 0));
+    let there = look();
+    let hold = |target: &Target| match &there {
+        Ok(true) => Hold::Held,
+        _ if !is_alive(target) => Hold::Gone,
+        Ok(false) => Hold::Lifted,
+        Err(_) => Hold::Unknown,
+    };
+    record.targets.iter().map(hold).collect()
+}
+
+fn is_alive(target: &Target) -> bool {
+    target.process.state().is_ok_and(State::is_alive)
+}
+
+fn lease_ms() -> u64 {
+    u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,201 @@
+//! What a rule reads: the targets, when they are scraped, and the samples so far.
+
+use jiff::{SignedDuration, Timestamp};
+use voteops_observability::prometheus;
+use voteops_observability::prometheus::{Labels, Prometheus, Series};
+use voteops_observability::promql;
+use voteops_observability::replay::eval::{Semantics, Settings};
+use voteops_observability::units::parse_duration;
+
+use super::Error;
+use super::forecast::millis;
+use super::rule::Rule;
+
+/// For how long a sample stands for its series, in seconds (`--query.lookback-delta`).
+const LOOKBACK_S: f64 = 300.0;
+/// The targets and their series, as they are at one time.
+#[derive(Clone, Debug)]
+pub(super) struct Scene {
+    pub(super) targets: Vec<Scraped>,
+    pub(super) settings: Settings,
+}
+
+/// A target.
+#[derive(Clone, Debug)]
+pub(super) struct Scraped {
+    pub(super) labels: Labels,
+    pub(super) url: String,
+    pub(super) interval_ms: i64,
+    pub(super) timeout_ms: i64,
+    /// The time of a scrape, in Unix milliseconds.
+    pub(super) tick_ms: i64,
+    pub(super) series: Vec<History>,
+}
+
+/// The samples of a series, oldest first; times in Unix milliseconds.
+#[derive(Clone, Debug)]
+pub(super) struct History {
+    pub(super) labels: Labels,
+    pub(super) samples: Vec<(i64, f64)>,
+}
+
+impl Scene {
+    /// Reads what the rule looks at, as far back as an evaluation of now or of `since` does.
+    pub(super) async fn read(
+        prometheus: &Prometheus,
+        rule: &Rule,
+        since: Timestamp,
+    ) -> Result<Self, Error> {
+        let semantics = Semantics::of_version(&prometheus.version().await?);
+        let targets = prometheus.targets().await?.data;
+        let mut targets: Vec<_> = targets.iter().filter_map(scraped).collect();
+        let now = Timestamp::now();
+        let since_s = now.duration_since(since).as_secs_f64().max(0.0);
+        let reach_s = rule.range_s.max(LOOKBACK_S.min(60.0 * rule.evaluation_s)) + since_s;
+        for selector in promql::selectors(&rule.expr).unwrap_or_default() {
+            let range = format!("{selector}[{}ms]", millis(reach_s));
+            for series in prometheus.query(&range, None).await?.data {
+                add(&mut targets, series);
+            }
+        }
+        for target in &mut targets {
+            target.align();
+        }
+        Ok(Self {
+            targets,
+            settings: Settings::new(semantics),
+        })
+    }
+
+    /// The series with these labels.
+    pub(super) fn find(&self, labels: &Labels) -> Option<&History> {
+        let mut series = self.targets.iter().flat_map(|target| &target.series);
+        series.find(|history| history.labels == *labels)
+    }
+}
+
+/// Milliseconds as seconds.
+pub(super) fn secs(ms: i64) -> f64 {
+    SignedDuration::from_millis(ms).as_secs_f64()
+}
+
+fn scraped(target: &prometheus::Target) -> Option<Scraped> {
+    let ms = |text: &str| i64::try_from(parse_duration(text).ok()?.as_millis()).ok();
+    let interval_ms = ms(&target.scrape_interval)?;
+    Some(Scraped {
+        labels: target.labels.clone(),
+        url: target.scrape_url.clone(),
+        interval_ms,
+        timeout_ms: ms(&target.scrape_timeout).unwrap_or(interval_ms),
+        tick_ms: target.last_scrape?.as_millisecond(),
+        series: Vec::new(),
+    })
+}
+
+/// Gives a series to the target that it is of. What no target has, a recorded series for instance,
+/// is taken as a target of its own.
+fn add(targets: &mut Vec<Scraped>, series: Series) {
+    #[expect(clippy::cast_possible_truncation, reason = "Unix milliseconds")]
+    let at_ms = |at_s: f64| (at_s * 1000.0).round() as i64;
+    let samples = series.samples.iter();
+    let history = History {
+        samples: samples
+            .map(|sample| (at_ms(sample.at_s), sample.value))
+            .collect(),
+        labels: series.labels,
+    };
+    let owner = targets
+        .iter_mut()
+        .find(|target| target.owns(&history.labels));
+    match owner {
+        // A target's own health follows from its scrapes.
+        Some(target) if is_up(&history.labels) => target.learn(&history),
+        Some(target)
+            if target
+                .series
+                .iter()
+                .all(|known| known.labels != history.labels) =>
+        {
+            target.series.push(history);
+        }
+        Some(_) => {}
+        None => targets.extend(Scraped::lonely(history)),
+    }
+}
+
+fn is_up(labels: &Labels) -> bool {
+    labels.get("__name__").is_some_and(|name| name == "up")
+}
+
+impl Scraped {
+    fn owns(&self, labels: &Labels) -> bool {
+        let mut own = self.labels.iter();
+        !self.labels.is_empty() && own.all(|(name, value)| labels.get(name) == Some(value))
+    }
+
+    /// Learns from its own samples when exactly it is scraped: they bear the time of the scrape.
+    fn learn(&mut self, history: &History) {
+        if let Some((last_ms, _)) = history.samples.last() {
+            self.tick_ms = *last_ms;
+        }
+    }
+
+    fn align(&mut self) {
+        let lasts = self
+            .series
+            .iter()
+            .filter_map(|history| history.samples.last());
+        if let Some(last_ms) = lasts.map(|(last_ms, _)| *last_ms).max() {
+            self.tick_ms = last_ms;
+        }
+    }
+
+    /// A series that no target has, with the clock that its samples show.
+    fn lonely(history: History) -> Option<Self> {
+        let [.., (before_ms, _), (last_ms, _)] = history.samples[..] else {
+            return None;
+        };
+        let interval_ms = (last_ms - before_ms).max(1);
+        Some(Self {
+            labels: Labels::new(),
+            url: String::new(),
+            interval_ms,
+            timeout_ms: interval_ms,
+            tick_ms: last_ms,
+            series: vec![history],
+        })
+    }
+}
+
+impl History {
+    /// Whether it counts, by the names that counters have
+    /// (<https://prometheus.io/docs/practices/naming/>).
+    pub(super) fn is_counter(&self) -> bool {
+        let name = self.name();
+        ["_total", "_count", "_sum", "_bucket"]
+            .iter()
+            .any(|end| name.ends_with(end))
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.label("__name__")
+    }
+
+    /// How fast it counts, per second, over its last `samples`; zero for a counter that began anew.
+    pub(super) fn per_s(&self, samples: usize) -> f64 {
+        let newest = &self.samples[self.samples.len().saturating_sub(samples)..];
+        let (Some((from_ms, from)), Some((to_ms, to))) = (newest.first(), newest.last()) else {
+            return 0.0;
+        };
+        if to_ms <= from_ms {
+            return 0.0;
+        }
+        let span_s = secs(to_ms - from_ms);
+        ((to - from) / span_s).max(0.0)
+    }
+
+    /// A label, empty when it has none of that name.
+    pub(super) fn label(&self, name: &str) -> &str {
+        self.labels.get(name).map_or("", String::as_str)
+    }
+}
