@@ -23,6 +23,8 @@ const VALUE_BYTES: usize = (1 << 20) - 64;
 const KEY_BYTES: u64 = 1 << 20;
 /// How long Redis may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long Redis may take to let go of what a closed connection took.
+const CLOSING: Duration = Duration::from_millis(100);
 /// Keys in one command.
 const CHUNK: usize = 64;
 /// The greatest share of the limit: above it the fill itself would make Redis refuse votes.
@@ -84,8 +86,8 @@ impl Fill {
             let used = memory.used >> 20;
             return Err(unfit(format!("it uses {used} MiB already")));
         }
-        // One more, since what Redis uses besides may shrink meanwhile.
-        let keys = u32::try_from(lacking.div_ceil(KEY_BYTES) + 1).unwrap_or(u32::MAX);
+        // Some more, since what Redis uses besides may shrink meanwhile.
+        let keys = u32::try_from(lacking.div_ceil(KEY_BYTES) + 4).unwrap_or(u32::MAX);
         Ok(Self {
             fault,
             targets,
@@ -169,7 +171,7 @@ fn connect(url: &Url) -> RedisResult<Connection> {
 
 fn memory(redis: &mut Connection) -> RedisResult<Memory> {
     let info: String = redis::cmd("INFO").arg("memory").query(redis)?;
-    let field = |name: &str| {
+    let field = |name: &str| -> Option<u64> {
         let mut lines = info.lines().filter_map(|line| line.split_once(':'));
         let found = lines.find(|(field, _)| *field == name);
         found.and_then(|(_, value)| value.trim().parse().ok())
@@ -203,7 +205,13 @@ fn fill(filling: &Filling) -> Result<(), String> {
         let value = vec![b'x'; VALUE_BYTES];
         for number in 0..filling.keys {
             if memory(&mut redis)?.used >= filling.to_bytes {
-                break;
+                // A connection that has carried much is itself counted, until it is closed.
+                drop(redis);
+                std::thread::sleep(CLOSING);
+                redis = connect(&filling.url)?;
+                if memory(&mut redis)?.used >= filling.to_bytes {
+                    break;
+                }
             }
             let _: () = redis.pset_ex(key(filling, number), &value, lease_ms())?;
         }

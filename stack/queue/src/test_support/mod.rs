@@ -52,6 +52,12 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// The server's process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Kills the server as `kill -9` does. Its files stay.
     ///
     /// # Errors
@@ -97,6 +103,18 @@ impl RedisServer {
             command.arg(*word);
         }
         command.query(&mut Client::open(self.url())?.get_connection()?)
+    }
+
+    /// A number of `INFO`, `used_memory` for instance; 0 when it does not tell it.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub fn info(&self, field: &str) -> RedisResult<u64> {
+        let mut client = Client::open(self.url())?.get_connection()?;
+        let info: String = redis::cmd("INFO").query(&mut client)?;
+        let mut lines = info.lines().filter_map(|line| line.split_once(':'));
+        let found = lines.find(|(name, _)| *name == field);
+        Ok(found.map_or(0, |(_, value)| value.trim().parse().unwrap_or(0)))
     }
 
     /// Makes the server full: it takes no more data, but gives and deletes what it has.

@@ -142,3 +142,26 @@ async fn shutdown_does_not_wait_for_slow_votes_and_takes_them() -> TestResult {
     assert_eq!(stack.queue.length().await?, 1);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_cold_cache_holds_the_results_and_is_not_asked_for_them() -> TestResult {
+    let stack = Stack::with_faults().await?;
+    let misses = || stack.redis.info("keyspace_misses");
+    stack.get("/results", "application/json").await?;
+    let warm = misses()?;
+    stack.get("/results", "application/json").await?;
+    assert_eq!(misses()?, warm);
+
+    stack
+        .inject("cold-cache", &json!({ "lease_ms": HOUR_MS }))
+        .await?;
+    for n in 1..=3 {
+        let answer = stack.get("/results", "application/json").await?;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(misses()?, warm + n);
+    }
+    stack.end("cold-cache").await?;
+    stack.get("/results", "application/json").await?;
+    assert_eq!(misses()?, warm + 3);
+    Ok(())
+}
