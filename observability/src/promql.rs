@@ -153,6 +153,14 @@ fn average_over(expr: &Expr) -> Option<(String, Duration)> {
     }
 }
 
+/// `expr` as the parser writes it: the same for all ways to write the same expression.
+///
+/// # Errors
+/// The parser's message when `expr` is not PromQL.
+pub fn normal(expr: &str) -> Result<String, String> {
+    Ok(parser::parse(expr)?.to_string())
+}
+
 /// The selectors of `expr` without their ranges and offsets, each once, in the order in which they
 /// are written.
 ///

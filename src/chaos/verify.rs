@@ -155,6 +155,7 @@ fn setup(
     let touched = touched.filter_map(|component| address(component.url.as_deref()?));
     Ok(Setup {
         alert: alert.to_owned(),
+        is_shipped: true,
         prometheus: found.sources.prometheus,
         alertmanager: found
             .sources

@@ -45,6 +45,8 @@ pub use run::verify;
 pub struct Setup {
     /// The alert to prove.
     pub alert: String,
+    /// Whether its rule is to be the one that the project ships.
+    pub is_shipped: bool,
     /// Evaluates the alert's rule.
     pub prometheus: Prometheus,
     /// Notifies.
@@ -153,3 +155,6 @@ pub enum Error {
     #[error(transparent)]
     Fault(#[from] crate::Error),
 }
+
+#[cfg(test)]
+mod tests;

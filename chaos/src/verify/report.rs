@@ -5,6 +5,9 @@ use serde::Serialize;
 use uuid::Uuid;
 use voteops_observability::prediction::Window;
 
+use super::Setup;
+use crate::catalogue::Entry;
+
 /// Whether the alert was proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -152,4 +155,23 @@ pub struct Report {
     pub time_scale: f64,
     /// The onset of the fault; `None` when none was injected.
     pub onset: Option<Timestamp>,
+}
+
+impl Report {
+    /// A verdict that stands before anything was done.
+    pub(super) fn refuted_at_once(setup: &Setup, fault: &Entry, reason: String) -> Self {
+        let steps = Step::ALL.into_iter().filter(|step| *step != Step::Drained);
+        Self {
+            alert: setup.alert.clone(),
+            fault: fault.name.into(),
+            verdict: Verdict::Refuted,
+            reason,
+            phases: steps.map(|step| Phase::awaited(step, None)).collect(),
+            votes: Votes::default(),
+            flood: Flood::default(),
+            undone: true,
+            time_scale: setup.time_scale,
+            onset: None,
+        }
+    }
 }

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use voteops_observability::prometheus::{Prometheus, RuleKind};
 use voteops_observability::promql::{self, Comparison, Condition};
 use voteops_observability::replay::eval::Query;
-use voteops_observability::rules::nearest;
+use voteops_observability::rules::{self, nearest};
+use voteops_observability::units::scaled;
 
 use super::Error;
 
@@ -82,4 +83,28 @@ pub(super) async fn read(prometheus: &Prometheus, alert: &str) -> Result<Rule, E
         range_s: Duration::from_millis(u64::try_from(ranges_ms).unwrap_or(0)).as_secs_f64(),
         condition: promql::condition(&rule.query).ok().flatten(),
     })
+}
+
+/// How the rule differs from the one of the same name that the project ships, fitted to a stack
+/// whose durations are divided by `time_scale`; `None` when it does not, or none of that name is
+/// shipped.
+pub(super) fn deviation(rule: &Rule, time_scale: f64) -> Option<String> {
+    let shipped = rules::shipped().ok()?;
+    let shipped = shipped
+        .into_iter()
+        .find(|shipped| shipped.name == rule.name)?;
+    let expr = promql::scale(&shipped.expr, time_scale).ok()?;
+    // Both as the parser writes them, so that only what they mean counts.
+    let (expr, found) = (
+        promql::normal(&expr).ok()?,
+        promql::normal(&rule.expr).ok()?,
+    );
+    if expr != found {
+        return Some(format!(
+            "its expression is {found}, and is shipped as {expr}"
+        ));
+    }
+    let for_s = scaled(shipped.held_for, time_scale).as_secs_f64();
+    ((for_s - rule.for_s).abs() > 0.001)
+        .then(|| format!("its `for` is {} s, and is shipped as {for_s} s", rule.for_s))
 }

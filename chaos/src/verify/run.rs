@@ -24,6 +24,12 @@ use crate::experiment::Experiment;
 pub async fn verify(setup: &Setup, mut progress: impl FnMut(Progress)) -> Result<Report, Error> {
     let rule = rule::read(&setup.prometheus, &setup.alert).await?;
     let fault = setup.plan.fault();
+    if setup.is_shipped
+        && let Some(deviation) = rule::deviation(&rule, setup.time_scale)
+    {
+        let reason = format!("rule: {deviation}");
+        return Ok(Report::refuted_at_once(setup, fault, reason));
+    }
     let experiment = Experiment::open(&setup.state_dir)?;
     let route = setup.alertmanager.route_timing().await?;
     let drive = forecast::load(&rule, fault);
