@@ -1,9 +1,12 @@
 //! `voteops chaos verify` proves, refutes and is interrupted.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::process::{Child, Stdio};
 
 use rustix::process::Signal;
 use serde_json::Value;
+use voteops_local::component::Kind;
 
 use crate::support::{Home, Stack, assert_schema, kill, state, told, wait_until};
 
@@ -136,5 +139,109 @@ fn an_interrupted_proof_undoes_its_fault_and_says_so() {
         (&"aborted".into(), &"interrupted".into())
     );
     assert_ne!(state(worker), Some('T'));
+    assert!(stack.no_faults_on_record());
+}
+
+#[test]
+fn alerts_of_every_way_to_do_harm_are_proven_one_after_the_other() {
+    let stack = Home::new().stack(&["--time-scale", "30"]);
+    let alerts = [
+        ("RedisMemoryHigh", "fill-redis"),
+        ("VoteAppErrorBudgetBurnFast", "fail-votes"),
+        ("RedisDown", "stall-redis"),
+        ("WorkerDown", "stall-worker"),
+    ];
+    let mut args = vec!["chaos", "verify", "--json"];
+    args.extend(alerts.map(|(alert, _)| alert));
+    let reports = stack.json(&args, 0);
+    assert_schema("verify.schema.json", &reports);
+    assert_eq!(reports.as_array().unwrap().len(), alerts.len());
+    for (report, (alert, fault)) in reports.as_array().unwrap().iter().zip(alerts) {
+        assert_eq!(
+            (&report["alert"], &report["fault"]),
+            (&alert.into(), &fault.into())
+        );
+        assert_eq!(report["verdict"], "proven", "{report:#}");
+        for phase in report["phases"].as_array().unwrap() {
+            assert_eq!(phase["ok"], true, "{phase}");
+        }
+        // A few votes are cast and counted during each.
+        assert!(
+            report["votes"]["recorded"].as_u64().unwrap() > 50,
+            "{report:#}"
+        );
+    }
+    assert!(stack.no_faults_on_record());
+
+    let useless = stack.voteops(&["chaos", "verify", "RedisDown", "--fault", "slow-worker"]);
+    assert_eq!(useless.status.code(), Some(2), "{}", told(&useless));
+    assert!(
+        told(&useless).contains("would prove nothing"),
+        "{}",
+        told(&useless)
+    );
+    assert!(!stack.audit().contains("slow-worker"));
+}
+
+/// Says a command to the stack's Redis and gives the first line of its answer.
+fn redis(stack: &Stack, command: &str) -> String {
+    let url = stack.file().url(Kind::Redis).unwrap();
+    let address = (url.host_str().unwrap(), url.port().unwrap());
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .write_all(format!("{command}\r\n").as_bytes())
+        .unwrap();
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).unwrap();
+    answer.trim_end().to_owned()
+}
+
+#[test]
+fn a_changed_rule_and_a_lost_vote_are_named_by_the_verdict() {
+    let stack = Home::new().stack(&["--time-scale", "30"]);
+
+    // Votes that were accepted vanish from the queue while nobody works on it.
+    let verify = stack
+        .home
+        .command("voteops")
+        .args(["chaos", "verify", "WorkerDown", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("votes pile up", || {
+        let length = redis(&stack, "XLEN votes");
+        length.trim_start_matches(':').parse::<u32>().unwrap() > 80
+    });
+    let trimmed = redis(&stack, "XTRIM votes MAXLEN = 5");
+    assert!(trimmed.starts_with(':') && trimmed != ":0", "{trimmed}");
+    let output = verify.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["verdict"], "refuted");
+    let lost = report["votes"]["lost"].as_u64().unwrap();
+    assert!(lost > 0, "{report:#}");
+    let told_lost = format!("{lost} accepted votes are not in the ledger");
+    assert_eq!(report["reason"], told_lost);
+    assert_eq!(
+        report["votes"]["lost_ids"].as_array().unwrap().len() as u64,
+        lost.min(100)
+    );
+
+    // A rule that is not the one that is shipped proves nothing about that.
+    let rules = stack.home.data_dir().join("config/rules/worker.yml");
+    let text = std::fs::read_to_string(&rules).unwrap();
+    let slower = text.replace("for: 2s", "for: 4s");
+    assert_ne!(slower, text);
+    std::fs::write(&rules, slower).unwrap();
+    kill(stack.pid("prometheus"), Signal::HUP);
+    let mut report = Value::Null;
+    wait_until("the rule is loaded", || {
+        let output = stack.voteops(&["chaos", "verify", "WorkerDown", "--json"]);
+        report = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        report["reason"] == "rule: its `for` is 4 s, and is shipped as 2 s"
+    });
+    assert_eq!(report["verdict"], "refuted");
+    assert_schema("verify.schema.json", &report);
     assert!(stack.no_faults_on_record());
 }
