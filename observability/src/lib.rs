@@ -12,7 +12,6 @@ pub mod combined;
 pub mod config;
 pub mod grafana;
 pub mod logs;
-pub mod prediction;
 pub mod prometheus;
 pub mod promql;
 pub mod replay;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use voteops_chaos::verify::{Phase, Progress, Report, Step, Verdict};
-use voteops_observability::prediction::Window;
+use voteops_observability::replay::Window;
 
 /// The live timeline, on standard error: standard output is for the result.
 pub(super) struct Timeline {

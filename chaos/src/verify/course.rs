@@ -6,7 +6,7 @@ use tokio::time::sleep;
 use tokio_util::sync::DropGuard;
 use uuid::Uuid;
 use voteops_observability::alertmanager::RouteTiming;
-use voteops_observability::prediction::Window;
+use voteops_observability::replay::Window;
 
 use super::effect::{Aftermath, Effect};
 use super::flooding::Flooding;

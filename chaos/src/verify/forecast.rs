@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use voteops_observability::alertmanager::RouteTiming;
-use voteops_observability::prediction::Window;
 use voteops_observability::replay::ReplayError;
+use voteops_observability::replay::Window;
 use voteops_observability::replay::forecast::{self, Forecast, Grid, Replay};
 use voteops_observability::replay::machine::Holds;
 use voteops_observability::replay::scenario::{Phase, Scenario};

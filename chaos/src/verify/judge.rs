@@ -60,7 +60,7 @@ pub(super) fn told_flood(report: &load::Report) -> Flood {
 
 #[cfg(test)]
 mod tests {
-    use voteops_observability::prediction::Window;
+    use voteops_observability::replay::Window;
 
     use super::*;
     use crate::verify::Step;

@@ -29,9 +29,9 @@ use url::Url;
 use voteops_ledger::Ledger;
 use voteops_observability::BackendError;
 use voteops_observability::alertmanager::Alertmanager;
-use voteops_observability::prediction::Window;
 use voteops_observability::prometheus::Prometheus;
 use voteops_observability::replay::ReplayError;
+use voteops_observability::replay::Window;
 use voteops_observability::webhook::ReceiverClient;
 
 use crate::faults::Plan;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
-use voteops_observability::prediction::Window;
+use voteops_observability::replay::Window;
 
 use super::Setup;
 use crate::catalogue::Entry;

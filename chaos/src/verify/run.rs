@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Map;
 use voteops_observability::alertmanager::RouteTiming;
-use voteops_observability::prediction::Window;
+use voteops_observability::replay::Window;
 
 use super::course::{Course, grace_s};
 use super::effect::Effect;

@@ -9,12 +9,14 @@
 //! Times are milliseconds from the onset of whatever the scenario tells of, negative for before;
 //! results are told in seconds.
 
-pub use forecast::ReplayError;
-
 pub mod eval;
 pub mod forecast;
 pub mod machine;
 pub mod scenario;
+mod window;
+
+pub use forecast::ReplayError;
+pub use window::Window;
 
 /// Milliseconds as seconds.
 #[expect(

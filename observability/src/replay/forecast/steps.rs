@@ -3,9 +3,8 @@
 use serde::Serialize;
 
 use super::Confidence;
-use crate::prediction::Window;
 use crate::replay::machine::State;
-use crate::replay::seconds;
+use crate::replay::{Window, seconds};
 
 /// How many of the phases lead to something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

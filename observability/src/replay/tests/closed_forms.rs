@@ -1,11 +1,12 @@
-//! Forecasts against the closed forms and the replay of averages in `prediction`.
+//! Forecasts against the closed forms and the replay of averages by hand.
 
 use proptest::prelude::*;
 
 use super::arbitrary::labels;
+use super::by_hand::{self, Rise, Timing};
 use super::outcome;
-use crate::prediction::{self, Rise, Timing, Window};
 use crate::prometheus::Labels;
+use crate::replay::Window;
 use crate::replay::eval::{Semantics, Settings};
 use crate::replay::forecast::{Forecast, Grid, Reach, Replay, Rule, Trial};
 use crate::replay::machine::Holds;
@@ -124,12 +125,12 @@ fn is_within(forecast: &Forecast, rise: Rise) -> bool {
 }
 
 #[test]
-fn the_examples_of_prediction_hold() {
+fn the_examples_by_hand_hold() {
     let found = forecast(&UNSCALED, step(0.0, 10_000.0));
-    let expected = prediction::step(&UNSCALED, THRESHOLD, 0.0, 10_000.0).unwrap();
+    let expected = by_hand::step(&UNSCALED, THRESHOLD, 0.0, 10_000.0).unwrap();
     assert!(is(&found, expected), "{found:?} {expected:?}");
     let found = forecast(&UNSCALED, ramp(0.0, 100.0));
-    let expected = prediction::ramp(&UNSCALED, THRESHOLD, 0.0, 100.0).unwrap();
+    let expected = by_hand::ramp(&UNSCALED, THRESHOLD, 0.0, 100.0).unwrap();
     assert!(is(&found, expected), "{found:?} {expected:?}");
     let never = forecast(&UNSCALED, step(0.0, 1000.0)).pending;
     assert_eq!((never.reach, never.window), (Reach::Never, None));
@@ -141,7 +142,7 @@ proptest! {
     fn steps_agree_with_the_closed_form(
         timing in timings(), baseline in 0.0..500.0, level in 1010.0..50_000.0,
     ) {
-        let expected = prediction::step(&timing, THRESHOLD, baseline, level).unwrap();
+        let expected = by_hand::step(&timing, THRESHOLD, baseline, level).unwrap();
         let found = forecast(&timing, step(baseline, level));
         prop_assert!(is(&found, expected), "{found:?} {expected:?}");
     }
@@ -151,13 +152,13 @@ proptest! {
         timing in timings(), baseline in 0.0..500.0, rate_per_s in 200.0..5000.0,
     ) {
         let queue = |at_s: f64| baseline + rate_per_s * at_s.max(0.0);
-        let crossing = prediction::crossing(&timing, 1e6, queue, |average| average > THRESHOLD);
+        let crossing = by_hand::crossing(&timing, 1e6, queue, |average| average > THRESHOLD);
         let replayed = Rise::after(crossing.unwrap(), &timing);
         let found = forecast(&timing, ramp(baseline, rate_per_s));
         // The other replay also counts the sample more that Prometheus 2 may have.
         prop_assert!(is_within(&found, replayed), "{found:?} {replayed:?}");
         if replayed.pending.hi_s < timing.window_s {
-            let expected = prediction::ramp(&timing, THRESHOLD, baseline, rate_per_s).unwrap();
+            let expected = by_hand::ramp(&timing, THRESHOLD, baseline, rate_per_s).unwrap();
             prop_assert!(is(&found, expected), "{found:?} {expected:?}");
         }
     }

@@ -1,9 +1,10 @@
 //! The replay against Prometheus's own engine (`promtool test rules`), against simulations, and
-//! against the closed forms of `prediction`.
+//! against closed forms.
 
 mod agreement;
 mod alerts;
 mod arbitrary;
+mod by_hand;
 mod closed_forms;
 mod outcome;
 mod promtool;

@@ -11,8 +11,7 @@ const PHASES: u32 = 40;
 ///
 /// Prometheus 3 averages over (t−W, t], Prometheus 2 over [t−W, t], which holds one sample more
 /// when a sample falls on the edge; both are tried.
-#[must_use]
-pub fn crossing(
+pub(in super::super) fn crossing(
     timing: &Timing,
     horizon_s: f64,
     queue: impl Fn(f64) -> f64,

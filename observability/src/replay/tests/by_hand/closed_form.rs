@@ -4,8 +4,12 @@ use super::{Rise, Timing, Window};
 
 /// A queue that jumps from `baseline` to `level` at the onset. `None` when the average never gets
 /// over `threshold`.
-#[must_use]
-pub fn step(timing: &Timing, threshold: f64, baseline: f64, level: f64) -> Option<Rise> {
+pub(in super::super) fn step(
+    timing: &Timing,
+    threshold: f64,
+    baseline: f64,
+    level: f64,
+) -> Option<Rise> {
     if level <= threshold || baseline > threshold {
         return None;
     }
@@ -20,8 +24,12 @@ pub fn step(timing: &Timing, threshold: f64, baseline: f64, level: f64) -> Optio
 
 /// A queue that grows from `baseline` by `rate_per_s`, as long as the ramp goes on until the
 /// crossing. `None` when it does not grow.
-#[must_use]
-pub fn ramp(timing: &Timing, threshold: f64, baseline: f64, rate_per_s: f64) -> Option<Rise> {
+pub(in super::super) fn ramp(
+    timing: &Timing,
+    threshold: f64,
+    baseline: f64,
+    rate_per_s: f64,
+) -> Option<Rise> {
     if rate_per_s <= 0.0 || baseline > threshold {
         return None;
     }
