@@ -11,6 +11,7 @@
 //! Whatever dies on the way, something is left that undoes the fault: the runner when the guardian
 //! dies, the guardian when the runner dies, and [`recover`] from the record when both have died.
 
+pub mod abort;
 pub mod audit;
 pub mod catalogue;
 pub mod error;

@@ -8,6 +8,7 @@ use url::Url;
 use voteops_chaos::catalogue::Entry;
 
 use super::StackArgs;
+use super::console::ConfigArgs;
 use super::values::{fault_length, flood_rate, held_fault, http_url, latency, share};
 
 /// Readings of the results in a second, while their cache is cold.
@@ -150,9 +151,27 @@ pub struct ColdCacheArgs {
     pub reads: f64,
 }
 
+/// What keeps an experiment within bounds.
+#[derive(Debug, Clone, Args)]
+pub struct SafetyArgs {
+    /// End the experiment when this holds: PromQL, checked at every evaluation; may be given more
+    /// than once
+    #[arg(long, value_name = "PROMQL")]
+    pub abort_if: Vec<String>,
+    /// The name of a protected stack, to confirm that it is meant
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Option<String>,
+    /// Limits are in its `[chaos]`
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
 /// How a fault is done.
 #[derive(Debug, Clone, Args)]
 pub struct CourseArgs {
+    /// What keeps it within bounds
+    #[command(flatten)]
+    pub safety: SafetyArgs,
     /// How long
     #[arg(long = "for", value_name = "DURATION", default_value = "1m", value_parser = fault_length)]
     pub length: Duration,
@@ -209,6 +228,9 @@ pub struct FloodArgs {
     /// Connections to send over
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub connections: u16,
+    /// What keeps it within bounds
+    #[command(flatten)]
+    pub safety: SafetyArgs,
     /// Choices to vote for, in turn
     #[arg(long, value_name = "ID", value_delimiter = ',', default_values_t = ["cats".to_owned(), "dogs".to_owned()])]
     pub choice: Vec<String>,
@@ -233,6 +255,9 @@ pub struct VerifyArgs {
     /// (`voteops chaos list`)
     #[arg(long, value_name = "FAULT", value_parser = held_fault)]
     pub fault: Option<&'static Entry>,
+    /// What keeps it within bounds
+    #[command(flatten)]
+    pub safety: SafetyArgs,
     /// Print JSON (schemas/verify.schema.json)
     #[arg(long)]
     pub json: bool,

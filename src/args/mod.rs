@@ -17,14 +17,15 @@ use crate::failure::USAGE;
 pub(crate) use chaos::READS_PER_S;
 pub use chaos::{
     ChaosCommand, ColdCacheArgs, CourseArgs, FailVotesArgs, FaultStatusArgs, FillRedisArgs,
-    FloodArgs, GuardianArgs, HangArgs, ListArgs, RecoverArgs, SlowVotesArgs, SlowWorkerArgs,
-    StallArgs, VerifyArgs, VotesArgs,
+    FloodArgs, GuardianArgs, HangArgs, ListArgs, RecoverArgs, SafetyArgs, SlowVotesArgs,
+    SlowWorkerArgs, StallArgs, VerifyArgs, VotesArgs,
 };
 pub use console::{
     CheckArgs, ConfigArgs, ConfigCommand, LookArgs, SourceArgs, StatusArgs, TuiArgs,
 };
 pub use stack::{FrontArgs, UpArgs};
 pub(crate) use values::refresh;
+pub(crate) use values::share;
 
 /// Terminal-first ops console and chaos tool for a voting service.
 #[derive(Debug, Parser)]

@@ -50,7 +50,7 @@ pub(super) fn latency(text: &str) -> Result<Duration, String> {
 }
 
 /// A share as a number from 0 to 1, written as a percentage or as that number.
-pub(super) fn share(text: &str) -> Result<f64, String> {
+pub(crate) fn share(text: &str) -> Result<f64, String> {
     let unfit = || "it must be above 0% and at most 100%, such as 50% or 0.5".to_owned();
     let (number, whole) = match text.strip_suffix('%') {
         Some(number) => (number, 100.0),

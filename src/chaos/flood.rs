@@ -1,5 +1,6 @@
 //! `voteops chaos flood`.
 
+use std::convert::Infallible;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -9,8 +10,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tokio::sync::watch;
 use uuid::Uuid;
+use voteops_chaos::abort::tripped;
 use voteops_chaos::load::{ErrorKind, Extent, Plan, Progress, Report, flood};
 
+use super::limits::{self, Bounds};
 use super::{stop_on_signals, vote_apps};
 use crate::Failure;
 use crate::args::FloodArgs;
@@ -29,11 +32,21 @@ struct Printed<'a> {
 }
 
 pub(super) fn run(args: &FloodArgs) -> Result<ExitCode, Failure> {
-    let urls = if args.url.is_empty() {
-        vote_apps(&super::stack(&args.stack)?)
+    let stack = if args.url.is_empty() {
+        Some(super::stack(&args.stack)?)
     } else {
-        args.url.clone()
+        None
     };
+    let urls = stack.as_ref().map_or_else(|| args.url.clone(), vote_apps);
+    limits::confirm(&args.safety)?;
+    limits::permit(
+        &args.safety,
+        Bounds {
+            length: Some(args.length),
+            rate_per_s: Some(args.rate),
+            ..Bounds::default()
+        },
+    )?;
     let plan = Plan {
         connections: usize::from(args.connections).max(urls.len()),
         urls,
@@ -46,9 +59,26 @@ pub(super) fn run(args: &FloodArgs) -> Result<ExitCode, Failure> {
     };
     runtime::multi_thread()?.block_on(async {
         let stop = stop_on_signals()?;
+        let conditions = match &stack {
+            Some(stack) => limits::watch(&args.safety, stack).await?,
+            None if args.safety.abort_if.is_empty() => None,
+            None => {
+                let told = "--abort-if is asked of the stack's Prometheus; leave --url out";
+                return Err(Failure::new(USAGE, told));
+            }
+        };
+        let aborted = async {
+            let reason = tripped(conditions.as_ref()).await;
+            eprintln!("voteops: {reason}; the load ends");
+            stop.cancel();
+            std::future::pending::<Infallible>().await
+        };
         let (sender, progress) = watch::channel(Progress::default());
         let shown = tokio::spawn(show(progress, plan.votes()));
-        let outcome = flood(&plan, &sender, &stop).await;
+        let outcome = tokio::select! {
+            outcome = flood(&plan, &sender, &stop) => outcome,
+            never = aborted => match never {},
+        };
         drop(sender);
         // The display ends with the sender; how does not matter.
         let _ = shown.await;

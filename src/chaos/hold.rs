@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use voteops_chaos::abort::{Watched, tripped};
 use voteops_chaos::experiment::Experiment;
 use voteops_chaos::faults::{Hold, Injected, Plan};
 use voteops_chaos::guardian::Launcher;
 use voteops_chaos::load::readers;
 use voteops_local::StackFile;
 
+use super::limits::{self, Bounds};
 use super::{fault_failure, state_dir, stop_on_signals, told_length, vote_apps};
 use crate::Failure;
 use crate::args::CourseArgs;
@@ -36,9 +38,10 @@ fn tell(plan: &Plan, length: Duration) {
 }
 
 /// Holds a fault for its time, or tells what it would be. Meanwhile the results are read
-/// `reads_per_s` times a second, if they are.
+/// `reads_per_s` times a second, if they are. Of the targets there could be, there are `there`.
 pub(super) fn run(
     plan: Plan,
+    there: usize,
     stack: &StackFile,
     course: &CourseArgs,
     reads_per_s: Option<f64>,
@@ -47,9 +50,19 @@ pub(super) fn run(
         tell(&plan, course.length);
         return Ok(ExitCode::SUCCESS);
     }
+    limits::confirm(&course.safety)?;
+    limits::permit(
+        &course.safety,
+        Bounds {
+            length: Some(course.length),
+            targets: Some((plan.targets().len(), there)),
+            rate_per_s: reads_per_s,
+        },
+    )?;
     let experiment = Experiment::open(&state_dir(&stack.data_dir)).map_err(fault_failure)?;
     runtime::multi_thread()?.block_on(async {
         let stop = stop_on_signals()?;
+        let conditions = limits::watch(&course.safety, stack).await?;
         let names: Vec<_> = plan.targets().iter().map(|t| t.name.clone()).collect();
         let fault = plan.fault().name;
         let ttl = course.length + GRACE;
@@ -70,7 +83,7 @@ pub(super) fn run(
             }
         };
         let holding = async {
-            let held = hold(injected, course.length, &stop).await;
+            let held = hold(injected, course.length, conditions.as_ref(), &stop).await;
             over.cancel();
             held
         };
@@ -84,15 +97,21 @@ pub(super) fn run(
 async fn hold(
     mut injected: Injected,
     length: Duration,
+    conditions: Option<&Watched>,
     stop: &CancellationToken,
 ) -> Result<ExitCode, Failure> {
     let started = Instant::now();
     let mut lost = Vec::new();
+    let mut aborted = false;
     let ended = loop {
         let left = length.saturating_sub(started.elapsed());
         tokio::select! {
             () = stop.cancelled() => break "interrupted".to_owned(),
             breach = injected.breached() => break breach.to_string(),
+            reason = tripped(conditions) => {
+                aborted = true;
+                break reason;
+            }
             () = sleep(left.min(LOOK_INTERVAL)) => {}
         }
         if started.elapsed() >= length {
@@ -123,5 +142,5 @@ async fn hold(
         );
     }
     println!("voteops: {ended}; the fault is undone");
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitCode::from(u8::from(aborted)))
 }

@@ -2,6 +2,7 @@
 
 mod flood;
 mod hold;
+mod limits;
 mod list;
 pub(crate) mod plan;
 mod status;
@@ -45,7 +46,8 @@ pub(crate) fn run(command: ChaosCommand) -> Result<ExitCode, Failure> {
         ChaosCommand::FillRedis(args) => held(plan::fill_redis(&args), &args.course),
         ChaosCommand::ColdCache(args) => {
             let (plan, stack) = plan::cold_cache(&args)?;
-            hold::run(plan, &stack, &args.votes.course, Some(args.reads))
+            let there = plan::there(&plan, &stack);
+            hold::run(plan, there, &stack, &args.votes.course, Some(args.reads))
         }
         ChaosCommand::StallRedis(args) => held(plan::hang(&STALL_REDIS, &args), &args.course),
         ChaosCommand::MuteTraffic(args) => held(plan::hang(&MUTE_TRAFFIC, &args), &args.course),
@@ -81,7 +83,8 @@ fn held(
     course: &CourseArgs,
 ) -> Result<ExitCode, Failure> {
     let (plan, stack) = planned?;
-    hold::run(plan, &stack, course, None)
+    let there = plan::there(&plan, &stack);
+    hold::run(plan, there, &stack, course, None)
 }
 
 /// Votes gently until it is told to stop.

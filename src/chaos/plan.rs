@@ -94,6 +94,11 @@ pub(crate) fn usual(fault: &'static Entry, stack: &StackFile) -> Result<Plan, Fa
     lease(fault, stack, targets, parameters)
 }
 
+/// How many targets of its kind there are.
+pub(super) fn there(plan: &Plan, stack: &StackFile) -> usize {
+    stack.of_kind(kind(plan.fault())).count()
+}
+
 /// What a fault touches.
 fn kind(fault: &Entry) -> Kind {
     match fault {

@@ -1,9 +1,11 @@
 //! `voteops chaos verify`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use url::Url;
+use voteops_chaos::abort::Watched;
 use voteops_chaos::catalogue::{Entry, proving};
 use voteops_chaos::faults::Plan;
 use voteops_chaos::guardian::Launcher;
@@ -14,17 +16,21 @@ use voteops_local::component::Kind;
 use voteops_observability::prometheus::RuleKind;
 use voteops_observability::webhook::ReceiverClient;
 
+use super::limits::{self, Bounds};
 use super::timeline::{self, Timeline};
 use super::{fault_failure, plan, state_dir, stop_on_signals, vote_apps};
-use crate::args::{READS_PER_S, VerifyArgs};
+use crate::args::{READS_PER_S, SafetyArgs, VerifyArgs};
 use crate::failure::{CANNOT_ASK, NOT_UNDONE, USAGE};
 use crate::runtime;
 use crate::{Failure, sources};
 
 pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
+    limits::confirm(&args.safety)?;
     let stack = super::stack(&args.stack)?;
     runtime::multi_thread()?.block_on(async {
         let cancel = stop_on_signals()?;
+        let conditions = limits::watch(&args.safety, &stack).await?;
+        let longest = limits::longest(&args.safety)?;
         let alerts = if args.all {
             every_alert(&stack).await?
         } else {
@@ -41,7 +47,13 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
                 proofs.push(Err(alert.clone()));
                 continue;
             };
-            let report = prove(alert, fault, &stack, &cancel).await;
+            let means = Means {
+                safety: &args.safety,
+                longest,
+                conditions: conditions.as_ref(),
+                cancel: &cancel,
+            };
+            let report = prove(alert, fault, &stack, means).await;
             match report {
                 Ok(report) if alerts.len() == 1 => return print(&report, args.json),
                 Err(failure) if alerts.len() == 1 => return Err(failure),
@@ -90,16 +102,33 @@ async fn unproven(stack: &StackFile, alert: &str) -> Failure {
     Failure::new(USAGE, message)
 }
 
+/// What keeps every proof within bounds.
+#[derive(Clone, Copy)]
+struct Means<'a> {
+    safety: &'a SafetyArgs,
+    longest: Option<Duration>,
+    conditions: Option<&'a Watched>,
+    cancel: &'a CancellationToken,
+}
+
 async fn prove(
     alert: &str,
     fault: &'static Entry,
     stack: &StackFile,
-    cancel: &CancellationToken,
+    means: Means<'_>,
 ) -> Result<Report, Failure> {
     let plan = tokio::task::block_in_place(|| plan::usual(fault, stack))?;
-    let setup = setup(alert, plan, stack, cancel)?;
+    let there = plan::there(&plan, stack);
+    limits::permit(
+        means.safety,
+        Bounds {
+            targets: Some((plan.targets().len(), there)),
+            ..Bounds::default()
+        },
+    )?;
+    let setup = setup(alert, plan, stack, means)?;
     let mut timeline = Timeline::new(alert, fault.name, stack.time_scale);
-    let outcome = verify(&setup, |progress| timeline.show(progress)).await;
+    let outcome = verify(&setup, means.conditions, |progress| timeline.show(progress)).await;
     timeline.finish();
     outcome.map_err(failure)
 }
@@ -136,12 +165,7 @@ fn code<'r>(mut reports: impl Iterator<Item = &'r Report> + Clone, whole: bool) 
     ExitCode::from(u8::from(!(whole && proven)))
 }
 
-fn setup(
-    alert: &str,
-    plan: Plan,
-    stack: &StackFile,
-    cancel: &CancellationToken,
-) -> Result<Setup, Failure> {
+fn setup(alert: &str, plan: Plan, stack: &StackFile, means: Means<'_>) -> Result<Setup, Failure> {
     let lacking = |what: &str| Failure::new(CANNOT_ASK, format!("the stack has no {what}"));
     let found = sources::of_stack(stack)?;
     let webhook = stack
@@ -171,7 +195,8 @@ fn setup(
         state_dir: state_dir(&stack.data_dir),
         launcher: Launcher::this_program(),
         time_scale: stack.time_scale,
-        cancel: cancel.clone(),
+        longest: means.longest,
+        cancel: means.cancel.clone(),
     })
 }
 
@@ -187,9 +212,10 @@ fn address(url: &str) -> Option<String> {
 
 fn failure(error: Error) -> Failure {
     match error {
-        Error::UnknownAlert { .. } | Error::NotProvable { .. } | Error::OutOfReach { .. } => {
-            Failure::from(error).with_code(USAGE)
-        }
+        Error::UnknownAlert { .. }
+        | Error::NotProvable { .. }
+        | Error::OutOfReach { .. }
+        | Error::TooLong { .. } => Failure::from(error).with_code(USAGE),
         Error::Fault(error) => fault_failure(error),
         other => Failure::from(other).with_code(CANNOT_ASK),
     }

@@ -18,6 +18,9 @@ pub(crate) struct File {
     /// What the console looks like.
     #[serde(default)]
     pub(crate) console: Console,
+    /// What experiments on the stack of this machine may do.
+    #[serde(default)]
+    pub(crate) chaos: Chaos,
     /// The services.
     #[serde(default)]
     pub(crate) contexts: BTreeMap<String, Context>,
@@ -42,6 +45,33 @@ pub(crate) struct Console {
     /// Keys by the names of what they do; [`voteops_console::Keys`] reads them.
     #[serde(default, with = "keys")]
     pub(crate) keys: BTreeMap<String, Vec<String>>,
+}
+
+/// What experiments may do; without a limit, everything.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Chaos {
+    /// The longest fault.
+    #[serde(default, with = "duration")]
+    pub(crate) longest: Option<Duration>,
+    /// The greatest share of the workers or the vote apps that one fault may touch.
+    #[serde(default, with = "share")]
+    pub(crate) most_share: Option<f64>,
+    /// The most votes or reads in a second.
+    pub(crate) highest_rate: Option<f64>,
+    /// A name that has to be given with `--confirm`, or typed, before every experiment.
+    pub(crate) protected: Option<String>,
+}
+
+mod share {
+    use serde::{Deserialize, Deserializer, de::Error};
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<f64>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        crate::args::share(&text).map(Some).map_err(Error::custom)
+    }
 }
 
 /// A service and its backends.

@@ -15,7 +15,7 @@ use crate::Failure;
 use crate::failure::USAGE;
 
 pub(crate) use command::run;
-pub(crate) use file::{Context, File};
+pub(crate) use file::{Chaos, Context, File};
 
 /// A configuration that was read, or that of nobody.
 #[derive(Debug, Default)]

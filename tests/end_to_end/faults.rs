@@ -70,7 +70,7 @@ fn redis_and_the_voters_hang_for_a_while_and_their_alerts_fire() {
     let told_dry = told(&dry);
     let redis = stack.pid("redis");
     assert!(
-        told_dry.contains(&format!("stops redis (process {redis})")),
+        told_dry.contains(&format!("stops redis (process {redis}, SIGSTOP)")),
         "{told_dry}"
     );
     assert!(stack.no_faults_on_record());
@@ -107,4 +107,78 @@ fn redis_and_the_voters_hang_for_a_while_and_their_alerts_fire() {
             alert(&stack, proves) == AlertState::Inactive
         });
     }
+}
+
+#[test]
+fn experiments_stay_within_the_limits_and_end_when_a_stop_condition_holds() {
+    let stack = Home::new().stack(&["--time-scale", "30"]);
+    let config = stack.home.data_dir().with_file_name("limits.toml");
+    let limits = "[chaos]\nlongest = \"10s\"\nmost_share = \"50%\"\nprotected = \"shop\"\n";
+    std::fs::write(&config, limits).unwrap();
+    let config = config.to_str().unwrap();
+    let stall = |args: &[&str]| {
+        let mut all = vec!["chaos", "stall-worker"];
+        all.extend(args);
+        stack.voteops(&all)
+    };
+    for (args, reason) in [
+        (
+            &["--for", "1m", "--confirm", "shop"][..],
+            "no fault may last longer than 10.0s",
+        ),
+        (
+            &["--for", "1s", "--confirm", "shop"],
+            "2 of 2 would be touched",
+        ),
+        (&["--for", "1s", "--workers", "1"], "give --confirm shop"),
+    ] {
+        let refused = stall(&[args, &["--config", config]].concat());
+        assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
+        assert!(told(&refused).contains(reason), "{}", told(&refused));
+    }
+    let many = [
+        "--rate",
+        "10",
+        "--for",
+        "11s",
+        "--config",
+        config,
+        "--confirm",
+        "shop",
+    ];
+    let refused = stack.voteops(&[&["chaos", "flood"][..], &many].concat());
+    assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
+    assert_eq!(stack.audit(), "");
+    let within = [
+        "--for",
+        "1s",
+        "--workers",
+        "1",
+        "--config",
+        config,
+        "--confirm",
+        "shop",
+    ];
+    let done = stall(&within);
+    assert!(done.status.success(), "{}", told(&done));
+
+    for (condition, reason) in [("up == 1", "holds already"), ("up ==", "cannot be checked")] {
+        let refused = stall(&["--for", "1s", "--abort-if", condition]);
+        assert_eq!(refused.status.code(), Some(3), "{}", told(&refused));
+        assert!(told(&refused).contains(reason), "{}", told(&refused));
+    }
+    let mut text = String::new();
+    // Until the stall before is forgotten, the condition holds already.
+    wait_until("the experiment is ended by its condition", || {
+        let down = "count(up{job=\"worker\"} == 1) < 2";
+        let ended = stall(&["--for", "10m", "--workers", "1", "--abort-if", down]);
+        text = told(&ended);
+        ended.status.code() == Some(1)
+    });
+    assert!(
+        text.contains("the stop condition holds") && text.contains("the fault is undone"),
+        "{text}"
+    );
+    assert!(stack.no_faults_on_record());
+    assert_ne!(state(stack.pid("worker-1")), Some('T'));
 }

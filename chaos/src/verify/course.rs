@@ -18,6 +18,7 @@ use super::scene::Scene;
 use super::settle::Settled;
 use super::watch::Watch;
 use super::{Error, Progress, Setup, conservation};
+use crate::abort::{Watched, tripped};
 use crate::faults::{Hold, Injected};
 use crate::load;
 
@@ -45,6 +46,8 @@ pub(super) enum End {
 /// A verification from the onset of the fault on.
 pub(super) struct Course<'a> {
     pub(super) setup: &'a Setup,
+    /// Stop conditions, if there are any.
+    pub(super) conditions: Option<&'a Watched>,
     pub(super) rule: &'a Rule,
     pub(super) route: RouteTiming,
     pub(super) settled: Settled,
@@ -209,6 +212,7 @@ impl Course<'_> {
         tokio::select! {
             () = sleep(self.watch.pause()) => {}
             () = self.setup.cancel.cancelled() => return aborted("interrupted".into()),
+            reason = tripped(self.conditions) => return aborted(reason),
             breach = self.injected.breached(), if !self.undone => {
                 return aborted(breach.to_string());
             }

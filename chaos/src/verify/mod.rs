@@ -23,6 +23,7 @@ mod settle;
 mod watch;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -71,6 +72,8 @@ pub struct Setup {
     pub launcher: Launcher,
     /// What the stack's durations are divided by.
     pub time_scale: f64,
+    /// The longest that its fault may last.
+    pub longest: Option<Duration>,
     /// Ends the run early; the fault is undone first.
     pub cancel: CancellationToken,
 }
@@ -138,6 +141,18 @@ pub enum Error {
         alert: String,
         /// The fault.
         fault: &'static str,
+    },
+    /// The fault would have to last longer than it may.
+    #[error(
+        "{alert} takes a fault of up to {needs_s:.0} s, and none may last longer than {longest_s:.0} s"
+    )]
+    TooLong {
+        /// The alert.
+        alert: String,
+        /// How long the fault may have to last, in seconds.
+        needs_s: f64,
+        /// The longest that is allowed, in seconds.
+        longest_s: f64,
     },
     /// Prometheus would refuse the rule on what is expected of its series.
     #[error("the rule cannot be replayed: {0}")]

@@ -14,14 +14,20 @@ use super::rule::{self, Rule};
 use super::scene::Scene;
 use super::watch::Watch;
 use super::{Error, Progress, Setup, flooding, forecast, settle};
+use crate::abort::Watched;
 use crate::experiment::Experiment;
 
-/// Proves the alert, or finds out why that cannot be done.
+/// Proves the alert, or finds out why that cannot be done. A stop condition that comes to hold ends
+/// the run, as [`Setup::cancel`] does.
 ///
 /// # Errors
 /// [`Error`] when it could not be run; whatever was injected has been undone, or the error is
 /// [`crate::Error::NotUndone`].
-pub async fn verify(setup: &Setup, mut progress: impl FnMut(Progress)) -> Result<Report, Error> {
+pub async fn verify(
+    setup: &Setup,
+    conditions: Option<&Watched>,
+    mut progress: impl FnMut(Progress),
+) -> Result<Report, Error> {
     let rule = rule::read(&setup.prometheus, &setup.alert).await?;
     let fault = setup.plan.fault();
     if setup.is_shipped
@@ -61,6 +67,13 @@ pub async fn verify(setup: &Setup, mut progress: impl FnMut(Progress)) -> Result
     let longest_s = longest_s(&rule, route, expected.ok_or_else(out_of_reach)?.firing);
 
     let longest = Duration::from_secs_f64(longest_s);
+    if let Some(allowed) = setup.longest.filter(|allowed| longest > *allowed) {
+        return Err(Error::TooLong {
+            alert: rule.name,
+            needs_s: longest_s,
+            longest_s: allowed.as_secs_f64(),
+        });
+    }
     let plan = setup.plan.clone();
     let inject = || plan.inject(&experiment, longest, &setup.launcher);
     let injected = tokio::task::block_in_place(inject)?;
@@ -77,6 +90,7 @@ pub async fn verify(setup: &Setup, mut progress: impl FnMut(Progress)) -> Result
     let rise = forecast::rise(&rule, &scene, effect, (onset, held))?.ok_or_else(out_of_reach)?;
     let course = Course {
         setup,
+        conditions,
         rule: &rule,
         route,
         settled,
