@@ -22,6 +22,7 @@ pub mod load;
 pub mod process;
 pub mod record;
 pub mod recover;
+pub mod report;
 pub mod undo;
 pub mod verify;
 

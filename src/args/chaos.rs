@@ -261,6 +261,26 @@ pub struct VerifyArgs {
     /// Print JSON (schemas/verify.schema.json)
     #[arg(long)]
     pub json: bool,
+    /// What is written besides
+    #[command(flatten)]
+    pub reports: ReportArgs,
+}
+
+/// Reports that are written to files.
+#[derive(Debug, Clone, Args)]
+pub struct ReportArgs {
+    /// Write one self-contained page with charts
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Write Markdown
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// Write JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write what happens as it happens, JSON lines (schemas/journal.schema.json)
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
 }
 
 /// `voteops chaos recover`.

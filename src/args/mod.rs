@@ -17,8 +17,8 @@ use crate::failure::USAGE;
 pub(crate) use chaos::READS_PER_S;
 pub use chaos::{
     ChaosCommand, ColdCacheArgs, CourseArgs, FailVotesArgs, FaultStatusArgs, FillRedisArgs,
-    FloodArgs, GuardianArgs, HangArgs, ListArgs, RecoverArgs, SafetyArgs, SlowVotesArgs,
-    SlowWorkerArgs, StallArgs, VerifyArgs, VotesArgs,
+    FloodArgs, GuardianArgs, HangArgs, ListArgs, RecoverArgs, ReportArgs, SafetyArgs,
+    SlowVotesArgs, SlowWorkerArgs, StallArgs, VerifyArgs, VotesArgs,
 };
 pub use console::{
     CheckArgs, ConfigArgs, ConfigCommand, LookArgs, SourceArgs, StatusArgs, TuiArgs,

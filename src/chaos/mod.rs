@@ -5,6 +5,7 @@ mod hold;
 mod limits;
 mod list;
 pub(crate) mod plan;
+mod reports;
 mod status;
 mod timeline;
 mod verify;

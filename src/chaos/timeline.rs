@@ -5,7 +5,8 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use voteops_chaos::verify::{Phase, Progress, Report, Step, Verdict};
+use voteops_chaos::report::Proof;
+use voteops_chaos::verify::{Phase, Progress, Report, Verdict};
 use voteops_observability::replay::Window;
 
 /// The live timeline, on standard error: standard output is for the result.
@@ -150,46 +151,33 @@ pub(super) fn table(report: &Report) -> String {
     out
 }
 
-/// All proofs, a line each: reports, and alerts of which there is none.
-pub(super) fn summary(proofs: &[Result<Report, String>]) -> String {
+/// All proofs, a line each.
+pub(super) fn summary(proofs: &[Proof]) -> String {
     let mut out = String::new();
-    let seconds = |report: &Report, step: Step| {
-        let phase = report.phases.iter().find(|phase| phase.name == step);
-        let at_s = phase.and_then(|phase| phase.observed_s);
-        at_s.map_or("–".into(), |at_s| format!("{at_s:.1} s"))
-    };
+    let told = |at_s: Option<f64>| at_s.map_or("–".into(), |at_s| format!("{at_s:.1} s"));
     // Writing to a string cannot fail.
     let _ = writeln!(
         out,
         "{:<28} {:<13} {:>9} {:>9} {:>9}  verdict",
-        "alert", "fault", "firing", "notified", "resolved"
+        "alert", "fault", "detected", "notified", "recovered"
     );
     for proof in proofs {
-        let _ = match proof {
+        let _ = match &proof.outcome {
             Ok(report) => writeln!(
                 out,
                 "{:<28} {:<13} {:>9} {:>9} {:>9}  {}",
                 report.alert,
                 report.fault,
-                seconds(report, Step::Firing),
-                seconds(report, Step::Notified),
-                seconds(report, Step::Resolved),
+                told(report.times.detect_s),
+                told(report.times.notify_s),
+                told(report.times.recover_s),
                 told_verdict(report.verdict)
             ),
-            Err(alert) => writeln!(out, "{alert:<28} {:<13} {:>29}  ✖ NOT RUN", "–", ""),
+            Err(_) => writeln!(out, "{:<28} {:<13} {:>29}  ✖ NOT RUN", proof.alert, "–", ""),
         };
     }
-    let proven = proofs.iter().filter(|proof| {
-        proof
-            .as_ref()
-            .is_ok_and(|report| report.verdict == Verdict::Proven)
-    });
-    let _ = writeln!(
-        out,
-        "{} of {} alerts are proven",
-        proven.count(),
-        proofs.len()
-    );
+    let proven = proofs.iter().filter(|proof| proof.is_proven()).count();
+    let _ = writeln!(out, "{proven} of {} alerts are proven", proofs.len());
     out
 }
 

@@ -1,15 +1,17 @@
 //! `voteops chaos verify`.
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use voteops_chaos::abort::Watched;
 use voteops_chaos::catalogue::{Entry, proving};
 use voteops_chaos::faults::Plan;
 use voteops_chaos::guardian::Launcher;
-use voteops_chaos::verify::{Error, Report, Setup, Verdict, verify};
+use voteops_chaos::report::Proof;
+use voteops_chaos::verify::{Error, Progress, Report, Setup, verify};
 use voteops_ledger::Ledger;
 use voteops_local::StackFile;
 use voteops_local::component::Kind;
@@ -17,6 +19,7 @@ use voteops_observability::prometheus::RuleKind;
 use voteops_observability::webhook::ReceiverClient;
 
 use super::limits::{self, Bounds};
+use super::reports::Reports;
 use super::timeline::{self, Timeline};
 use super::{fault_failure, plan, state_dir, stop_on_signals, vote_apps};
 use crate::args::{READS_PER_S, SafetyArgs, VerifyArgs};
@@ -36,43 +39,48 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
         } else {
             args.alerts.clone()
         };
+        let mut reports = Reports::open(&args.reports)?;
+        let means = Means {
+            safety: &args.safety,
+            longest,
+            conditions: conditions.as_ref(),
+            cancel: &cancel,
+        };
         let mut proofs = Vec::new();
         for alert in &alerts {
-            let Some(fault) = args.fault.or_else(|| proving(alert)) else {
-                let failure = unproven(&stack, alert).await;
-                if alerts.len() == 1 {
-                    return Err(failure);
-                }
-                eprintln!("voteops: {failure}");
-                proofs.push(Err(alert.clone()));
-                continue;
+            let (begun_at, begun) = (Timestamp::now(), Instant::now());
+            let outcome = prove(alert, args.fault, &stack, means, &mut reports).await;
+            if let Err(failure) = outcome.as_ref()
+                && alerts.len() > 1
+            {
+                eprintln!("voteops: {alert}: {failure}");
+            }
+            if let (Ok(report), false) = (&outcome, args.json) {
+                print!("{}", timeline::table(report));
+                println!("{}", if alerts.len() > 1 { "\n" } else { "" });
+            }
+            let (outcome, failure) = match outcome {
+                Ok(report) => (Ok(report), None),
+                Err(failure) => (Err(failure.to_string()), Some(failure)),
             };
-            let means = Means {
-                safety: &args.safety,
-                longest,
-                conditions: conditions.as_ref(),
-                cancel: &cancel,
+            let proof = Proof {
+                alert: alert.clone(),
+                outcome,
+                begun_at,
+                took: begun.elapsed(),
             };
-            let report = prove(alert, fault, &stack, means).await;
-            match report {
-                Ok(report) if alerts.len() == 1 => return print(&report, args.json),
-                Err(failure) if alerts.len() == 1 => return Err(failure),
-                Ok(report) => {
-                    if !args.json {
-                        println!("{}", timeline::table(&report));
-                    }
-                    proofs.push(Ok(report));
-                }
-                Err(failure) => {
-                    eprintln!("voteops: {alert}: {failure}");
-                    proofs.push(Err(alert.clone()));
-                }
+            reports.end(&proof);
+            proofs.push(proof);
+            if let (Some(failure), 1) = (failure, alerts.len()) {
+                reports.write(&proofs)?;
+                return Err(failure);
             }
             if cancel.is_cancelled() {
                 break;
             }
         }
-        conclude(&proofs, args.json)
+        reports.write(&proofs)?;
+        conclude(&proofs, alerts.len(), args.json)
     })
 }
 
@@ -111,12 +119,17 @@ struct Means<'a> {
     cancel: &'a CancellationToken,
 }
 
+/// Proves an alert by the fault that was named, or by the one that is there for it.
 async fn prove(
     alert: &str,
-    fault: &'static Entry,
+    fault: Option<&'static Entry>,
     stack: &StackFile,
     means: Means<'_>,
+    reports: &mut Reports,
 ) -> Result<Report, Failure> {
+    let Some(fault) = fault.or_else(|| proving(alert)) else {
+        return Err(unproven(stack, alert).await);
+    };
     let plan = tokio::task::block_in_place(|| plan::usual(fault, stack))?;
     let there = plan::there(&plan, stack);
     limits::permit(
@@ -128,41 +141,32 @@ async fn prove(
     )?;
     let setup = setup(alert, plan, stack, means)?;
     let mut timeline = Timeline::new(alert, fault.name, stack.time_scale);
-    let outcome = verify(&setup, means.conditions, |progress| timeline.show(progress)).await;
+    let shown = |progress: Progress| {
+        reports.progress(alert, &progress);
+        timeline.show(progress);
+    };
+    let outcome = verify(&setup, means.conditions, shown).await;
     timeline.finish();
     outcome.map_err(failure)
 }
 
-fn print(report: &Report, json: bool) -> Result<ExitCode, Failure> {
-    if json {
-        println!("{}", serde_json::to_string_pretty(report)?);
-    } else {
-        print!("{}", timeline::table(report));
-    }
-    Ok(code([report].into_iter(), true))
-}
-
-/// Tells of all proofs: reports, and the names of alerts of which there is none.
-fn conclude(proofs: &[Result<Report, String>], json: bool) -> Result<ExitCode, Failure> {
-    let reports: Vec<_> = proofs
+/// Tells of all proofs. One alert is one report, several are a list.
+fn conclude(proofs: &[Proof], asked: usize, json: bool) -> Result<ExitCode, Failure> {
+    let reports = proofs
         .iter()
-        .filter_map(|proof| proof.as_ref().ok())
-        .collect();
-    if json {
-        println!("{}", serde_json::to_string_pretty(&reports)?);
-    } else {
-        print!("{}", timeline::summary(proofs));
+        .filter_map(|proof| proof.outcome.as_ref().ok());
+    let reports: Vec<_> = reports.collect();
+    match (json, &reports[..]) {
+        (true, [report]) if asked == 1 => println!("{}", serde_json::to_string_pretty(report)?),
+        (true, reports) => println!("{}", serde_json::to_string_pretty(reports)?),
+        (false, _) if asked > 1 => print!("{}", timeline::summary(proofs)),
+        (false, _) => {}
     }
-    let whole = reports.len() == proofs.len();
-    Ok(code(reports.into_iter(), whole))
-}
-
-fn code<'r>(mut reports: impl Iterator<Item = &'r Report> + Clone, whole: bool) -> ExitCode {
-    if reports.clone().any(|report| !report.undone) {
-        return ExitCode::from(NOT_UNDONE);
+    if reports.iter().any(|report| !report.undone) {
+        return Ok(ExitCode::from(NOT_UNDONE));
     }
-    let proven = reports.all(|report| report.verdict == Verdict::Proven);
-    ExitCode::from(u8::from(!(whole && proven)))
+    let proven = proofs.iter().filter(|proof| proof.is_proven()).count();
+    Ok(ExitCode::from(u8::from(proven < asked)))
 }
 
 fn setup(alert: &str, plan: Plan, stack: &StackFile, means: Means<'_>) -> Result<Setup, Failure> {

@@ -153,7 +153,24 @@ fn alerts_of_every_way_to_do_harm_are_proven_one_after_the_other() {
     ];
     let mut args = vec!["chaos", "verify", "--json"];
     args.extend(alerts.map(|(alert, _)| alert));
+    let dir = stack.home.data_dir().with_file_name("reports");
+    std::fs::create_dir(&dir).unwrap();
+    let files = ["html", "markdown", "junit", "journal"].map(|kind| {
+        let path = dir.join(kind);
+        (format!("--{kind}"), path.to_str().unwrap().to_owned())
+    });
+    args.extend(files.iter().flat_map(|(flag, path)| [&**flag, path]));
     let reports = stack.json(&args, 0);
+    let written = |kind| std::fs::read_to_string(dir.join(kind)).unwrap();
+    assert!(written("html").contains("4 of 4 alerts are proven"));
+    assert_eq!(written("html").matches("<svg ").count(), 4);
+    assert!(written("markdown").starts_with("# 4 of 4 alerts are proven"));
+    assert!(written("junit").contains(r#"tests="4" skipped="0" failures="0" errors="0""#));
+    let journal = written("journal");
+    for line in journal.lines() {
+        assert_schema("journal.schema.json", &serde_json::from_str(line).unwrap());
+    }
+    assert_eq!(journal.matches(r#""verdict":"proven""#).count(), 4);
     assert_schema("verify.schema.json", &reports);
     assert_eq!(reports.as_array().unwrap().len(), alerts.len());
     for (report, (alert, fault)) in reports.as_array().unwrap().iter().zip(alerts) {
@@ -181,6 +198,14 @@ fn alerts_of_every_way_to_do_harm_are_proven_one_after_the_other() {
         told(&useless)
     );
     assert!(!stack.audit().contains("slow-worker"));
+    let nowhere = ["--html", "/nowhere/page.html"];
+    let unwritten = stack.voteops(&[&["chaos", "verify", "RedisDown"][..], &nowhere].concat());
+    assert_eq!(unwritten.status.code(), Some(2), "{}", told(&unwritten));
+    assert!(
+        told(&unwritten).contains("/nowhere/page.html"),
+        "{}",
+        told(&unwritten)
+    );
 }
 
 /// Says a command to the stack's Redis and gives the first line of its answer.

@@ -12,7 +12,7 @@ use super::effect::{Aftermath, Effect};
 use super::flooding::Flooding;
 use super::forecast::{self, Load, Rise};
 use super::judge::{refutation, told_flood};
-use super::report::{Flood, Phase, Report, Step, Verdict, Votes};
+use super::report::{Flood, Phase, Report, Step, Subject, Times, Verdict, Votes};
 use super::rule::Rule;
 use super::scene::Scene;
 use super::settle::Settled;
@@ -82,7 +82,9 @@ impl Course<'_> {
         progress(Progress::Counting);
         self.stop_voting().await;
         let votes = self.count().await;
-        Ok(self.conclude(votes))
+        // Only for those who look at it afterwards.
+        let subject = self.watch.subject().await.ok().flatten();
+        Ok(self.conclude(votes, subject))
     }
 
     /// From the fault to the notification; `None` when a step did not come.
@@ -281,7 +283,7 @@ impl Course<'_> {
         }
     }
 
-    fn conclude(self, votes: Result<Votes, Error>) -> Report {
+    fn conclude(self, votes: Result<Votes, Error>, subject: Option<Subject>) -> Report {
         let mut trouble = None;
         let flood = match &self.flood {
             Some(Ok(report)) => told_flood(report),
@@ -317,6 +319,8 @@ impl Course<'_> {
             fault: self.effect.fault.name.into(),
             verdict,
             reason,
+            times: Times::of(&steps),
+            subject,
             phases: steps,
             votes,
             flood,

@@ -38,7 +38,7 @@ use voteops_observability::webhook::ReceiverClient;
 use crate::faults::Plan;
 use crate::guardian::Launcher;
 
-pub use report::{Flood, Phase, Report, Step, Verdict, Votes};
+pub use report::{Flood, Phase, Report, Step, Subject, Times, Verdict, Votes};
 pub use run::verify;
 
 /// What a verification works on.

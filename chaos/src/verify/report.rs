@@ -132,6 +132,46 @@ pub struct Flood {
     pub achieved_rate_per_s: f64,
 }
 
+/// What the rule compares with its threshold, as the server has it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Subject {
+    /// The left side of the comparison.
+    pub expr: String,
+    /// The right side.
+    pub threshold: f64,
+    /// Its values: seconds from the onset, and the value then.
+    pub samples: Vec<(f64, f64)>,
+}
+
+/// How long it took to know, to tell, and to be well again, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Times {
+    /// From the onset until the alert fired: the time to detect.
+    pub detect_s: Option<f64>,
+    /// From the onset until the notification arrived.
+    pub notify_s: Option<f64>,
+    /// From the end of the fault until the alert resolved: the time to recover.
+    pub recover_s: Option<f64>,
+}
+
+impl Times {
+    /// Those of a course.
+    pub(super) fn of(phases: &[Phase]) -> Self {
+        let seen = |step| {
+            let mut phases = phases.iter();
+            phases.find(|phase| phase.name == step)?.observed_s
+        };
+        let recovered = seen(Step::Resolved).zip(seen(Step::Undone));
+        Self {
+            detect_s: seen(Step::Firing),
+            notify_s: seen(Step::Notified),
+            recover_s: recovered.map(|(resolved_s, undone_s)| {
+                ((resolved_s - undone_s).max(0.0) * 1000.0).round() / 1000.0
+            }),
+        }
+    }
+}
+
 /// The whole finding.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
@@ -145,6 +185,10 @@ pub struct Report {
     pub reason: String,
     /// The steps, in order.
     pub phases: Vec<Phase>,
+    /// How long it took to know, to tell, and to be well again.
+    pub times: Times,
+    /// What the rule compares; `None` when it compares nothing, or nothing was injected.
+    pub subject: Option<Subject>,
     /// What became of the votes.
     pub votes: Votes,
     /// The load.
@@ -167,6 +211,8 @@ impl Report {
             verdict: Verdict::Refuted,
             reason,
             phases: steps.map(|step| Phase::awaited(step, None)).collect(),
+            times: Times::default(),
+            subject: None,
             votes: Votes::default(),
             flood: Flood::default(),
             undone: true,

@@ -7,7 +7,11 @@ use voteops_observability::prometheus::{AlertState, Prometheus, Sample};
 use voteops_observability::webhook::ReceiverClient;
 
 use super::Error;
+use super::report::Subject;
 use super::rule::{QUEUE, Rule};
+
+/// Values of what a rule compares that are kept at the most.
+const SUBJECT_SAMPLES: f64 = 400.0;
 
 /// Sees what the servers have seen since an instant.
 pub(super) struct Watch<'a> {
@@ -78,6 +82,36 @@ impl Watch<'_> {
         });
         let mut times = ours.map(|received| since(self.onset, received.at));
         Ok(times.find(|at_s| *at_s >= after_s))
+    }
+
+    /// What the rule compares, from a little before the onset until now; `None` when it compares
+    /// nothing with a number.
+    pub(super) async fn subject(&self) -> Result<Option<Subject>, Error> {
+        let Some(condition) = &self.rule.condition else {
+            return Ok(None);
+        };
+        let (onset_s, now_s) = (seconds(self.onset), self.now_s());
+        let before_s = 10.0 * self.rule.evaluation_s;
+        let step_s = ((before_s + now_s) / SUBJECT_SAMPLES).max(self.rule.evaluation_s);
+        let answer = self.prometheus.query_range(
+            &condition.subject,
+            onset_s - before_s,
+            onset_s + now_s,
+            Duration::from_secs_f64(step_s),
+        );
+        let series = answer.await?.data.into_iter().next();
+        let samples = series.map_or_else(Vec::new, |series| series.samples);
+        let millis = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
+        Ok(Some(Subject {
+            expr: condition.subject.clone(),
+            threshold: condition.threshold,
+            samples: samples
+                .into_iter()
+                // JSON has no NaN, and nothing is drawn there.
+                .filter(|sample| sample.value.is_finite())
+                .map(|sample| (millis(sample.at_s - onset_s), sample.value))
+                .collect(),
+        }))
     }
 
     /// The evaluations since the onset at which the alert was in `state`, oldest first.
