@@ -59,8 +59,8 @@ pub struct StallArgs {
     /// The stack
     #[command(flatten)]
     pub stack: StackArgs,
-    /// Which workers: all, a number of them, or their names
-    #[arg(long, value_name = "all|N|NAME", num_args = 1.., value_delimiter = ',', default_value = "all")]
+    /// Which workers: all, a number or a share of them, or their names
+    #[arg(long, value_name = "all|N|N%|NAME", num_args = 1.., value_delimiter = ',', default_value = "all")]
     pub workers: Vec<String>,
     /// How it is done
     #[command(flatten)]
@@ -73,8 +73,8 @@ pub struct SlowWorkerArgs {
     /// The stack
     #[command(flatten)]
     pub stack: StackArgs,
-    /// Which workers: all, a number of them, or their names
-    #[arg(long, value_name = "all|N|NAME", num_args = 1.., value_delimiter = ',', default_value = "all")]
+    /// Which workers: all, a number or a share of them, or their names
+    #[arg(long, value_name = "all|N|N%|NAME", num_args = 1.., value_delimiter = ',', default_value = "all")]
     pub workers: Vec<String>,
     /// How long each batch is held up
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = latency)]
@@ -90,8 +90,8 @@ pub struct VotesArgs {
     /// The stack
     #[command(flatten)]
     pub stack: StackArgs,
-    /// Which vote apps: all, a number of them, or their names
-    #[arg(long, value_name = "all|N|NAME", num_args = 1.., value_delimiter = ',', default_value = "all")]
+    /// Which vote apps: all, a number or a share of them, or their names
+    #[arg(long, value_name = "all|N|N%|NAME", num_args = 1.., value_delimiter = ',', default_value = "all")]
     pub apps: Vec<String>,
     /// How it is done
     #[command(flatten)]
@@ -175,6 +175,9 @@ pub struct CourseArgs {
     /// How long
     #[arg(long = "for", value_name = "DURATION", default_value = "1m", value_parser = fault_length)]
     pub length: Duration,
+    /// Draw the targets by this seed when not all are meant, instead of taking the first
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// Tell what would be touched and how it would be undone, and touch nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -6,6 +6,7 @@ mod limits;
 mod list;
 pub(crate) mod plan;
 mod reports;
+mod select;
 mod status;
 mod timeline;
 mod verify;

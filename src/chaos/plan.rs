@@ -13,12 +13,14 @@ use voteops_chaos::record::Target;
 use voteops_local::StackFile;
 use voteops_local::component::Kind;
 
+use super::select::select;
 use super::{fault_failure, running};
 use crate::Failure;
 use crate::args::{
-    ColdCacheArgs, FailVotesArgs, FillRedisArgs, HangArgs, SlowVotesArgs, SlowWorkerArgs, StallArgs,
+    ColdCacheArgs, FailVotesArgs, FillRedisArgs, HangArgs, SlowVotesArgs, SlowWorkerArgs,
+    StallArgs, VotesArgs,
 };
-use crate::failure::{CANNOT_ASK, USAGE};
+use crate::failure::CANNOT_ASK;
 
 /// The share of its memory limit that Redis is usually filled to.
 const USUAL_FILL: f64 = 0.9;
@@ -28,7 +30,12 @@ type Planned = Result<(Plan, StackFile), Failure>;
 
 pub(super) fn stall_workers(args: &StallArgs) -> Planned {
     let stack = super::stack(&args.stack)?;
-    let targets = select(running(&stack, Kind::Worker)?, "--workers", &args.workers)?;
+    let targets = select(
+        running(&stack, Kind::Worker)?,
+        "--workers",
+        &args.workers,
+        args.course.seed,
+    )?;
     Ok((stall(&STALL_WORKER, targets)?, stack))
 }
 
@@ -41,23 +48,34 @@ pub(super) fn hang(fault: &'static Entry, args: &HangArgs) -> Planned {
 
 pub(super) fn slow_workers(args: &SlowWorkerArgs) -> Planned {
     let stack = super::stack(&args.stack)?;
-    let targets = select(running(&stack, Kind::Worker)?, "--workers", &args.workers)?;
+    let targets = select(
+        running(&stack, Kind::Worker)?,
+        "--workers",
+        &args.workers,
+        args.course.seed,
+    )?;
     let parameters = json!({ "latency_ms": millis(args.latency) });
     Ok((lease(&SLOW_WORKER, &stack, targets, parameters)?, stack))
 }
 
 pub(super) fn slow_votes(args: &SlowVotesArgs) -> Planned {
     let stack = super::stack(&args.votes.stack)?;
-    let targets = select(running(&stack, Kind::VoteApp)?, "--apps", &args.votes.apps)?;
+    let targets = apps(&stack, &args.votes)?;
     let parameters = json!({ "latency_ms": millis(args.latency), "share": args.share });
     Ok((lease(&SLOW_VOTES, &stack, targets, parameters)?, stack))
 }
 
 pub(super) fn fail_votes(args: &FailVotesArgs) -> Planned {
     let stack = super::stack(&args.votes.stack)?;
-    let targets = select(running(&stack, Kind::VoteApp)?, "--apps", &args.votes.apps)?;
+    let targets = apps(&stack, &args.votes)?;
     let parameters = json!({ "status": args.status, "share": args.share });
     Ok((lease(&FAIL_VOTES, &stack, targets, parameters)?, stack))
+}
+
+/// The vote apps that are meant.
+fn apps(stack: &StackFile, args: &VotesArgs) -> Result<Vec<Target>, Failure> {
+    let there = running(stack, Kind::VoteApp)?;
+    select(there, "--apps", &args.apps, args.course.seed)
 }
 
 pub(super) fn fill_redis(args: &FillRedisArgs) -> Planned {
@@ -67,7 +85,7 @@ pub(super) fn fill_redis(args: &FillRedisArgs) -> Planned {
 
 pub(super) fn cold_cache(args: &ColdCacheArgs) -> Planned {
     let stack = super::stack(&args.votes.stack)?;
-    let targets = select(running(&stack, Kind::VoteApp)?, "--apps", &args.votes.apps)?;
+    let targets = apps(&stack, &args.votes)?;
     Ok((lease(&COLD_CACHE, &stack, targets, json!({}))?, stack))
 }
 
@@ -135,42 +153,4 @@ fn lease(
 
 fn millis(length: std::time::Duration) -> u64 {
     u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The targets that a flag means: all, the first so many, or those that are named.
-fn select(there: Vec<Target>, flag: &str, wanted: &[String]) -> Result<Vec<Target>, Failure> {
-    let running = there
-        .iter()
-        .map(|w| w.name.clone())
-        .collect::<Vec<_>>()
-        .join(", ");
-    if let [one] = wanted {
-        if one == "all" {
-            return Ok(there);
-        }
-        if let Ok(count) = one.parse::<usize>() {
-            if count == 0 || count > there.len() {
-                let message = format!(
-                    "{flag} {count}: {} of them run ({running}); give a number from 1 to that",
-                    there.len()
-                );
-                return Err(Failure::new(USAGE, message));
-            }
-            return Ok(there.into_iter().take(count).collect());
-        }
-    }
-    wanted
-        .iter()
-        .map(|name| {
-            there
-                .iter()
-                .find(|target| target.name == *name)
-                .cloned()
-                .ok_or_else(|| {
-                    let message =
-                        format!("{flag} {name}: none of that name runs; there are {running}");
-                    Failure::new(USAGE, message)
-                })
-        })
-        .collect()
 }

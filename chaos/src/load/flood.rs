@@ -223,7 +223,8 @@ impl Ballots {
 /// A random number for `index`, the same in every run with the same seed: one step of `SplitMix64`
 /// (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014), which unlike a
 /// sequential generator needs no state that all connections would have to share.
-pub(super) fn draw(seed: u64, index: u64) -> u64 {
+#[must_use]
+pub fn draw(seed: u64, index: u64) -> u64 {
     let z = seed.wrapping_add((index.wrapping_add(1)).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -21,7 +21,7 @@ pub mod schedule;
 mod tally;
 pub mod voters;
 
-pub use flood::flood;
+pub use flood::{draw, flood};
 pub use plan::{Extent, LoadError, Plan};
 pub use report::{AcceptedVote, Latency, Progress, Report};
 pub use tally::ErrorKind;
