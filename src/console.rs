@@ -1,7 +1,7 @@
 //! `voteops-tui` and `voteops tui`.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub(crate) struct Preferences {
     look: Look,
     keys: Keys,
     mouse: bool,
+    /// The configuration that was named, for experiments that are begun from here.
+    config: Option<PathBuf>,
 }
 
 impl Preferences {
@@ -33,7 +35,8 @@ impl Preferences {
     /// # Errors
     /// [`Failure`] that names what is wrong in it.
     pub(crate) fn read(config: &ConfigArgs, look: &LookArgs) -> Result<Self, Failure> {
-        let config = Config::read(config.config.as_deref())?;
+        let named = config.config.clone();
+        let config = Config::read(named.as_deref())?;
         let keys = config.keys()?;
         let console = config.file.console;
         Ok(Self {
@@ -45,6 +48,7 @@ impl Preferences {
             },
             keys,
             mouse: !look.no_mouse && console.mouse.unwrap_or(true),
+            config: named,
         })
     }
 
@@ -54,7 +58,11 @@ impl Preferences {
             look: self.look.clone(),
             keys: self.keys.clone(),
             mouse: self.mouse,
-            ..found.settings(self.refresh.unwrap_or(REFRESH), allow_chaos)
+            ..found.settings(
+                self.refresh.unwrap_or(REFRESH),
+                allow_chaos,
+                self.config.clone(),
+            )
         }
     }
 }

@@ -10,6 +10,7 @@ use voteops_console::{Experimenter, Offer, Plan};
 use voteops_local::StackFile;
 
 use crate::chaos;
+use crate::config::Config;
 
 /// Votes in a second of a flood that is begun from the console.
 const FLOOD_PER_S: u32 = 1000;
@@ -23,12 +24,14 @@ const BACKLOG: &str = "CriticalVoteQueueBacklog";
 #[derive(Debug)]
 pub(crate) struct OnStack {
     data_dir: PathBuf,
+    /// The configuration that was named, if one was.
+    config: Option<PathBuf>,
 }
 
 impl OnStack {
     /// On the stack of this data directory.
-    pub(crate) fn new(data_dir: PathBuf) -> Self {
-        Self { data_dir }
+    pub(crate) fn new(data_dir: PathBuf, config: Option<PathBuf>) -> Self {
+        Self { data_dir, config }
     }
 
     fn stack(&self) -> Result<StackFile, String> {
@@ -41,6 +44,15 @@ impl OnStack {
         let mut typed: Vec<OsString> = vec!["chaos".into(), name.into()];
         typed.extend(arguments.iter().map(OsString::from));
         typed.extend(["--data-dir".into(), self.data_dir.clone().into()]);
+        let config = Config::read(self.config.as_deref()).map_err(|failure| failure.to_string())?;
+        if let Some(protected) = config.file.chaos.protected {
+            return Err(format!(
+                "this stack is protected: begin it in another terminal with --confirm {protected}"
+            ));
+        }
+        if let Some(config) = &self.config {
+            typed.extend(["--config".into(), config.clone().into()]);
+        }
         let words: Vec<_> = typed.iter().map(|word| word.to_string_lossy()).collect();
         lines.push(format!("the same by hand: voteops {}", words.join(" ")));
         let program = OsString::from(program()?);

@@ -25,6 +25,11 @@ impl Failure {
         Self { code, ..self }
     }
 
+    /// Its exit code.
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
     pub(crate) fn new(code: u8, message: impl Display) -> Self {
         Self {
             code,

@@ -1,5 +1,6 @@
 //! From arguments to the servers that are asked.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -233,9 +234,14 @@ fn whoami() -> String {
 
 impl Found {
     /// What the console is started with.
-    pub(crate) fn settings(self, refresh: Duration, allow_chaos: bool) -> Settings {
+    pub(crate) fn settings(
+        self,
+        refresh: Duration,
+        allow_chaos: bool,
+        config: Option<PathBuf>,
+    ) -> Settings {
         let experimenter = self.stack.as_ref().filter(|_| allow_chaos).map(|stack| {
-            let on_stack = OnStack::new(stack.data_dir.clone());
+            let on_stack = OnStack::new(stack.data_dir.clone(), config);
             Arc::new(on_stack) as Arc<dyn Experimenter>
         });
         Settings {

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use voteops_observability::BackendError;
 use voteops_observability::prometheus::{Prometheus, Series};
+use voteops_observability::promql;
 
 /// A condition that cannot be checked so many times in a row is taken for one that holds: nobody
 /// knows.
@@ -47,7 +48,8 @@ pub struct Watched {
 }
 
 impl Conditions {
-    /// Conditions in PromQL: one holds when its result has an element that is not zero.
+    /// Conditions in PromQL, as alert rules have them: a comparison holds when its result has an
+    /// element; anything else when it has one that is not zero.
     #[must_use]
     pub fn new(prometheus: Prometheus, exprs: Vec<String>) -> Self {
         Self { prometheus, exprs }
@@ -120,7 +122,8 @@ impl Conditions {
     /// What holds, if the condition does.
     async fn check(&self, expr: &str) -> Result<Option<String>, BackendError> {
         let answer = self.prometheus.query(expr, None).await?;
-        Ok(holding(&answer.data).map(|value| format!("{expr} is {value}")))
+        let zero_holds = promql::is_filter(expr);
+        Ok(holding(&answer.data, zero_holds).map(|value| format!("{expr} is {value}")))
     }
 
     /// How often the server evaluates the rules that it evaluates most often.
@@ -136,14 +139,22 @@ impl Conditions {
     }
 }
 
-/// The first value that is not zero. NaN is none: nothing is known to hold.
-fn holding(series: &[Series]) -> Option<f64> {
+/// The first value that tells that the condition holds. A filter, `redis_up == 0` for instance, keeps
+/// the value of what passes it, zero too; what is no filter holds when it is not zero. NaN is
+/// none: nothing is known to hold.
+fn holding(series: &[Series], zero_holds: bool) -> Option<f64> {
     let newest = series.iter().filter_map(|series| series.samples.last());
     let mut values = newest.map(|sample| sample.value);
-    values.find(|value| *value != 0.0 && !value.is_nan())
+    values.find(|value| !value.is_nan() && (zero_holds || *value != 0.0))
 }
 
 impl Watched {
+    /// Which condition has come to hold, if one has.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        self.tripped.borrow().clone()
+    }
+
     /// Waits until a condition holds, and says which; for ever when none does.
     pub async fn tripped(&self) -> String {
         let mut receiver = self.tripped.clone();
@@ -206,7 +217,7 @@ mod tests {
     }
 
     fn conditions(prometheus: Prometheus) -> Conditions {
-        Conditions::new(prometheus, vec!["up == 0".into()])
+        Conditions::new(prometheus, vec!["sum(errors)".into()])
     }
 
     #[tokio::test]
@@ -216,7 +227,7 @@ mod tests {
         let watched = conditions.watch().await.unwrap().unwrap();
         for _ in 0..2 {
             let told = watched.tripped().await;
-            assert_eq!(told, "the stop condition holds: up == 0 is 7");
+            assert_eq!(told, "the stop condition holds: sum(errors) is 7");
         }
     }
 
@@ -225,8 +236,19 @@ mod tests {
         let watched = conditions(server(2, "away").await).watch().await;
         let told = watched.unwrap().unwrap().tripped().await;
         assert!(
-            told.contains("up == 0 cannot be checked") && told.contains("away"),
+            told.contains("sum(errors) cannot be checked") && told.contains("away"),
             "{told}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_filter_that_lets_a_zero_pass_holds() {
+        let prometheus = server(0, "0").await;
+        let conditions = Conditions::new(prometheus, vec!["redis_up == 0".into()]);
+        let error = conditions.watch().await.unwrap_err();
+        assert!(
+            error.to_string().contains("(redis_up == 0 is 0)"),
+            "{error}"
         );
     }
 
@@ -234,7 +256,9 @@ mod tests {
     async fn what_holds_already_or_cannot_be_asked_begins_nothing() {
         let error = conditions(server(0, "1").await).watch().await.unwrap_err();
         assert!(
-            error.to_string().contains("holds already (up == 0 is 1)"),
+            error
+                .to_string()
+                .contains("holds already (sum(errors) is 1)"),
             "{error}"
         );
         let error = conditions(server(0, "away").await)
@@ -252,8 +276,12 @@ mod tests {
             labels: voteops_observability::prometheus::Labels::new(),
             samples: vec![voteops_observability::prometheus::Sample { at_s: 0.0, value }],
         };
-        assert_eq!(holding(&[]), None);
-        assert_eq!(holding(&[series(0.0), series(f64::NAN)]), None);
-        assert_eq!(holding(&[series(0.0), series(-2.0)]), Some(-2.0));
+        for zero_holds in [false, true] {
+            assert_eq!(holding(&[], zero_holds), None);
+            assert_eq!(holding(&[series(f64::NAN)], zero_holds), None);
+        }
+        assert_eq!(holding(&[series(0.0), series(-2.0)], false), Some(-2.0));
+        assert_eq!(holding(&[series(0.0)], false), None);
+        assert_eq!(holding(&[series(0.0)], true), Some(0.0));
     }
 }

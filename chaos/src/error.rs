@@ -60,6 +60,18 @@ pub enum Error {
         /// The target's name.
         name: String,
     },
+    /// The target does not know the fault.
+    #[error(
+        "{name} has no fault {fault} (it has {kinds}); start the stack anew with this version of voteops"
+    )]
+    UnknownFault {
+        /// The target's name.
+        name: String,
+        /// The fault.
+        fault: &'static str,
+        /// What it has instead.
+        kinds: String,
+    },
     /// Somebody else has injected the same fault, and undoing ours would end theirs.
     #[error(
         "{name} is under {fault} already; wait for its end, or undo it with `voteops chaos recover`"

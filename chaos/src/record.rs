@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -166,7 +167,11 @@ impl Store {
     /// # Errors
     /// [`Error::Store`] when it cannot be created.
     pub fn open(dir: &Path) -> Result<Self, Error> {
-        fs::create_dir_all(dir.join("faults"))
+        // For its owner only: a record may hold an address with a password.
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir.join("faults"))
             .and_then(|()| sync_dir(dir))
             .map_err(Error::store("create", dir))?;
         // The guardian works from `/`, so paths given to it must not depend on where we are.
@@ -308,7 +313,9 @@ fn temporary(path: &Path) -> PathBuf {
 fn write_durably(path: &Path, record: &Record) -> io::Result<()> {
     let mut bytes = serde_json::to_vec_pretty(record)?;
     bytes.push(b'\n');
-    let mut file = File::create(path)?;
+    let mut options = File::options();
+    let options = options.create(true).truncate(true).write(true);
+    let mut file = options.mode(0o600).open(path)?;
     file.write_all(&bytes)?;
     file.sync_all()
 }

@@ -161,6 +161,25 @@ pub fn normal(expr: &str) -> Result<String, String> {
     Ok(parser::parse(expr)?.to_string())
 }
 
+/// Whether `expr` keeps only what passes a comparison, as the conditions of alerts do, so that its
+/// result tells by being there and not by its value. Text that is not PromQL is no filter.
+#[must_use]
+pub fn is_filter(expr: &str) -> bool {
+    parser::parse(expr).is_ok_and(|expr| filters(&expr))
+}
+
+fn filters(expr: &Expr) -> bool {
+    match expr {
+        Expr::Paren(inner) => filters(&inner.expr),
+        Expr::Binary(binary) if binary.return_bool() => false,
+        Expr::Binary(binary) => match binary.op.to_string().as_str() {
+            "and" | "or" | "unless" => filters(&binary.lhs) || filters(&binary.rhs),
+            op => Comparison::parse(op).is_some(),
+        },
+        _ => false,
+    }
+}
+
 /// The selectors of `expr` without their ranges and offsets, each once, in the order in which they
 /// are written.
 ///
@@ -323,6 +342,27 @@ mod tests {
         assert!(selectors("sum(").is_err());
         for rule in crate::rules::shipped().unwrap() {
             assert!(!selectors(&rule.expr).unwrap().is_empty(), "{}", rule.name);
+        }
+    }
+
+    #[test]
+    fn filters_are_told_from_values() {
+        for filter in [
+            "redis_up == 0",
+            "(sum(up) < 1)",
+            "up == 0 and on () vector(1)",
+            "absent(up) or up == 0",
+        ] {
+            assert!(is_filter(filter), "{filter}");
+        }
+        for value in [
+            "sum(errors)",
+            "up == bool 0",
+            "absent(up)",
+            "count(up == 0)",
+            "1 +",
+        ] {
+            assert!(!is_filter(value), "{value}");
         }
     }
 

@@ -175,7 +175,8 @@ pub struct CourseArgs {
     /// How long
     #[arg(long = "for", value_name = "DURATION", default_value = "1m", value_parser = fault_length)]
     pub length: Duration,
-    /// Draw the targets by this seed when not all are meant, instead of taking the first
+    /// Draw the targets by this seed when a number or a share of them is meant, instead of taking
+    /// the first
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Tell what would be touched and how it would be undone, and touch nothing

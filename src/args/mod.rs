@@ -25,7 +25,7 @@ pub use console::{
 };
 pub use stack::{FrontArgs, UpArgs};
 pub(crate) use values::refresh;
-pub(crate) use values::share;
+pub(crate) use values::{fault_length, share};
 
 /// Terminal-first ops console and chaos tool for a voting service.
 #[derive(Debug, Parser)]

@@ -30,7 +30,7 @@ pub(crate) fn refresh(text: &str) -> Result<Duration, String> {
     }
 }
 
-pub(super) fn fault_length(text: &str) -> Result<Duration, String> {
+pub(crate) fn fault_length(text: &str) -> Result<Duration, String> {
     let given = duration(text)?;
     if (Duration::from_millis(100)..=Duration::from_hours(4)).contains(&given) {
         Ok(given)

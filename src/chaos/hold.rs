@@ -19,8 +19,6 @@ use crate::args::CourseArgs;
 use crate::failure::NOT_UNDONE;
 use crate::runtime;
 
-/// How much longer than asked for the guardian waits before it undoes the fault itself.
-const GRACE: Duration = Duration::from_secs(5);
 /// How often the targets are looked at while the fault holds.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -41,7 +39,7 @@ fn tell(plan: &Plan, length: Duration) {
 /// `reads_per_s` times a second, if they are. Of the targets there could be, there are `there`.
 pub(super) fn run(
     plan: Plan,
-    there: usize,
+    there: Option<usize>,
     stack: &StackFile,
     course: &CourseArgs,
     reads_per_s: Option<f64>,
@@ -55,7 +53,7 @@ pub(super) fn run(
         &course.safety,
         Bounds {
             length: Some(course.length),
-            targets: Some((plan.targets().len(), there)),
+            targets: there.map(|there| (plan.targets().len(), there)),
             rate_per_s: reads_per_s,
         },
     )?;
@@ -65,7 +63,8 @@ pub(super) fn run(
         let conditions = limits::watch(&course.safety, stack).await?;
         let names: Vec<_> = plan.targets().iter().map(|t| t.name.clone()).collect();
         let fault = plan.fault().name;
-        let ttl = course.length + GRACE;
+        // Its guardian waits for as much longer before it undoes the fault itself.
+        let ttl = course.length + plan.injection();
         let launcher = Launcher::this_program();
         let inject = || plan.inject(&experiment, ttl, &launcher);
         let injected = tokio::task::block_in_place(inject).map_err(fault_failure)?;
@@ -88,8 +87,9 @@ pub(super) fn run(
             held
         };
         let (held, read) = tokio::join!(holding, reading);
+        let code = held?;
         read?;
-        held
+        Ok(code)
     })
 }
 
@@ -118,7 +118,7 @@ async fn hold(
             break "the time is over".into();
         }
         for (target, hold) in tokio::task::block_in_place(|| injected.check()) {
-            if hold != Hold::Held && !lost.contains(&target.name) {
+            if matches!(hold, Hold::Lifted | Hold::Gone) && !lost.contains(&target.name) {
                 println!(
                     "voteops: {} is not under the fault any more ({})",
                     target.name,

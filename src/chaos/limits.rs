@@ -51,10 +51,10 @@ pub(super) fn confirm(safety: &SafetyArgs) -> Result<(), Failure> {
     }
 }
 
-/// The longest that a fault may last here, for whoever does not know yet how long it will.
-pub(super) fn longest(safety: &SafetyArgs) -> Result<Option<Duration>, Failure> {
+/// The limits, for whoever does not know yet what it will do.
+pub(super) fn read(safety: &SafetyArgs) -> Result<Chaos, Failure> {
     let config = Config::read(safety.config.config.as_deref())?;
-    Ok(config.file.chaos.longest)
+    Ok(config.file.chaos)
 }
 
 /// Which limit is exceeded, and by what.

@@ -48,7 +48,7 @@ pub(crate) fn run(command: ChaosCommand) -> Result<ExitCode, Failure> {
         ChaosCommand::FillRedis(args) => held(plan::fill_redis(&args), &args.course),
         ChaosCommand::ColdCache(args) => {
             let (plan, stack) = plan::cold_cache(&args)?;
-            let there = plan::there(&plan, &stack);
+            let there = plan::there(&plan, &stack)?;
             hold::run(plan, there, &stack, &args.votes.course, Some(args.reads))
         }
         ChaosCommand::StallRedis(args) => held(plan::hang(&STALL_REDIS, &args), &args.course),
@@ -85,7 +85,7 @@ fn held(
     course: &CourseArgs,
 ) -> Result<ExitCode, Failure> {
     let (plan, stack) = planned?;
-    let there = plan::there(&plan, &stack);
+    let there = plan::there(&plan, &stack)?;
     hold::run(plan, there, &stack, course, None)
 }
 
@@ -191,7 +191,7 @@ pub(crate) fn vote_apps(stack: &StackFile) -> Vec<Url> {
 fn fault_failure(error: voteops_chaos::Error) -> Failure {
     let code = match error {
         voteops_chaos::Error::NotUndone { .. } => NOT_UNDONE,
-        voteops_chaos::Error::NoTarget => USAGE,
+        voteops_chaos::Error::NoTarget | voteops_chaos::Error::NoFill { .. } => USAGE,
         _ => CANNOT_ASK,
     };
     Failure::from(error).with_code(code)

@@ -112,9 +112,13 @@ pub(crate) fn usual(fault: &'static Entry, stack: &StackFile) -> Result<Plan, Fa
     lease(fault, stack, targets, parameters)
 }
 
-/// How many targets of its kind there are.
-pub(super) fn there(plan: &Plan, stack: &StackFile) -> usize {
-    stack.of_kind(kind(plan.fault())).count()
+/// How many targets of its kind run; `None` for kinds of which there is only ever one.
+pub(super) fn there(plan: &Plan, stack: &StackFile) -> Result<Option<usize>, Failure> {
+    let kind = kind(plan.fault());
+    if matches!(kind, Kind::Redis | Kind::Voters) {
+        return Ok(None);
+    }
+    Ok(Some(running(stack, kind)?.len()))
 }
 
 /// What a fault touches.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use voteops_chaos::report::journal::Journal;
 use voteops_chaos::report::{Proof, html, junit, markdown};
@@ -16,9 +16,9 @@ use crate::failure::USAGE;
 /// name is told at once.
 #[derive(Debug)]
 pub(super) struct Reports {
-    html: Option<File>,
-    markdown: Option<File>,
-    junit: Option<File>,
+    html: Option<(PathBuf, File)>,
+    markdown: Option<(PathBuf, File)>,
+    junit: Option<(PathBuf, File)>,
     journal: Option<Journal<File>>,
 }
 
@@ -31,14 +31,15 @@ impl Reports {
             html: open(&args.html)?,
             markdown: open(&args.markdown)?,
             junit: open(&args.junit)?,
-            journal: open(&args.journal)?.map(Journal::new),
+            journal: open(&args.journal)?.map(|(_, file)| Journal::new(file)),
         })
     }
 
     /// Takes what happens. A journal that cannot be written does not end an experiment.
     pub(super) fn progress(&mut self, alert: &str, progress: &Progress) {
         if let Some(journal) = &mut self.journal {
-            let _ = journal.progress(alert, progress);
+            let written = journal.progress(alert, progress);
+            self.told(written);
         }
     }
 
@@ -46,7 +47,16 @@ impl Reports {
     pub(super) fn end(&mut self, proof: &Proof) {
         if let Some(journal) = &mut self.journal {
             let outcome = proof.outcome.as_ref().map_err(String::as_str);
-            let _ = journal.end(&proof.alert, outcome);
+            let written = journal.end(&proof.alert, outcome);
+            self.told(written);
+        }
+    }
+
+    /// Tells once that the journal takes nothing more.
+    fn told(&mut self, written: std::io::Result<()>) {
+        if let Err(error) = written {
+            eprintln!("voteops: the journal ends here: {error}");
+            self.journal = None;
         }
     }
 
@@ -55,25 +65,33 @@ impl Reports {
     /// # Errors
     /// [`Failure`] when a file takes nothing more.
     pub(super) fn write(self, proofs: &[Proof]) -> Result<(), Failure> {
-        if let Some(mut file) = self.html {
-            file.write_all(html(proofs).as_bytes())?;
-        }
-        if let Some(mut file) = self.markdown {
-            file.write_all(markdown(proofs).as_bytes())?;
-        }
-        if let Some(mut file) = self.junit {
-            file.write_all(junit(proofs)?.as_bytes())?;
-        }
-        Ok(())
+        write(self.html, || Ok(html(proofs)))?;
+        write(self.markdown, || Ok(markdown(proofs)))?;
+        write(self.junit, || Ok(junit(proofs)?))
     }
 }
 
-fn create(path: &Path) -> Result<File, Failure> {
-    File::create(path).map_err(|error| {
-        let told = format!(
-            "{}: {error}; name a file that can be written",
-            path.display()
-        );
-        Failure::new(USAGE, told)
-    })
+fn create(path: &Path) -> Result<(PathBuf, File), Failure> {
+    match File::create(path) {
+        Ok(file) => Ok((path.to_owned(), file)),
+        Err(error) => Err(Failure::new(USAGE, unwritten(path, &error))),
+    }
+}
+
+fn write(
+    to: Option<(PathBuf, File)>,
+    text: impl FnOnce() -> Result<String, Failure>,
+) -> Result<(), Failure> {
+    let Some((path, mut file)) = to else {
+        return Ok(());
+    };
+    let written = file.write_all(text()?.as_bytes());
+    written.map_err(|error| Failure::new(1, unwritten(&path, &error)))
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> String {
+    format!(
+        "{}: {error}; name a file that can be written",
+        path.display()
+    )
 }

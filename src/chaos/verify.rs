@@ -11,7 +11,7 @@ use voteops_chaos::catalogue::{Entry, proving};
 use voteops_chaos::faults::Plan;
 use voteops_chaos::guardian::Launcher;
 use voteops_chaos::report::Proof;
-use voteops_chaos::verify::{Error, Progress, Report, Setup, verify};
+use voteops_chaos::verify::{Error, Progress, Report, Setup, Verdict, verify};
 use voteops_ledger::Ledger;
 use voteops_local::StackFile;
 use voteops_local::component::Kind;
@@ -33,7 +33,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     runtime::multi_thread()?.block_on(async {
         let cancel = stop_on_signals()?;
         let conditions = limits::watch(&args.safety, &stack).await?;
-        let longest = limits::longest(&args.safety)?;
+        let limits = limits::read(&args.safety)?;
         let alerts = if args.all {
             every_alert(&stack).await?
         } else {
@@ -42,27 +42,29 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
         let mut reports = Reports::open(&args.reports)?;
         let means = Means {
             safety: &args.safety,
-            longest,
+            longest: limits.longest,
+            highest_rate_per_s: limits.highest_rate,
             conditions: conditions.as_ref(),
             cancel: &cancel,
         };
         let mut proofs = Vec::new();
+        let mut codes = Vec::new();
         for alert in &alerts {
             let (begun_at, begun) = (Timestamp::now(), Instant::now());
-            let outcome = prove(alert, args.fault, &stack, means, &mut reports).await;
-            if let Err(failure) = outcome.as_ref()
-                && alerts.len() > 1
-            {
-                eprintln!("voteops: {alert}: {failure}");
-            }
+            let outcome = match means.stopped() {
+                Some(reason) => Err(Failure::new(1, reason)),
+                None => prove(alert, args.fault, &stack, means, &mut reports).await,
+            };
             if let (Ok(report), false) = (&outcome, args.json) {
                 print!("{}", timeline::table(report));
                 println!("{}", if alerts.len() > 1 { "\n" } else { "" });
             }
-            let (outcome, failure) = match outcome {
-                Ok(report) => (Ok(report), None),
-                Err(failure) => (Err(failure.to_string()), Some(failure)),
-            };
+            codes.push(outcome.as_ref().map_or_else(Failure::code, code));
+            let outcome = outcome.map_err(|failure| {
+                let told = failure.to_string();
+                eprintln!("voteops: {alert}: {told}");
+                told
+            });
             let proof = Proof {
                 alert: alert.clone(),
                 outcome,
@@ -71,17 +73,30 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
             };
             reports.end(&proof);
             proofs.push(proof);
-            if let (Some(failure), 1) = (failure, alerts.len()) {
-                reports.write(&proofs)?;
-                return Err(failure);
-            }
-            if cancel.is_cancelled() {
-                break;
-            }
         }
+        tell(&proofs, args.json)?;
         reports.write(&proofs)?;
-        conclude(&proofs, alerts.len(), args.json)
+        Ok(ExitCode::from(worst(&codes)))
     })
+}
+
+/// The exit code of a finding.
+fn code(report: &Report) -> u8 {
+    match report.verdict {
+        _ if !report.undone => NOT_UNDONE,
+        Verdict::Proven => 0,
+        Verdict::Refuted | Verdict::Aborted => 1,
+    }
+}
+
+/// The exit code of several: a fault that stays is the worst; what was found comes before what could
+/// not be run.
+fn worst(codes: &[u8]) -> u8 {
+    let ranks = [NOT_UNDONE, 1, CANNOT_ASK, USAGE];
+    ranks
+        .into_iter()
+        .find(|code| codes.contains(code))
+        .unwrap_or(0)
 }
 
 /// The names of all alerts that the server has rules for, in their order.
@@ -115,8 +130,22 @@ async fn unproven(stack: &StackFile, alert: &str) -> Failure {
 struct Means<'a> {
     safety: &'a SafetyArgs,
     longest: Option<Duration>,
+    highest_rate_per_s: Option<f64>,
     conditions: Option<&'a Watched>,
     cancel: &'a CancellationToken,
+}
+
+impl Means<'_> {
+    /// Why nothing more is to be begun, if nothing is.
+    fn stopped(&self) -> Option<String> {
+        let condition = self.conditions.and_then(Watched::reason);
+        let interrupted = || {
+            self.cancel
+                .is_cancelled()
+                .then(|| "interrupted before it was begun".into())
+        };
+        condition.or_else(interrupted)
+    }
 }
 
 /// Proves an alert by the fault that was named, or by the one that is there for it.
@@ -131,11 +160,11 @@ async fn prove(
         return Err(unproven(stack, alert).await);
     };
     let plan = tokio::task::block_in_place(|| plan::usual(fault, stack))?;
-    let there = plan::there(&plan, stack);
+    let there = plan::there(&plan, stack)?;
     limits::permit(
         means.safety,
         Bounds {
-            targets: Some((plan.targets().len(), there)),
+            targets: there.map(|there| (plan.targets().len(), there)),
             ..Bounds::default()
         },
     )?;
@@ -151,22 +180,21 @@ async fn prove(
 }
 
 /// Tells of all proofs. One alert is one report, several are a list.
-fn conclude(proofs: &[Proof], asked: usize, json: bool) -> Result<ExitCode, Failure> {
+fn tell(proofs: &[Proof], json: bool) -> Result<(), Failure> {
     let reports = proofs
         .iter()
         .filter_map(|proof| proof.outcome.as_ref().ok());
     let reports: Vec<_> = reports.collect();
     match (json, &reports[..]) {
-        (true, [report]) if asked == 1 => println!("{}", serde_json::to_string_pretty(report)?),
+        (true, [report]) if proofs.len() == 1 => {
+            println!("{}", serde_json::to_string_pretty(report)?);
+        }
+        (true, []) if proofs.len() == 1 => {}
         (true, reports) => println!("{}", serde_json::to_string_pretty(reports)?),
-        (false, _) if asked > 1 => print!("{}", timeline::summary(proofs)),
+        (false, _) if proofs.len() > 1 => print!("{}", timeline::summary(proofs)),
         (false, _) => {}
     }
-    if reports.iter().any(|report| !report.undone) {
-        return Ok(ExitCode::from(NOT_UNDONE));
-    }
-    let proven = proofs.iter().filter(|proof| proof.is_proven()).count();
-    Ok(ExitCode::from(u8::from(proven < asked)))
+    Ok(())
 }
 
 fn setup(alert: &str, plan: Plan, stack: &StackFile, means: Means<'_>) -> Result<Setup, Failure> {
@@ -200,6 +228,7 @@ fn setup(alert: &str, plan: Plan, stack: &StackFile, means: Means<'_>) -> Result
         launcher: Launcher::this_program(),
         time_scale: stack.time_scale,
         longest: means.longest,
+        highest_rate_per_s: means.highest_rate_per_s,
         cancel: means.cancel.clone(),
     })
 }
@@ -221,6 +250,26 @@ fn failure(error: Error) -> Failure {
         | Error::OutOfReach { .. }
         | Error::TooLong { .. } => Failure::from(error).with_code(USAGE),
         Error::Fault(error) => fault_failure(error),
+        Error::Stopped(_) => Failure::from(error).with_code(1),
         other => Failure::from(other).with_code(CANNOT_ASK),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_codes_the_worst_is_told() {
+        for (codes, told) in [
+            (&[][..], 0),
+            (&[0, 0], 0),
+            (&[0, USAGE], USAGE),
+            (&[CANNOT_ASK, USAGE, 0], CANNOT_ASK),
+            (&[CANNOT_ASK, 1], 1),
+            (&[1, NOT_UNDONE, CANNOT_ASK], NOT_UNDONE),
+        ] {
+            assert_eq!(worst(codes), told, "{codes:?}");
+        }
     }
 }

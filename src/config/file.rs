@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use regex::Regex;
 use serde::Deserialize;
 use url::Url;
 use voteops_observability::access::{Access, Login, Secret};
@@ -52,15 +54,46 @@ pub(crate) struct Console {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Chaos {
     /// The longest fault.
-    #[serde(default, with = "duration")]
+    #[serde(default, with = "fault_length")]
     pub(crate) longest: Option<Duration>,
     /// The greatest share of the workers or the vote apps that one fault may touch.
     #[serde(default, with = "share")]
     pub(crate) most_share: Option<f64>,
     /// The most votes or reads in a second.
+    #[serde(default, with = "rate")]
     pub(crate) highest_rate: Option<f64>,
     /// A name that has to be given with `--confirm`, or typed, before every experiment.
     pub(crate) protected: Option<String>,
+}
+
+mod fault_length {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, de::Error};
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        crate::args::fault_length(&text)
+            .map(Some)
+            .map_err(Error::custom)
+    }
+}
+
+mod rate {
+    use serde::{Deserialize, Deserializer, de::Error};
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<f64>, D::Error> {
+        let rate = f64::deserialize(deserializer)?;
+        if rate > 0.0 && rate.is_finite() {
+            Ok(Some(rate))
+        } else {
+            Err(D::Error::custom("it must be a number above 0"))
+        }
+    }
 }
 
 mod share {
@@ -211,6 +244,21 @@ mod keys {
     }
 }
 
+/// A message without the values that it repeats: one of them may be a secret in the wrong place.
+fn without_values(message: &str) -> String {
+    static VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(concat!(
+            r#"(invalid (?:type|value): \w+(?: \w+)?) (?:"(?:[^"\\]|\\.)*"|`[^`]*`)"#,
+            r#"|: "(?:[^"\\]|\\.)*"$"#
+        ))
+        .ok()
+    });
+    match &*VALUE {
+        Some(value) => value.replace_all(message, "$1").into_owned(),
+        None => "it cannot be read".to_owned(),
+    }
+}
+
 impl File {
     /// Reads the text of the file at `path`; paths in it are relative to its directory.
     ///
@@ -229,7 +277,10 @@ impl File {
                     + 1;
                 format!("line {line}, column {column}: ")
             });
-            format!("{place}{}", error.message().replace('\n', " "))
+            format!(
+                "{place}{}",
+                without_values(&error.message().replace('\n', " "))
+            )
         })?;
         let dir = path.parent().unwrap_or(Path::new("."));
         for context in file.contexts.values_mut() {

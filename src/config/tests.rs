@@ -75,6 +75,24 @@ fn errors_tell_the_place_and_never_a_value() {
             "unknown field `valeu`",
         ),
         (
+            "[contexts.a]\nprometheus = \"http://p\"\nauth.bearer = \"s3cret\"",
+            "line 3, column 15: invalid type: string",
+        ),
+        (
+            "[contexts.a]\nprometheus = \"http://me:s3cret@p:port\"",
+            "line 2, column 14",
+        ),
+        (
+            "[contexts.a]\nprometheus = \"http://p\"\nauth.basic = { user = \"u\", password = \"s3\\\"cret s3cret\" }",
+            "line 3",
+        ),
+        ("[chaos]\nlongest = \"5h\"", "between 100ms and 4h"),
+        ("[chaos]\nhighest_rate = nan", "a number above 0"),
+        (
+            "[chaos]\nmost_share = \"150%\"",
+            "above 0% and at most 100%",
+        ),
+        (
             "[contexts.a]\nprometheus = \"http://p\"\nauth.bearer = { value = s3cret }",
             "line 3",
         ),

@@ -334,7 +334,7 @@ fn the_console_goes_to_other_contexts_and_begins_experiments() {
     terminal.wait_for("how long: 1m");
     terminal.press("\r");
     let worker = stack.pid("worker-1");
-    terminal.wait_for(&format!("worker-1 (process {worker})"));
+    terminal.wait_for(&format!("worker-1 (process {worker}, SIGSTOP)"));
     assert_ne!(state(worker), Some('T'));
     terminal.press("y");
     terminal.wait_for("■ running");

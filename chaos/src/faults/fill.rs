@@ -2,7 +2,7 @@
 //! the fault, are removed by those names and no others, and expire by themselves when nobody renews
 //! them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::{Commands, Connection, RedisResult};
 use url::Url;
@@ -84,7 +84,8 @@ impl Fill {
         let lacking = to_bytes.saturating_sub(memory.used);
         if lacking == 0 {
             let used = memory.used >> 20;
-            return Err(unfit(format!("it uses {used} MiB already")));
+            let told = format!("it uses {used} MiB already; give a greater share");
+            return Err(unfit(told));
         }
         // Some more, since what Redis uses besides may shrink meanwhile.
         let keys = u32::try_from(lacking.div_ceil(KEY_BYTES) + 4).unwrap_or(u32::MAX);
@@ -200,38 +201,52 @@ fn key(filling: &Filling, number: u32) -> String {
 
 /// Writes keys until Redis uses what it is to use.
 fn fill(filling: &Filling) -> Result<(), String> {
-    let write = || -> RedisResult<()> {
+    let write = || -> RedisResult<bool> {
         let mut redis = connect(&filling.url)?;
         let value = vec![b'x'; VALUE_BYTES];
+        let mut renewed = Instant::now();
         for number in 0..filling.keys {
+            if renewed.elapsed() >= RENEWAL {
+                extend(&mut redis, filling, number)?;
+                renewed = Instant::now();
+            }
             if memory(&mut redis)?.used >= filling.to_bytes {
                 // A connection that has carried much is itself counted, until it is closed.
                 drop(redis);
                 std::thread::sleep(CLOSING);
                 redis = connect(&filling.url)?;
                 if memory(&mut redis)?.used >= filling.to_bytes {
-                    break;
+                    return Ok(true);
                 }
             }
             let _: () = redis.pset_ex(key(filling, number), &value, lease_ms())?;
         }
-        Ok(())
+        Ok(memory(&mut redis)?.used >= filling.to_bytes)
     };
-    write().map_err(|error| redis_error(&filling.url, &error).to_string())
+    match write() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(format!(
+            "{} keys do not fill it as planned: it uses less besides than it did; try again",
+            filling.keys
+        )),
+        Err(error) => Err(redis_error(&filling.url, &error).to_string()),
+    }
 }
 
 /// Has the keys live on for another lease.
 pub(crate) fn renew(filling: &Filling) -> Result<(), String> {
-    let renew = || -> RedisResult<()> {
-        let mut redis = connect(&filling.url)?;
-        let mut pipe = redis::pipe();
-        for number in 0..filling.keys {
-            let lease_ms = i64::try_from(lease_ms()).unwrap_or(i64::MAX);
-            pipe.pexpire(key(filling, number), lease_ms).ignore();
-        }
-        pipe.query(&mut redis)
-    };
+    let renew = || extend(&mut connect(&filling.url)?, filling, filling.keys);
     renew().map_err(|error| redis_error(&filling.url, &error).to_string())
+}
+
+/// Has the first `keys` of them live on for another lease.
+fn extend(redis: &mut Connection, filling: &Filling, keys: u32) -> RedisResult<()> {
+    let lease_ms = i64::try_from(lease_ms()).unwrap_or(i64::MAX);
+    let mut pipe = redis::pipe();
+    for number in 0..keys {
+        pipe.pexpire(key(filling, number), lease_ms).ignore();
+    }
+    pipe.query(redis)
 }
 
 /// Removes the keys and sees that none is left. They may have outlived a restart of Redis.

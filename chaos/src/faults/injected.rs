@@ -164,7 +164,10 @@ impl Injected {
             while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(interval) {
                 // Never after the undoing: that would inject it anew.
                 let undone = shared.lock();
-                if undone.is_some() {
+                let store = shared.experiment.store();
+                let on_record = store.path(shared.record.id).try_exists();
+                // Whoever removed the record has undone the fault.
+                if undone.is_some() || matches!(on_record, Ok(false)) {
                     return;
                 }
                 let _ = faults::renew(&shared.record);

@@ -65,7 +65,7 @@ pub fn undo(record: &Record) -> Vec<TargetOutcome> {
 pub(crate) fn renew(record: &Record) -> Result<(), String> {
     match &record.fault {
         Fault::Stall {} => Ok(()),
-        Fault::Lease(terms) => lease::put(record, terms),
+        Fault::Lease(terms) => lease::renew(record, terms),
         Fault::Fill(filling) => fill::renew(filling),
     }
 }

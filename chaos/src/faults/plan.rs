@@ -46,6 +46,16 @@ impl Plan {
         }
     }
 
+    /// How long injecting it may take at the most.
+    #[must_use]
+    pub fn injection(&self) -> Duration {
+        match self {
+            Self::Stall(_) | Self::Lease(_) => Duration::from_secs(5),
+            // Hundreds of megabytes, each on disk before the next.
+            Self::Fill(_) => Duration::from_mins(2),
+        }
+    }
+
     /// What services are given with it, if they are asked for it.
     #[must_use]
     pub fn parameters(&self) -> Option<&Map<String, Value>> {

@@ -26,6 +26,10 @@ use crate::load;
 const GRACE_EVALUATIONS: f64 = 6.0;
 /// and at least this long.
 const GRACE_S: f64 = 5.0;
+/// How much earlier than the undoing an evaluation may bear its time and still see it, in seconds.
+const ORDER_S: f64 = 0.05;
+/// How often the samples so far are asked for before that is given up.
+const READ_TRIES: u32 = 5;
 /// How long the last accepted votes may take into the ledger once the queue is drained.
 const COUNT_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -65,6 +69,8 @@ pub(super) struct Course<'a> {
     pub(super) phases: Vec<Phase>,
     pub(super) end: Option<End>,
     pub(super) undone: bool,
+    /// When the undoing was begun, in seconds from the onset.
+    pub(super) undo_asked_s: f64,
 }
 
 impl Course<'_> {
@@ -77,7 +83,7 @@ impl Course<'_> {
         // Whatever was seen, and whether or not the run goes on: the fault ends here.
         self.undo(progress).await;
         if notified.is_some() && self.end.is_none() {
-            self.fall(progress).await?;
+            self.fall(progress).await;
         }
         progress(Progress::Counting);
         self.stop_voting().await;
@@ -97,48 +103,65 @@ impl Course<'_> {
     }
 
     /// From the undoing to the all-clear.
-    async fn fall(&mut self, progress: &mut impl FnMut(Progress)) -> Result<(), Error> {
-        let Some(mut ended_s) = self.observed(Step::Undone) else {
-            return Ok(());
-        };
+    async fn fall(&mut self, progress: &mut impl FnMut(Progress)) -> Option<()> {
+        let undone_s = self.observed(Step::Undone)?;
+        // All is as usual from some time between the asking and the seeing on.
+        let mut ended = [self.undo_asked_s - ORDER_S, undone_s];
         if self.drive.is_some() {
-            let drained = forecast::drained(self.rule, self.settled.scrape_s, ended_s);
-            match self.await_step(Step::Drained, drained, progress).await {
-                Some(drained_s) => ended_s = drained_s,
-                None => return Ok(()),
-            }
+            let drained = forecast::drained(self.rule, self.settled.scrape_s, undone_s);
+            ended = [self.await_step(Step::Drained, drained, progress).await?; 2];
         }
-        let Some(resolved) = self.resolution(ended_s).await? else {
-            let told = "resolved: by the samples so far the condition would not end";
-            self.end = Some(End::Refuted(told.into()));
-            return Ok(());
+        let resolved = match self.resolution(ended).await {
+            Ok(Some(resolved)) => resolved,
+            Ok(None) => {
+                let told = "resolved: by the samples so far the condition would not end";
+                self.end = Some(End::Refuted(told.into()));
+                return None;
+            }
+            Err(error) => {
+                let told = format!("resolved: cannot be predicted ({error})");
+                self.end = Some(End::Aborted(told));
+                return None;
+            }
         };
-        let resolved_s = self.await_step(Step::Resolved, resolved, progress).await;
-        let (Some(resolved_s), Some(notified_s)) = (resolved_s, self.observed(Step::Notified))
-        else {
-            return Ok(());
-        };
+        let resolved_s = self.await_step(Step::Resolved, resolved, progress).await?;
+        let notified_s = self.observed(Step::Notified)?;
         let window = forecast::resolved_notified(resolved_s, notified_s, self.route);
         self.await_step(Step::ResolvedNotified, window, progress)
-            .await;
-        Ok(())
+            .await?;
+        Some(())
     }
 
-    /// When the condition is to end, once all is as usual from `ended_s` on: by the samples that
-    /// there are until now.
-    async fn resolution(&self, ended_s: f64) -> Result<Option<Window>, Error> {
+    /// When the condition is to end, once all is as usual from some time between the two on: by the
+    /// samples that there are until now.
+    async fn resolution(&self, ended: [f64; 2]) -> Result<Option<Window>, Error> {
         let onset = self.watch.onset;
-        let scene = Scene::read(self.watch.prometheus, self.rule, onset).await?;
-        let ended = onset + jiff::SignedDuration::from_millis(forecast::millis(ended_s));
-        let undone_s = self.observed(Step::Undone).unwrap_or(ended_s);
-        let aftermath = Aftermath {
-            effect: self.effect,
-            from_ms: -forecast::millis(ended_s),
-            to_ms: -forecast::millis(ended_s - undone_s),
-            late: false,
+        let mut tries = 0;
+        let scene = loop {
+            tries += 1;
+            match Scene::read(self.watch.prometheus, self.rule, onset).await {
+                Ok(scene) => break scene,
+                Err(error) if tries >= READ_TRIES => return Err(error),
+                Err(_) => sleep(self.watch.pause()).await,
+            }
         };
-        let window = forecast::resolved(self.rule, &scene, aftermath, ended)?;
-        Ok(window.map(|window| window.later(ended_s)))
+        let undone_s = self.observed(Step::Undone).unwrap_or(ended[1]);
+        let mut union: Option<Window> = None;
+        for ended_s in ended {
+            let at = onset + jiff::SignedDuration::from_millis(forecast::millis(ended_s));
+            let aftermath = Aftermath {
+                effect: self.effect,
+                from_ms: -forecast::millis(ended_s),
+                to_ms: -forecast::millis((ended_s - undone_s).max(0.0)),
+                late: false,
+            };
+            // From the later of the times it may have resolved already.
+            if let Some(window) = forecast::resolved(self.rule, &scene, aftermath, at)? {
+                let window = window.later(ended_s);
+                union = Some(union.map_or(window, |sofar| sofar.union(window)));
+            }
+        }
+        Ok(union)
     }
 
     /// Waits for a step until it is seen, its window and grace have passed, or the run ends.
@@ -234,6 +257,7 @@ impl Course<'_> {
 
     async fn undo(&mut self, progress: &mut impl FnMut(Progress)) {
         let asked_s = self.watch.now_s();
+        self.undo_asked_s = asked_s;
         let report = tokio::task::block_in_place(|| self.injected.undo());
         self.undone = report.is_complete();
         self.reading = None;
@@ -305,13 +329,22 @@ impl Course<'_> {
         });
         let steps: Vec<_> = steps.collect();
         let drive = self.drive.is_some().then_some(&flood);
-        let fault = trouble.or_else(|| refutation(&steps, &votes, drive));
+        let nobody = self.flood.is_some() && votes.accepted == 0;
+        let nobody = nobody.then(|| "none of the votes of this run was accepted".to_owned());
+        let fault = trouble
+            .or_else(|| refutation(&steps, &votes, drive))
+            .or(nobody);
+        let cast = self.flood.is_some();
         let (verdict, reason) = match (self.end, fault) {
             (Some(End::Aborted(reason)), _) => (Verdict::Aborted, reason),
             (Some(End::Refuted(reason)), _) | (None, Some(reason)) => (Verdict::Refuted, reason),
             (None, None) => (
                 Verdict::Proven,
-                "every phase inside its window, every vote once".into(),
+                if cast {
+                    "every phase inside its window, every vote once".into()
+                } else {
+                    "every phase inside its window".into()
+                },
             ),
         };
         Report {

@@ -227,14 +227,18 @@ pub(super) fn drained(rule: &Rule, scrape_s: f64, undone_s: f64) -> Window {
 /// The group is flushed every `group_interval` from the notification at `notified_s` on.
 pub(super) fn resolved_notified(resolved_s: f64, notified_s: f64, route: RouteTiming) -> Window {
     let interval_s = route.group_interval_s;
-    let flush_from = |at_s: f64| {
-        let flushes = ((at_s - notified_s) / interval_s).ceil().max(1.0);
-        notified_s + flushes * interval_s
+    // The notification may have been on its way for a while when it arrived.
+    let flush_from = |at_s: f64, flushed_s: f64| {
+        let flushes = ((at_s - flushed_s) / interval_s).ceil().max(1.0);
+        flushed_s + flushes * interval_s
     };
+    let sent_s = notified_s - DELIVERY_S;
     // A flush at about the same time as the resolution may come just before it or just after.
     let (first_s, last_s) = (
-        flush_from(resolved_s - JITTER_S),
-        flush_from(resolved_s + JITTER_S),
+        flush_from(resolved_s - JITTER_S, notified_s)
+            .min(flush_from(resolved_s - JITTER_S, sent_s)),
+        flush_from(resolved_s + JITTER_S, notified_s)
+            .max(flush_from(resolved_s + JITTER_S, sent_s)),
     );
     Window {
         lo_s: first_s,
@@ -270,7 +274,7 @@ mod tests {
         let clear = resolved_notified(25.0, 17.0, route);
         assert_eq!(
             (clear.lo_s, clear.hi_s),
-            (27.0 - JITTER_S, 27.0 + DELIVERY_S)
+            (26.0 - JITTER_S, 27.0 + DELIVERY_S)
         );
         let late = resolved_notified(27.5, 17.0, route);
         assert!(!late.contains(27.5) && late.contains(37.1), "{late:?}");

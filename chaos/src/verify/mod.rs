@@ -74,6 +74,8 @@ pub struct Setup {
     pub time_scale: f64,
     /// The longest that its fault may last.
     pub longest: Option<Duration>,
+    /// The highest rate of votes or reads, in a second.
+    pub highest_rate_per_s: Option<f64>,
     /// Ends the run early; the fault is undone first.
     pub cancel: CancellationToken,
 }
@@ -160,6 +162,19 @@ pub enum Error {
     /// It was ended before anything was injected.
     #[error("interrupted before anything was injected")]
     Interrupted,
+    /// A stop condition came to hold before anything was injected.
+    #[error("{0}, before anything was injected")]
+    Stopped(String),
+    /// The load would be faster than it may.
+    #[error("{alert} takes a load of {needs_per_s:.0}/s, and none may be above {highest_per_s}/s")]
+    TooFast {
+        /// The alert.
+        alert: String,
+        /// The load that it takes, votes or reads in a second.
+        needs_per_s: f64,
+        /// The highest that is allowed.
+        highest_per_s: f64,
+    },
     /// A backend could not be asked.
     #[error(transparent)]
     Backend(#[from] BackendError),

@@ -9,13 +9,16 @@ use voteops_observability::replay::Window;
 
 use super::course::{Course, grace_s};
 use super::effect::Effect;
+use super::forecast::Load;
 use super::report::Report;
 use super::rule::{self, Rule};
 use super::scene::Scene;
 use super::watch::Watch;
 use super::{Error, Progress, Setup, flooding, forecast, settle};
 use crate::abort::Watched;
+use crate::catalogue::{COLD_CACHE, Entry};
 use crate::experiment::Experiment;
+use crate::faults::Injected;
 
 /// Proves the alert, or finds out why that cannot be done. A stop condition that comes to hold ends
 /// the run, as [`Setup::cancel`] does.
@@ -39,11 +42,12 @@ pub async fn verify(
     let experiment = Experiment::open(&setup.state_dir)?;
     let route = setup.alertmanager.route_timing().await?;
     let drive = forecast::load(&rule, fault);
+    within_rate(setup, &rule, drive, fault)?;
     let mut voting = match drive {
         Some(_) => None,
         None => flooding::witnesses(setup, fault),
     };
-    let settled = settle::wait(setup, &rule, route, &mut progress).await?;
+    let settled = settle::wait(setup, &rule, route, conditions, &mut progress).await?;
 
     let scene = Scene::read(&setup.prometheus, &rule, Timestamp::now()).await?;
     let none = Map::new();
@@ -66,17 +70,7 @@ pub async fn verify(
     let expected = forecast::rise(&rule, &scene, effect, (now, now))?;
     let longest_s = longest_s(&rule, route, expected.ok_or_else(out_of_reach)?.firing);
 
-    let longest = Duration::from_secs_f64(longest_s);
-    if let Some(allowed) = setup.longest.filter(|allowed| longest > *allowed) {
-        return Err(Error::TooLong {
-            alert: rule.name,
-            needs_s: longest_s,
-            longest_s: allowed.as_secs_f64(),
-        });
-    }
-    let plan = setup.plan.clone();
-    let inject = || plan.inject(&experiment, longest, &setup.launcher);
-    let injected = tokio::task::block_in_place(inject)?;
+    let mut injected = inject(setup, conditions, &rule, &experiment, longest_s)?;
     let (onset, held) = injected.onset();
     let reading = flooding::readers(setup, fault);
     if let Some(load) = drive {
@@ -87,7 +81,15 @@ pub async fn verify(
         targets: injected.record().target_names(),
         load: drive.map(|load| (load.rate_per_s, load.length_s)),
     });
-    let rise = forecast::rise(&rule, &scene, effect, (onset, held))?.ok_or_else(out_of_reach)?;
+    let rise = forecast::rise(&rule, &scene, effect, (onset, held)).map_err(Error::from);
+    let rise = match rise.and_then(|rise| rise.ok_or_else(out_of_reach)) {
+        Ok(rise) => rise,
+        Err(error) => {
+            let report = tokio::task::block_in_place(|| injected.undo());
+            report.into_result(injected.record())?;
+            return Err(error);
+        }
+    };
     let course = Course {
         setup,
         conditions,
@@ -113,8 +115,58 @@ pub async fn verify(
         phases: Vec::new(),
         end: None,
         undone: false,
+        undo_asked_s: 0.0,
     };
     course.go(rise, &mut progress).await
+}
+
+/// Injects the fault, unless it may not last for as long as it may have to, or somebody or something
+/// has ended the run by now.
+fn inject(
+    setup: &Setup,
+    conditions: Option<&Watched>,
+    rule: &Rule,
+    experiment: &Experiment,
+    longest_s: f64,
+) -> Result<Injected, Error> {
+    let longest = Duration::from_secs_f64(longest_s);
+    if let Some(allowed) = setup.longest.filter(|allowed| longest > *allowed) {
+        return Err(Error::TooLong {
+            alert: rule.name.clone(),
+            needs_s: longest_s,
+            longest_s: allowed.as_secs_f64(),
+        });
+    }
+    if setup.cancel.is_cancelled() {
+        return Err(Error::Interrupted);
+    }
+    if let Some(reason) = conditions.and_then(Watched::reason) {
+        return Err(Error::Stopped(reason));
+    }
+    let plan = setup.plan.clone();
+    let inject = || plan.inject(experiment, longest, &setup.launcher);
+    Ok(tokio::task::block_in_place(inject)?)
+}
+
+/// Refuses a load that is faster than any may be.
+fn within_rate(
+    setup: &Setup,
+    rule: &Rule,
+    drive: Option<Load>,
+    fault: &Entry,
+) -> Result<(), Error> {
+    let reads_per_s = (*fault == COLD_CACHE).then_some(setup.reads_per_s);
+    let needs_per_s = drive.map(|load| load.rate_per_s).or(reads_per_s);
+    match (needs_per_s, setup.highest_rate_per_s) {
+        (Some(needs_per_s), Some(highest_per_s)) if needs_per_s > highest_per_s => {
+            Err(Error::TooFast {
+                alert: rule.name.clone(),
+                needs_per_s,
+                highest_per_s,
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The fault's hard limit: everything up to the notification with its grace, twice over.

@@ -10,6 +10,7 @@ use voteops_observability::units::{parse_duration, prometheus_duration};
 
 use super::rule::{QUEUE, Rule};
 use super::{Error, Progress, Setup};
+use crate::abort::{Watched, tripped};
 
 /// An average may be at most this share of the threshold that it is to cross,
 const QUIET_SHARE: f64 = 0.05;
@@ -45,6 +46,7 @@ pub(super) async fn wait(
     setup: &Setup,
     rule: &Rule,
     route: RouteTiming,
+    conditions: Option<&Watched>,
     progress: &mut impl FnMut(Progress),
 ) -> Result<Settled, Error> {
     let patience_s = 2.0 * rule.range_s + rule.for_s + rule.keep_firing_for_s;
@@ -54,10 +56,13 @@ pub(super) async fn wait(
     let measured = begun + Duration::from_secs_f64(MEASURED_SCRAPES * scrape_s);
     let deadline = measured + Duration::from_secs_f64(patience_s);
     loop {
-        let lacking = match look(setup, rule, route, scrape_s).await? {
-            Ok(settled) if Instant::now() >= measured => return Ok(settled),
-            Ok(_) => "the usual rates are being measured".to_owned(),
-            Err(lacking) => lacking,
+        let lacking = match look(setup, rule, route, scrape_s).await {
+            Ok(Ok(settled)) if Instant::now() >= measured => return Ok(settled),
+            Ok(Ok(_)) => "the usual rates are being measured".to_owned(),
+            Ok(Err(lacking)) => lacking,
+            // One answer that does not come is no reason to give up.
+            Err(Error::Backend(error)) => error.to_string(),
+            Err(error) => return Err(error),
         };
         if Instant::now() > deadline {
             return Err(Error::NotSteady(lacking));
@@ -66,6 +71,7 @@ pub(super) async fn wait(
         tokio::select! {
             () = sleep(Duration::from_millis(500)) => {}
             () = setup.cancel.cancelled() => return Err(Error::Interrupted),
+            reason = tripped(conditions) => return Err(Error::Stopped(reason)),
         }
     }
 }

@@ -86,12 +86,18 @@ impl Service {
 }
 
 /// The fault of the catalogue that the service would know.
-static SLOW: Entry = Entry {
+const SLOW: Entry = Entry {
     name: "slow",
     about: "",
     touches: "",
     undone: "",
     alerts: &[],
+};
+
+/// A fault that it does not know.
+static OTHER: Entry = Entry {
+    name: "other",
+    ..SLOW
 };
 
 fn slow() -> Map<String, Value> {
@@ -152,6 +158,25 @@ async fn a_lease_is_renewed_for_as_long_as_the_fault_lasts_and_no_longer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_has_ended_is_not_begun_anew() {
+    let (service, process) = (Service::start().await, Sleeper::start());
+    let (dir, injected) = injected_slow(&service, &process, HOUR);
+    service.client().delete("slow").await.unwrap();
+    assert_eq!(injected.check()[0].1, Hold::Lifted);
+    // Longer than a renewal takes to come.
+    let seen = Timestamp::now();
+    tokio::task::block_in_place(|| {
+        eventually("a renewal has passed", || {
+            Timestamp::now().duration_since(seen).as_secs() >= 6
+        });
+    });
+    assert!(!service.is_slow());
+    // And one that was recovered has no record to be renewed by.
+    let id = injected.record().id;
+    assert!(dir.path().join(format!("faults/{id}.json")).exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_was_restarted_is_reported_and_left_alone() {
     let (service, process) = (Service::start().await, Sleeper::start());
     let (_dir, mut injected) = injected_slow(&service, &process, HOUR);
@@ -181,6 +206,15 @@ async fn a_service_that_cannot_be_asked_is_refused_before_anything_is_written() 
     );
 
     let client = service.client();
+    let targets = vec![service.target(&process)];
+    let error = Lease::plan(&OTHER, targets, slow(), &service.token_file).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("has no fault other (it has slow)"),
+        "{error}"
+    );
+
     client.put("slow", HOUR, &slow()).await.unwrap();
     let error = plan(service.target(&process), &service.token_file);
     assert!(matches!(error, Error::AlreadyFaulty { .. }), "{error}");
@@ -243,13 +277,11 @@ async fn what_the_service_refuses_is_told_in_its_own_words() {
         .await;
     let told = long.unwrap_err().to_string();
     assert!(told.contains("lease_ms must be"), "{told}");
-    for refused in [
-        client.put("none", HOUR, &json!({})).await.map(drop),
-        client.delete("none").await,
-    ] {
-        let told = refused.unwrap_err().to_string();
-        assert!(told.ends_with("; it has: slow"), "{told}");
-    }
+    let unknown = client.put("none", HOUR, &json!({})).await;
+    let told = unknown.unwrap_err().to_string();
+    assert!(told.ends_with("; it has: slow"), "{told}");
+    // What a service does not have cannot be in force.
+    client.delete("none").await.unwrap();
     assert!(!service.is_slow());
 }
 

@@ -99,9 +99,13 @@ struct Body<'a, P> {
     parameters: &'a P,
 }
 
-#[derive(Deserialize)]
-struct Listed {
-    faults: Vec<Leased>,
+/// What a service tells of itself.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Listing {
+    /// The faults in force.
+    pub faults: Vec<Leased>,
+    /// The names of all that there are.
+    pub kinds: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -148,14 +152,16 @@ impl AdminClient {
         Err(self.refused(kind, status, &body))
     }
 
-    /// Ends a fault; no error when it was not in force.
+    /// Ends a fault; no error when it was not in force, or the service has none of that name.
     ///
     /// # Errors
     /// Any [`AdminError`]. After [`AdminError::Backend`] the fault may be in force still, until its
     /// lease ends.
     pub async fn delete(&self, kind: &str) -> Result<(), AdminError> {
         let (status, body) = self.answered(self.http.delete(&path(kind)).await)?;
-        if status.is_success() {
+        let unknown =
+            status == StatusCode::NOT_FOUND && serde_json::from_slice::<Refusal>(&body).is_ok();
+        if status.is_success() || unknown {
             return Ok(());
         }
         Err(self.refused(kind, status, &body))
@@ -166,9 +172,16 @@ impl AdminClient {
     /// # Errors
     /// Any [`AdminError`] but [`AdminError::Refused`].
     pub async fn list(&self) -> Result<Vec<Leased>, AdminError> {
+        Ok(self.listing().await?.faults)
+    }
+
+    /// The faults in force, and those that there are.
+    ///
+    /// # Errors
+    /// Any [`AdminError`] but [`AdminError::Refused`].
+    pub async fn listing(&self) -> Result<Listing, AdminError> {
         let (status, body) = self.answered(self.http.get("faults", &[]).await)?;
-        let listed: Listed = self.decoded(status, &body)?;
-        Ok(listed.faults)
+        self.decoded(status, &body)
     }
 
     fn answered(

@@ -43,7 +43,7 @@ impl Lease {
     /// # Errors
     /// [`Error::NoTarget`], [`Error::NoAdmin`] for a target without a listener,
     /// [`Error::TargetGone`], [`Error::Admin`] when a listener does not answer or does not take
-    /// the token, and [`Error::AlreadyFaulty`] when somebody else has injected the same fault.
+    /// the token, [`Error::UnknownFault`] when it has no such fault, and [`Error::AlreadyFaulty`] when somebody else has injected the same fault.
     pub fn plan(
         fault: &'static Entry,
         targets: Vec<Target>,
@@ -63,11 +63,15 @@ impl Lease {
                 return Err(Error::TargetGone { name, pid });
             }
         }
-        let listed = ask_each(&targets, token_file, async |client| client.list().await);
-        for (target, leased) in targets.iter().zip(listed) {
-            if leased?.iter().any(|leased| leased.kind == fault.name) {
-                let name = target.name.clone();
-                let fault = fault.name;
+        let listed = ask_each(&targets, token_file, async |client| client.listing().await);
+        for (target, listing) in targets.iter().zip(listed) {
+            let (name, listing) = (target.name.clone(), listing?);
+            let fault = fault.name;
+            if !listing.kinds.iter().any(|kind| kind == fault) {
+                let kinds = listing.kinds.join(", ");
+                return Err(Error::UnknownFault { name, fault, kinds });
+            }
+            if listing.faults.iter().any(|leased| leased.kind == fault) {
                 return Err(Error::AlreadyFaulty { name, fault });
             }
         }
@@ -134,14 +138,12 @@ impl Lease {
     }
 }
 
-/// Asks every target for the fault in `record`, or renews it, until the record's deadline at the
-/// longest. A target that was restarted is left alone.
-pub(crate) fn put(record: &Record, terms: &Terms) -> Result<(), String> {
-    let left = Timestamp::now().duration_until(record.deadline_at);
-    let lease = Duration::try_from(left).unwrap_or_default().min(LEASE);
-    if lease.is_zero() {
+/// Asks every target for the fault in `record`, until the record's deadline at the longest. A
+/// target that was restarted is left alone.
+fn put(record: &Record, terms: &Terms) -> Result<(), String> {
+    let Some(lease) = lease(record) else {
         return Ok(());
-    }
+    };
     let answers = ask_each(&record.targets, &terms.token_file, async |client| {
         let put = client.put(&record.name, lease, &terms.parameters);
         put.await.map(drop)
@@ -157,6 +159,30 @@ pub(crate) fn put(record: &Record, terms: &Terms) -> Result<(), String> {
     } else {
         Err(told.join("; "))
     }
+}
+
+/// Has every target that is under the fault in `record` keep it up for another lease. What somebody
+/// else has ended stays ended.
+pub(crate) fn renew(record: &Record, terms: &Terms) -> Result<(), String> {
+    let Some(lease) = lease(record) else {
+        return Ok(());
+    };
+    let answers = ask_each(&record.targets, &terms.token_file, async |client| {
+        let listed = client.list().await?;
+        if listed.iter().any(|leased| leased.kind == record.name) {
+            client.put(&record.name, lease, &terms.parameters).await?;
+        }
+        Ok(())
+    });
+    let mut failed = answers.into_iter().filter_map(Result::err);
+    failed.next().map_or(Ok(()), |error| Err(error.to_string()))
+}
+
+/// How long a service is to keep the fault up now; `None` past the record's deadline.
+fn lease(record: &Record) -> Option<Duration> {
+    let left = Timestamp::now().duration_until(record.deadline_at);
+    let lease = Duration::try_from(left).unwrap_or_default().min(LEASE);
+    (!lease.is_zero()).then_some(lease)
 }
 
 /// Ends the fault on every target. A service that does not answer ends it by itself, which is
