@@ -181,4 +181,30 @@ fn experiments_stay_within_the_limits_and_end_when_a_stop_condition_holds() {
     );
     assert!(stack.no_faults_on_record());
     assert_ne!(state(stack.pid("worker-1")), Some('T'));
+
+    // Nor is a second proof begun once the condition has come to hold in the first.
+    let mut output = None;
+    wait_until("the proof is ended by its condition", || {
+        let down = "count(up{job=\"worker\"} == 1) < 2";
+        let args = ["chaos", "verify", "WorkerDown", "RedisDown", "--json"];
+        let ended = stack.voteops(&[&args[..], &["--abort-if", down]].concat());
+        let code = ended.status.code();
+        output = Some(ended);
+        code == Some(1)
+    });
+    let output = output.unwrap();
+    let reports: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_schema("verify.schema.json", &reports);
+    assert_eq!(reports.as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&reports[0]["verdict"], &reports[0]["undone"]),
+        (&"aborted".into(), &true.into())
+    );
+    let said = told(&output);
+    assert!(
+        said.contains("RedisDown: the stop condition holds"),
+        "{said}"
+    );
+    assert!(!stack.audit().contains("stall-redis"));
+    assert!(stack.no_faults_on_record());
 }

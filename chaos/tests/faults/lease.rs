@@ -15,6 +15,7 @@ use voteops_chaos::experiment::Experiment;
 use voteops_chaos::faults::lease::{AdminClient, AdminError, Lease};
 use voteops_chaos::faults::{Hold, LEASE};
 use voteops_chaos::record::Target;
+use voteops_chaos::recover::recover;
 use voteops_service::admin::{AdminConfig, Fault, Faults, Kind, LatencyMs};
 use voteops_service::config::Settings;
 use voteops_service::metrics::Metrics;
@@ -171,9 +172,30 @@ async fn what_somebody_else_has_ended_is_not_begun_anew() {
         });
     });
     assert!(!service.is_slow());
-    // And one that was recovered has no record to be renewed by.
-    let id = injected.record().id;
-    assert!(dir.path().join(format!("faults/{id}.json")).exists());
+    // It is on record still, for its runner or `recover` to settle.
+    assert_eq!(records(dir.path()).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_recovered_by_force_is_not_renewed() {
+    let (service, process) = (Service::start().await, Sleeper::start());
+    let (dir, injected) = injected_slow(&service, &process, HOUR);
+    let outcomes = recover(dir.path(), Timestamp::now(), true).unwrap();
+    assert_eq!(outcomes[0].failure(), None);
+    assert!(!service.is_slow());
+    assert_eq!(records(dir.path()), []);
+    // Somebody else's fault of the same name, which no renewal may touch.
+    let client = service.client();
+    let short = Duration::from_secs(20);
+    let other = client.put("slow", short, &slow()).await.unwrap();
+    let seen = Timestamp::now();
+    tokio::task::block_in_place(|| {
+        eventually("a renewal would have passed", || {
+            Timestamp::now().duration_since(seen).as_secs() >= 6
+        });
+    });
+    assert_eq!(client.list().await.unwrap(), [other]);
+    drop(injected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
