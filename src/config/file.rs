@@ -11,6 +11,8 @@ use url::Url;
 use voteops_observability::access::{Access, Login, Secret};
 use voteops_observability::signals::Signal;
 
+use super::values::{duration, fault_length, keys, rate, share};
+
 /// The whole file.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,47 +66,6 @@ pub(crate) struct Chaos {
     pub(crate) highest_rate: Option<f64>,
     /// A name that has to be given with `--confirm`, or typed, before every experiment.
     pub(crate) protected: Option<String>,
-}
-
-mod fault_length {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, de::Error};
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        crate::args::fault_length(&text)
-            .map(Some)
-            .map_err(Error::custom)
-    }
-}
-
-mod rate {
-    use serde::{Deserialize, Deserializer, de::Error};
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<f64>, D::Error> {
-        let rate = f64::deserialize(deserializer)?;
-        if rate > 0.0 && rate.is_finite() {
-            Ok(Some(rate))
-        } else {
-            Err(D::Error::custom("it must be a number above 0"))
-        }
-    }
-}
-
-mod share {
-    use serde::{Deserialize, Deserializer, de::Error};
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<f64>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        crate::args::share(&text).map(Some).map_err(Error::custom)
-    }
 }
 
 /// A service and its backends.
@@ -190,57 +151,6 @@ impl TryFrom<KeptIn> for Kept {
 impl std::fmt::Debug for Kept {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-mod duration {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, de::Error};
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        crate::args::refresh(&text).map(Some).map_err(Error::custom)
-    }
-}
-
-mod keys {
-    use std::collections::BTreeMap;
-
-    use serde::{Deserialize, Deserializer, de::Error};
-
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "write a list of keys, [\"F\"] for instance")]
-    enum Chosen {
-        Keys(Vec<String>),
-        /// What TOML makes of `logs.follow` without quotes.
-        Parts(BTreeMap<String, Vec<String>>),
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<BTreeMap<String, Vec<String>>, D::Error> {
-        let mut keys = BTreeMap::new();
-        for (name, chosen) in BTreeMap::<String, Chosen>::deserialize(deserializer)? {
-            let named = match chosen {
-                Chosen::Keys(own) => vec![(name, own)],
-                Chosen::Parts(parts) => {
-                    let parts = parts.into_iter();
-                    parts
-                        .map(|(part, own)| (format!("{name}.{part}"), own))
-                        .collect()
-                }
-            };
-            for (name, own) in named {
-                if keys.contains_key(&name) {
-                    return Err(Error::custom(format!("{name} is there twice")));
-                }
-                keys.insert(name, own);
-            }
-        }
-        Ok(keys)
     }
 }
 

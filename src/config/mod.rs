@@ -3,6 +3,7 @@
 
 mod command;
 mod file;
+mod values;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
