@@ -1,6 +1,7 @@
 //! Tests of the whole console: frames, keys, faults, arbitrary input.
 
 mod changes;
+mod clicks;
 mod faults;
 pub(crate) mod fixtures;
 mod frames;

@@ -2,6 +2,7 @@
 
 use crossterm::event::{Event as Input, KeyEvent, KeyEventKind, MouseButton, MouseEventKind};
 
+use super::click::on_click;
 use crate::commands::{self, Order};
 use crate::deeds::Deed;
 use crate::kept::Kept;
@@ -29,19 +30,14 @@ pub(super) fn on_input(model: &mut Model, input: &Input) -> Vec<Effect> {
         Input::Mouse(mouse) => match mouse.kind {
             MouseEventKind::ScrollDown => drawn(model, |m| screens::travel(m, Travel::Down)),
             MouseEventKind::ScrollUp => drawn(model, |m| screens::travel(m, Travel::Up)),
-            MouseEventKind::Down(MouseButton::Left) => {
-                match view::hit(model, (mouse.column, mouse.row)) {
-                    Some(action) => act(model, action),
-                    None => Vec::new(),
-                }
-            }
+            MouseEventKind::Down(MouseButton::Left) => on_click(model, (mouse.column, mouse.row)),
             _ => Vec::new(),
         },
         _ => Vec::new(),
     }
 }
 
-fn drawn(model: &mut Model, change: impl FnOnce(&mut Model)) -> Vec<Effect> {
+pub(super) fn drawn(model: &mut Model, change: impl FnOnce(&mut Model)) -> Vec<Effect> {
     change(model);
     vec![Effect::RedrawNow]
 }
@@ -72,7 +68,7 @@ fn spot(model: &Model) -> Spot {
 }
 
 /// Does what an action asks for, and draws.
-fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     model.notice = None;
     let mut effects = Vec::new();
     match action {

@@ -1,5 +1,6 @@
 //! The only place that changes the model.
 
+mod click;
 mod input;
 
 use jiff::Timestamp;

@@ -106,14 +106,26 @@ pub(crate) fn help_last(model: &Model) -> usize {
     help::last_scroll(model)
 }
 
-/// What a click at (column, row) means.
+/// The row with the selection's pointer, and `row`, when the list that it points into goes on
+/// from the one to the other without a gap.
+pub(crate) fn pointed(model: &Model, row: u16) -> Option<(u16, u16)> {
+    let frame = frame(model, model.size);
+    let body = body(model);
+    let symbol = |x: u16, y: u16| frame.cell((x, y)).map(ratatui::buffer::Cell::symbol);
+    let is_pointer = |y: &u16| matches!(symbol(body.x, *y), Some("›" | ">"));
+    let pointer = (body.top()..body.bottom()).find(is_pointer)?;
+    let is_listed = |y: u16| {
+        let behind = [body.x, body.x + 1].map(|x| symbol(x, y));
+        let mut rest = (body.x + 2..body.right()).filter_map(|x| symbol(x, y));
+        behind == [Some(" "); 2] && rest.any(|symbol| symbol != " ")
+    };
+    let between = pointer.min(row)..=pointer.max(row);
+    let listed = between.clone().all(|y| y == pointer || is_listed(y));
+    (body.contains((body.x, row).into()) && listed).then_some((pointer, row))
+}
+
+/// What a click at (column, row) of the footer means.
 pub(crate) fn hit(model: &Model, (column, row): (u16, u16)) -> Option<Action> {
-    if model.help || model.asking || model.prompt.is_some() {
-        return None;
-    }
-    if screens::spot(model).is_some() {
-        return None;
-    }
     let [_, _, footer] = regions(model, Rect::new(0, 0, model.size.0, model.size.1));
     if row == footer.y {
         return footer::hit(model, footer.width.into(), column.into());

@@ -102,6 +102,20 @@ pub(crate) fn travel(model: &mut Model, step: Travel) {
     }
 }
 
+/// Selects the chart at (column, row), and tells whether it was selected before; `None` when there is
+/// none.
+pub(crate) fn clicked(model: &mut Model, at: (u16, u16)) -> Option<bool> {
+    let component = model.screen.component()?;
+    let area = view::charts_area(crate::view::body(model));
+    let places = view::places(model, component, area);
+    let mut hit = places.iter().filter(|(_, place)| place.contains(at.into()));
+    let (index, _) = *hit.next()?;
+    let pane = &mut model.component_pane;
+    let was_selected = pane.selected(component) == index;
+    pane.selected.insert(component, index);
+    Some(was_selected)
+}
+
 /// Gives the selected chart the screen for itself.
 pub(crate) fn open(model: &mut Model) -> Vec<Effect> {
     model.component_pane.alone = true;

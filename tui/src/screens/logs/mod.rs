@@ -272,6 +272,11 @@ fn follow(model: &mut Model, on: bool) {
     }
 }
 
+/// Whether every row that is shown is a line of its own.
+pub(crate) fn has_plain_rows(model: &Model) -> bool {
+    !model.logs_pane.wrap && model.logs_pane.expanded.is_none()
+}
+
 /// Shows or hides the fields of the selected line.
 pub(crate) fn open(model: &mut Model) -> Vec<Effect> {
     let place = selected(model);
