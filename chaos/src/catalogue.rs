@@ -154,6 +154,16 @@ mod tests {
     }
 
     #[test]
+    fn every_runbook_says_how_its_alert_is_proven() {
+        let runbooks = include_str!("../../docs/runbooks.md");
+        for rule in voteops_observability::rules::shipped().unwrap() {
+            let fault = proving(&rule.name).unwrap().name;
+            let told = format!("`voteops chaos verify {}` (fault {fault}", rule.name);
+            assert!(runbooks.contains(&told), "{told}");
+        }
+    }
+
+    #[test]
     fn an_alert_is_proven_by_the_fault_that_is_there_for_it() {
         assert_eq!(proving("VoteAppHighErrorRate"), Some(&FAIL_VOTES));
         assert_eq!(proving("WorkerDown"), Some(&STALL_WORKER));
