@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::{LogLine, LogQuery, LogSource, MAX_LINES};
+use super::{LogLine, LogQuery, LogSource, PAGE_LINES};
 use crate::backend::BackendError;
 
 /// Lines may arrive at their store so much later than they were written, in nanoseconds.
@@ -99,7 +99,7 @@ impl Feed {
 
     /// Whether one question holds all that [`Feed::next`] asks for again.
     pub(super) fn is_cheap(&self) -> bool {
-        self.told.len() < MAX_LINES
+        self.told.len() < PAGE_LINES
     }
 
     /// Asks next from `from_ns` on, as far back as it is known what was told since.
@@ -134,7 +134,7 @@ impl Feed {
         let page = self.source.oldest(&self.query, from_ns, now_ns).await?;
         let last_ns = page.last().map(|line| line.at_ns);
         self.page_ns = last_ns
-            .filter(|_| page.len() >= MAX_LINES)
+            .filter(|_| page.len() >= PAGE_LINES)
             // More lines of one nanosecond than fit a page cannot be asked for.
             .map(|last_ns| {
                 if last_ns > from_ns {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use url::Url;
 
-use super::{LogLine, LogQuery, MAX_LINES};
+use super::{LogLine, LogQuery, MAX_LINES, PAGE_LINES};
 use crate::access::Access;
 use crate::backend::{BackendError, Http};
 use crate::prometheus::Labels;
@@ -128,7 +128,8 @@ impl Loki {
         from_ns: i64,
         to_ns: i64,
     ) -> Result<Vec<LogLine>, BackendError> {
-        self.page(query, from_ns, to_ns, MAX_LINES, "forward").await
+        self.page(query, from_ns, to_ns, PAGE_LINES, "forward")
+            .await
     }
 
     /// One question; both ends are inside, the lines come oldest first.

@@ -21,6 +21,10 @@ use crate::backend::BackendError;
 /// (<https://grafana.com/docs/loki/latest/configure/#limits_config>, `max_entries_limit_per_query`).
 pub const MAX_LINES: usize = 5000;
 
+/// Lines that are asked for at once by whoever follows: fewer, so that an answer and what is read of
+/// it take little memory together.
+const PAGE_LINES: usize = 2000;
+
 /// Where log lines come from.
 #[derive(Debug, Clone)]
 pub enum LogSource {
@@ -59,7 +63,7 @@ impl LogSource {
         }
     }
 
-    /// The oldest lines of a time, at most [`MAX_LINES`] of them, oldest first. As
+    /// The oldest lines of a time, a page of them at the most, oldest first. As
     /// [`LogSource::newest`] otherwise.
     ///
     /// # Errors
