@@ -145,10 +145,15 @@ impl Course<'_> {
                 Err(_) => sleep(self.watch.pause()).await,
             }
         };
+        let after = |s| onset + jiff::SignedDuration::from_millis(forecast::millis(s));
+        let rule = Rule {
+            // It has fired at a time that an evaluation is of.
+            slot: self.observed(Step::Firing).map(after).or(self.rule.slot),
+            ..self.rule.clone()
+        };
         let undone_s = self.observed(Step::Undone).unwrap_or(ended[1]);
         let mut union: Option<Window> = None;
         for ended_s in ended {
-            let at = onset + jiff::SignedDuration::from_millis(forecast::millis(ended_s));
             let aftermath = Aftermath {
                 effect: self.effect,
                 from_ms: -forecast::millis(ended_s),
@@ -156,7 +161,7 @@ impl Course<'_> {
                 late: false,
             };
             // From the later of the times it may have resolved already.
-            if let Some(window) = forecast::resolved(self.rule, &scene, aftermath, at)? {
+            if let Some(window) = forecast::resolved(&rule, &scene, aftermath, after(ended_s))? {
                 let window = window.later(ended_s);
                 union = Some(union.map_or(window, |sofar| sofar.union(window)));
             }

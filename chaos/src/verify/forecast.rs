@@ -26,9 +26,13 @@ const JITTER_S: f64 = 0.15;
 const DELIVERY_S: f64 = 1.0;
 /// How long the undoing takes, at the most.
 const UNDO_S: f64 = 2.0;
-/// An evaluation is told with the time at which it began, a little after the time that it is of;
-/// and a scrape is seen a little after the time that its samples bear. Both orders are tried.
+/// A scrape is seen a little after the time that its samples bear, so that an evaluation of about
+/// that time may miss it: both orders are tried.
 const SHIFTS_MS: [i64; 3] = [-40, 0, 20];
+/// Where no time that an evaluation is of is known, only when it was begun: a server that was busy
+/// when it started begins every evaluation so much later than the time that it is of, at the most.
+const MOST_LAG_MS: i64 = 500;
+const LAG_STEP_MS: i64 = 100;
 /// Evaluations that are followed beyond everything that a rule waits for.
 const EVALUATIONS: f64 = 40.0;
 
@@ -95,7 +99,7 @@ fn rise_from(
     let mut rise: Option<Rise> = None;
     for turn in effect.onsets() {
         let scenario = outlook::scenario(scene, effect.usual, onset_ms, &turn);
-        for shift_ms in SHIFTS_MS {
+        for shift_ms in shifts_ms(rule) {
             let timed = timed(
                 rule,
                 onset_ms,
@@ -133,7 +137,7 @@ pub(super) fn resolved(
     for late in [false, true] {
         let aftermath = Aftermath { late, ..aftermath };
         let scenario = outlook::scenario(scene, aftermath.effect.usual, ended_ms, &aftermath);
-        for shift_ms in SHIFTS_MS {
+        for shift_ms in shifts_ms(rule) {
             let timed = timed(rule, ended_ms, shift_ms, None);
             let ends = |forecast: &Forecast| forecast.resolved.window;
             let forecast = follow(rule, &timed, &scenario, scene, ends)?;
@@ -171,6 +175,7 @@ fn follow(
 
 /// The rule with its clock, as seen from `at_ms` (Unix milliseconds).
 fn timed(rule: &Rule, at_ms: i64, shift_ms: i64, inactive_at_ms: Option<i64>) -> forecast::Rule {
+    let evaluated = rule.slot.unwrap_or(rule.evaluated_at);
     forecast::Rule {
         expr: rule.expr.clone(),
         holds: Holds {
@@ -178,9 +183,25 @@ fn timed(rule: &Rule, at_ms: i64, shift_ms: i64, inactive_at_ms: Option<i64>) ->
             keep_firing_for_ms: millis(rule.keep_firing_for_s),
         },
         interval_ms: millis(rule.evaluation_s),
-        phase: Phase::Known(rule.evaluated_at.as_millisecond() - at_ms + shift_ms),
+        phase: Phase::Known(evaluated.as_millisecond() - at_ms + shift_ms),
         inactive_at_ms,
     }
+}
+
+/// By how much evaluations may be of other times than those that are known.
+fn shifts_ms(rule: &Rule) -> Vec<i64> {
+    let most_ms = match rule.slot {
+        Some(_) => 0,
+        None => MOST_LAG_MS.min(millis(rule.evaluation_s) - 1),
+    };
+    let lags = (1..).map(|number| number * LAG_STEP_MS);
+    let lags = lags
+        .take_while(|lag_ms| *lag_ms < most_ms)
+        .chain((most_ms > 0).then_some(most_ms));
+    SHIFTS_MS
+        .into_iter()
+        .chain(lags.map(|lag_ms| -lag_ms))
+        .collect()
 }
 
 /// Seconds as whole milliseconds.

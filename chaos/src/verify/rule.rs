@@ -23,8 +23,10 @@ pub(super) struct Rule {
     pub(super) keep_firing_for_s: f64,
     /// Between two evaluations.
     pub(super) evaluation_s: f64,
-    /// An evaluation.
+    /// When it was last evaluated: at the time that the evaluation is of, or a little later.
     pub(super) evaluated_at: Timestamp,
+    /// A time that an evaluation is of, when one is known: its alerts' samples bear it.
+    pub(super) slot: Option<Timestamp>,
     /// The longest range that it looks back over, in seconds.
     pub(super) range_s: f64,
     /// What it compares with which number, if it does.
@@ -72,6 +74,8 @@ pub(super) async fn read(prometheus: &Prometheus, alert: &str) -> Result<Rule, E
     let evaluated_at = rule
         .last_evaluation
         .ok_or_else(|| Error::NotSteady(format!("{alert} has not been evaluated yet")))?;
+    let names = group.rules.iter().map(|rule| rule.name.as_str());
+    let slot = slot(prometheus, names).await?;
     let ranges_ms = query.ranges_ms().iter().max().copied().unwrap_or(0);
     Ok(Rule {
         name: rule.name.clone(),
@@ -80,9 +84,26 @@ pub(super) async fn read(prometheus: &Prometheus, alert: &str) -> Result<Rule, E
         keep_firing_for_s: rule.keep_firing_for_s,
         evaluation_s: group.interval_s,
         evaluated_at,
+        slot,
         range_s: Duration::from_millis(u64::try_from(ranges_ms).unwrap_or(0)).as_secs_f64(),
         condition: promql::condition(&rule.query).ok().flatten(),
     })
+}
+
+/// The time of an evaluation of a group, by the samples of its alerts, if any was active lately. All
+/// rules of a group are evaluated at the same times, which are whole intervals apart.
+async fn slot<'n>(
+    prometheus: &Prometheus,
+    names: impl Iterator<Item = &'n str>,
+) -> Result<Option<Timestamp>, Error> {
+    let is_plain = |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let names: Vec<_> = names.filter(is_plain).collect();
+    let selector = format!("ALERTS{{alertname=~\"{}\"}}[1h]", names.join("|"));
+    let series = prometheus.query(&selector, None).await?.data;
+    let samples = series.iter().filter_map(|series| series.samples.last());
+    let newest = samples.map(|sample| sample.at_s).max_by(f64::total_cmp);
+    let newest = newest.map(super::forecast::millis);
+    Ok(newest.and_then(|ms| Timestamp::from_millisecond(ms).ok()))
 }
 
 /// How the rule differs from the one of the same name that the project ships, fitted to a stack

@@ -138,7 +138,8 @@ fn shipped(name: &str, phase_ms: i64) -> Rule {
         for_s: rule.held_for.as_secs_f64(),
         keep_firing_for_s: 0.0,
         evaluation_s: 15.0,
-        evaluated_at: at(ONSET_MS - INTERVAL_MS + phase_ms),
+        evaluated_at: at(ONSET_MS - INTERVAL_MS + phase_ms + 300),
+        slot: Some(at(ONSET_MS - INTERVAL_MS + phase_ms)),
         range_s: super::scene::secs(ranges_ms.unwrap_or(0)),
         condition: promql::condition(&rule.expr).unwrap(),
         expr: rule.expr,
@@ -232,6 +233,31 @@ fn every_shipped_alert_is_expected_to_fire_when_its_expression_says_so() {
             );
         }
     }
+}
+
+#[test]
+fn without_a_known_time_of_an_evaluation_windows_cover_what_it_may_be_of() {
+    let (rule, scene) = (shipped("RedisMemoryHigh", 5_000), well(2_000));
+    let parameters = parameters(&FILL_REDIS);
+    let effect = effect(&FILL_REDIS, &parameters, &[], Load::default(), &scene);
+    let rise = |rule: &Rule| {
+        let onset = (at(ONSET_MS), at(ONSET_MS));
+        forecast::rise(rule, &scene, effect, onset)
+            .unwrap()
+            .unwrap()
+    };
+    let known = rise(&rule);
+    let unknown = rise(&Rule { slot: None, ..rule });
+    assert!(
+        unknown.firing.lo_s <= known.firing.lo_s,
+        "{unknown:?} {known:?}"
+    );
+    assert!(
+        unknown.firing.hi_s >= known.firing.hi_s,
+        "{unknown:?} {known:?}"
+    );
+    let wider_s = unknown.firing.hi_s - unknown.firing.lo_s - known.firing.hi_s + known.firing.lo_s;
+    assert!((0.2..0.6).contains(&wider_s), "{wider_s}");
 }
 
 #[test]
