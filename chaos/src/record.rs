@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::Error;
 use crate::audit::Audit;
-use crate::process::Process;
+use crate::process::{Process, State};
 
 /// The version of the record's format that this code writes, and the newest that it reads.
 pub const VERSION: u32 = 1;
@@ -72,6 +72,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether the same process still lives.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.process.state().is_ok_and(State::is_alive)
+    }
+
     /// A process that takes no faults itself.
     #[must_use]
     pub fn process(name: impl Into<String>, process: Process) -> Self {

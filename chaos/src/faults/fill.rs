@@ -13,7 +13,6 @@ use crate::Error;
 use crate::catalogue::Entry;
 use crate::experiment::Experiment;
 use crate::guardian::Launcher;
-use crate::process::State;
 use crate::record::{Fault, Filling, Record, Target};
 use crate::undo::{Outcome, TargetOutcome};
 
@@ -266,7 +265,7 @@ pub(crate) fn drain(record: &Record, filling: &Filling) -> Vec<TargetOutcome> {
     let removed = remove().map_err(|error| redis_error(&filling.url, &error).to_string());
     let outcome = |target: &Target| match &removed {
         Ok(0) => Outcome::Undone,
-        Err(_) if !is_alive(target) => Outcome::Gone,
+        Err(_) if !target.is_alive() => Outcome::Gone,
         Ok(left) => Outcome::Failed {
             reason: format!("{}: {left} of its keys are still there", target.name),
         },
@@ -293,15 +292,11 @@ pub(crate) fn holds(record: &Record, filling: &Filling) -> Vec<Hold> {
     let there = look();
     let hold = |target: &Target| match &there {
         Ok(true) => Hold::Held,
-        _ if !is_alive(target) => Hold::Gone,
+        _ if !target.is_alive() => Hold::Gone,
         Ok(false) => Hold::Lifted,
         Err(_) => Hold::Unknown,
     };
     record.targets.iter().map(hold).collect()
-}
-
-fn is_alive(target: &Target) -> bool {
-    target.process.state().is_ok_and(State::is_alive)
 }
 
 fn lease_ms() -> u64 {

@@ -11,7 +11,7 @@ use voteops_observability::replay::Window;
 use super::effect::{Aftermath, Effect};
 use super::flooding::Flooding;
 use super::forecast::{self, Load, Rise};
-use super::judge::{refutation, told_flood};
+use super::judge::{refutation, told_flood, unheard};
 use super::report::{Flood, Phase, Report, Step, Subject, Times, Verdict, Votes};
 use super::rule::Rule;
 use super::scene::Scene;
@@ -334,11 +334,9 @@ impl Course<'_> {
         });
         let steps: Vec<_> = steps.collect();
         let drive = self.drive.is_some().then_some(&flood);
-        let nobody = self.flood.is_some() && votes.accepted == 0;
-        let nobody = nobody.then(|| "none of the votes of this run was accepted".to_owned());
         let fault = trouble
             .or_else(|| refutation(&steps, &votes, drive))
-            .or(nobody);
+            .or_else(|| unheard(self.flood.is_some(), &votes));
         let cast = self.flood.is_some();
         let (verdict, reason) = match (self.end, fault) {
             (Some(End::Aborted(reason)), _) => (Verdict::Aborted, reason),

@@ -38,6 +38,11 @@ pub(super) fn refutation(steps: &[Phase], votes: &Votes, drive: Option<&Flood>) 
         .then(|| format!("load: {achieved:.0} of {planned:.0} planned votes a second were sent"))
 }
 
+/// That nothing is known of votes because none of those that were cast was accepted.
+pub(super) fn unheard(cast: bool, votes: &Votes) -> Option<String> {
+    (cast && votes.accepted == 0).then(|| "none of the votes of this run was accepted".to_owned())
+}
+
 fn told_phase(phase: &Phase) -> String {
     let name = phase.name.name();
     match (phase.observed_s, phase.predicted_s) {
@@ -157,5 +162,14 @@ mod tests {
                 Some(named)
             );
         }
+    }
+
+    #[test]
+    fn votes_of_which_none_was_accepted_prove_nothing() {
+        let (votes, _) = whole();
+        assert_eq!(unheard(true, &votes), None);
+        assert_eq!(unheard(false, &Votes::default()), None);
+        let told = unheard(true, &Votes::default()).unwrap();
+        assert!(told.starts_with("none of the votes"), "{told}");
     }
 }

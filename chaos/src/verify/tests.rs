@@ -338,6 +338,13 @@ fn an_alert_is_expected_to_resolve_once_its_window_has_forgotten_the_fault() {
     }
 }
 
+#[test]
+fn a_scrape_that_hung_when_redis_went_on_may_see_that_or_not() {
+    // Scraped 3 s before the end and evaluated at it: now, or only after the next scrape.
+    let (lo_s, hi_s) = resolved("RedisDown", &STALL_REDIS, 1_205.0);
+    assert!(lo_s < 1.0 && hi_s > 14.0, "{lo_s}–{hi_s}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

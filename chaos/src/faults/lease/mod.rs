@@ -20,7 +20,6 @@ use crate::catalogue::Entry;
 use crate::experiment::Experiment;
 use crate::faults::{Hold, Injected, LEASE, RENEWAL};
 use crate::guardian::Launcher;
-use crate::process::State;
 use crate::record::{Fault, Record, Target, Terms};
 use crate::undo::{Outcome, TargetOutcome};
 
@@ -43,7 +42,8 @@ impl Lease {
     /// # Errors
     /// [`Error::NoTarget`], [`Error::NoAdmin`] for a target without a listener,
     /// [`Error::TargetGone`], [`Error::Admin`] when a listener does not answer or does not take
-    /// the token, [`Error::UnknownFault`] when it has no such fault, and [`Error::AlreadyFaulty`] when somebody else has injected the same fault.
+    /// the token, [`Error::UnknownFault`] when it has no such fault, and
+    /// [`Error::AlreadyFaulty`] when somebody else has injected the same fault.
     pub fn plan(
         fault: &'static Entry,
         targets: Vec<Target>,
@@ -58,7 +58,7 @@ impl Lease {
             if target.admin_url.is_none() {
                 return Err(Error::NoAdmin { name });
             }
-            if !is_alive(target) {
+            if !target.is_alive() {
                 let pid = target.process.pid;
                 return Err(Error::TargetGone { name, pid });
             }
@@ -149,7 +149,7 @@ fn put(record: &Record, terms: &Terms) -> Result<(), String> {
         put.await.map(drop)
     });
     let refused = record.targets.iter().zip(answers);
-    let refused = refused.filter(|(target, _)| is_alive(target));
+    let refused = refused.filter(|(target, _)| target.is_alive());
     let refused = refused.filter_map(|(target, answer)| Some((target, answer.err()?)));
     let told: Vec<_> = refused
         .map(|(target, error)| format!("{}: {error}", target.name))
@@ -195,7 +195,7 @@ pub(crate) fn end(record: &Record, terms: &Terms) -> Vec<TargetOutcome> {
     let outcomes = targets.map(|(target, answer)| TargetOutcome {
         target: target.clone(),
         outcome: match answer {
-            _ if !is_alive(target) => Outcome::Gone,
+            _ if !target.is_alive() => Outcome::Gone,
             Ok(()) => Outcome::Undone,
             Err(error) => Outcome::Failed {
                 reason: format!(
@@ -217,16 +217,12 @@ pub(crate) fn holds(record: &Record, terms: &Terms) -> Vec<Hold> {
     });
     let targets = record.targets.iter().zip(answers);
     let holds = targets.map(|(target, answer)| match answer {
-        _ if !is_alive(target) => Hold::Gone,
+        _ if !target.is_alive() => Hold::Gone,
         Ok(true) => Hold::Held,
         Ok(false) => Hold::Lifted,
         Err(_) => Hold::Unknown,
     });
     holds.collect()
-}
-
-fn is_alive(target: &Target) -> bool {
-    target.process.state().is_ok_and(State::is_alive)
 }
 
 /// Asks every target that still lives, all at the same time, and gives the answers in their order.
@@ -238,7 +234,7 @@ fn ask_each<T: Send>(
     question: impl AsyncFn(&AdminClient) -> Result<T, AdminError> + Sync,
 ) -> Vec<Result<T, AdminError>> {
     let ask = async |target: &Target| {
-        let Some(url) = target.admin_url.as_ref().filter(|_| is_alive(target)) else {
+        let Some(url) = target.admin_url.as_ref().filter(|_| target.is_alive()) else {
             return Err(AdminError::Gone);
         };
         let client = AdminClient::new(url, token_file)?;
