@@ -296,6 +296,7 @@ mod tests {
             data_dir: PathBuf::from("/nowhere"),
             ledger_url: "sqlite:votes.db".into(),
             admin_token_file: None,
+            holds_dir: None,
             started_at: jiff::Timestamp::UNIX_EPOCH,
             components,
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use voteops_chaos::catalogue::STALL_WORKER;
 use voteops_chaos::experiment::Experiment;
-use voteops_chaos::faults::stall::Stall;
+use voteops_chaos::faults::stall;
 use voteops_chaos::guardian::{self, Launcher};
 use voteops_chaos::process::Process;
 use voteops_chaos::record::Target;
@@ -42,7 +42,7 @@ fn run(mut args: impl Iterator<Item = String>) -> Result<(), Box<dyn std::error:
     }
     let launcher = Launcher::new(std::env::current_exe()?, ["guardian"]);
     let experiment = Experiment::open(Path::new(&dir))?;
-    let mut injected = Stall::plan(&STALL_WORKER, targets)?.inject(&experiment, ttl, &launcher)?;
+    let mut injected = stall::plan(&STALL_WORKER, targets)?.inject(&experiment, ttl, &launcher)?;
     say("injected");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -17,23 +17,34 @@ pub struct Entry {
     pub alerts: &'static [&'static str],
 }
 
-/// How a process that was stopped is let go on.
-const CONTINUED: &str = "SIGCONT, by the runner, its guardian or `voteops chaos recover`";
+/// How a process or a container that was stopped is let go on.
+const CONTINUED: &str =
+    "SIGCONT, or unpausing, by the runner, its guardian or `voteops chaos recover`";
 
 /// Workers hang: they keep their connections and the votes that they have in hand.
 pub const STALL_WORKER: Entry = Entry {
     name: "stall-worker",
     about: "workers hang: they keep their connections and the votes in hand",
-    touches: "the worker processes (SIGSTOP)",
+    touches: "the workers: processes (SIGSTOP) or containers (paused)",
     undone: CONTINUED,
     alerts: &["CriticalVoteQueueBacklog", "WorkerDown"],
+};
+
+/// Workers die, and nobody starts them again.
+pub const KILL_WORKER: Entry = Entry {
+    name: "kill-worker",
+    about: "workers die, and nobody starts them again",
+    touches: "the workers: processes that `voteops up` looks after, or containers (SIGKILL)",
+    undone: "they are started again once the runner, its guardian or `voteops chaos recover` allows it \
+             or asks for it; `voteops up` does so by itself when nobody has renewed it for 15 s",
+    alerts: &["WorkerDown", "CriticalVoteQueueBacklog"],
 };
 
 /// Redis hangs: whoever asks it waits.
 pub const STALL_REDIS: Entry = Entry {
     name: "stall-redis",
     about: "Redis hangs: whoever asks it waits",
-    touches: "the Redis process (SIGSTOP)",
+    touches: "Redis: its process (SIGSTOP) or container (paused)",
     undone: CONTINUED,
     alerts: &["RedisDown", "VoteAppHighErrorRate"],
 };
@@ -111,8 +122,9 @@ pub const FLOOD: Entry = Entry {
 };
 
 /// Every fault, in the order in which they are listed.
-pub static FAULTS: [Entry; 9] = [
+pub static FAULTS: [Entry; 10] = [
     STALL_WORKER,
+    KILL_WORKER,
     SLOW_WORKER,
     STALL_REDIS,
     SLOW_VOTES,
@@ -166,7 +178,7 @@ mod tests {
     #[test]
     fn an_alert_is_proven_by_the_fault_that_is_there_for_it() {
         assert_eq!(proving("VoteAppHighErrorRate"), Some(&FAIL_VOTES));
-        assert_eq!(proving("WorkerDown"), Some(&STALL_WORKER));
+        assert_eq!(proving("WorkerDown"), Some(&KILL_WORKER));
         assert_eq!(proving("NoSuchAlert"), None);
         assert_eq!(find("flood"), Some(&FLOOD));
     }

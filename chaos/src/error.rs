@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use crate::engine::EngineError;
 use crate::faults::lease::AdminError;
 use crate::process::ProcessError;
 
@@ -14,43 +15,48 @@ pub enum Error {
     /// No target was named; nothing is ever chosen by default.
     #[error("no target is left to touch, so nothing was done; name at least one")]
     NoTarget,
-    /// The same process was named twice.
-    #[error("{name} (process {pid}) is named twice; name each target once")]
+    /// The same target was named twice.
+    #[error("{target} is named twice; name each target once")]
     DuplicateTarget {
-        /// The second of the two names.
-        name: String,
-        /// Its process id.
-        pid: i32,
+        /// The second of the two, with who it is.
+        target: String,
     },
-    /// The target is the process that would have to undo the fault.
-    #[error("{name} (process {pid}) is voteops itself, which has to undo the fault; leave it out")]
+    /// The target would have to undo the fault.
+    #[error("{target} is voteops itself, which has to undo the fault; leave it out")]
     OwnProcess {
-        /// The target's name.
-        name: String,
-        /// Its process id.
-        pid: i32,
+        /// The target, with who it is.
+        target: String,
     },
-    /// The target has ended, or its id now belongs to another process.
-    #[error(
-        "{name} (process {pid}) is gone or was restarted; see `voteops status`, then try again"
-    )]
+    /// The target has ended, or its id now belongs to another.
+    #[error("{target} is gone or was restarted; see `voteops status`, then try again")]
     TargetGone {
-        /// The target's name.
-        name: String,
-        /// Its process id.
-        pid: i32,
+        /// The target, with who it is.
+        target: String,
     },
     /// Somebody else has stopped the target, and undoing the fault would set it going again.
     #[error(
-        "{name} (process {pid}) is already stopped by somebody else; let it run again with \
-         `voteops chaos recover` or `kill -CONT {pid}` first"
+        "{target} is already stopped by somebody else; let it run again with \
+         `voteops chaos recover` or `{way_out}` first"
     )]
     AlreadyStopped {
-        /// The target's name.
-        name: String,
-        /// Its process id.
-        pid: i32,
+        /// The target, with who it is.
+        target: String,
+        /// The command that lets it go on.
+        way_out: String,
     },
+    /// The fault cannot be done to such a target, or could not be undone.
+    #[error("{fault} cannot be done to {target}: {reason}")]
+    Unfit {
+        /// The fault.
+        fault: &'static str,
+        /// The target, with who it is.
+        target: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A container engine could not be asked.
+    #[error("{0}")]
+    Engine(#[from] EngineError),
     /// The target takes no faults.
     #[error(
         "{name} has no admin listener to ask for the fault; start the stack with a `voteops up` of \

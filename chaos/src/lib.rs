@@ -13,17 +13,21 @@
 
 pub mod abort;
 pub mod audit;
+mod blocking;
 pub mod catalogue;
+pub mod engine;
 pub mod error;
 pub mod experiment;
 pub mod faults;
 pub mod guardian;
+pub mod identity;
 pub mod load;
 pub mod process;
 pub mod record;
 pub mod recover;
 pub mod report;
 pub mod undo;
+pub mod units;
 pub mod verify;
 
 pub use error::Error;

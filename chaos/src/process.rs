@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use procfs::ProcError;
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal, test_kill_process};
 use serde::{Deserialize, Serialize};
 
 /// The pause between two looks at `/proc`; doubled up to [`LONGEST_LOOK_INTERVAL`].
@@ -153,6 +153,18 @@ impl Process {
                 pid: self.pid,
                 source,
             }),
+        }
+    }
+
+    /// Sees that this process may be signalled, without signalling it.
+    ///
+    /// # Errors
+    /// [`ProcessError::Denied`] when it may not. One that is gone is told as such by its state.
+    pub fn require_permission(&self) -> Result<(), ProcessError> {
+        let pid = (self.pid > 0).then(|| Pid::from_raw(self.pid)).flatten();
+        match pid.map(test_kill_process) {
+            Some(Err(Errno::PERM)) => Err(ProcessError::Denied(self.pid)),
+            _ => Ok(()),
         }
     }
 

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::Error;
 use crate::audit::Audit;
+use crate::identity::Identity;
 use crate::process::{Process, State};
 
 /// The version of the record's format that this code writes, and the newest that it reads.
@@ -27,13 +28,24 @@ pub const LONGEST_TTL: Duration = Duration::from_hours(24);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Fault {
-    /// Stopped with SIGSTOP; undone with SIGCONT.
+    /// Stopped with SIGSTOP, or paused; undone with SIGCONT, or by unpausing.
     Stall {},
+    /// Ended with SIGKILL; undone by starting it again, or letting it be started.
+    Kill(Holding),
     /// Asked for of the services themselves, which know it by the record's name; undone by asking
     /// them to end it, and by themselves when nobody renews it.
     Lease(Terms),
     /// Given keys of ours until it is nearly full; undone by removing them.
     Fill(Filling),
+}
+
+/// What keeps processes that were killed from being started again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holding {
+    /// The directory in which their supervisor looks: it starts none again of whose name there is a
+    /// file that was written to lately. None for containers, which nobody starts again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds_dir: Option<PathBuf>,
 }
 
 /// The keys that a Redis is filled with.
@@ -58,23 +70,27 @@ pub struct Terms {
     pub token_file: PathBuf,
 }
 
-/// A process that a fault is injected into.
+/// Whom a fault is injected into.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// What the target is called, such as `worker-1`.
     pub name: String,
-    /// Which process it is.
+    /// Who it is.
     #[serde(flatten)]
-    pub process: Process,
+    pub identity: Identity,
     /// Where it takes faults itself, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_url: Option<Url>,
 }
 
 impl Target {
-    /// Whether the same process still lives.
+    /// Whether it is not known to have ended: a process that still lives. Whether a listener or a
+    /// container is the same is told by asking it.
     pub(crate) fn is_alive(&self) -> bool {
-        self.process.state().is_ok_and(State::is_alive)
+        match &self.identity {
+            Identity::Process(process) => process.state().is_ok_and(State::is_alive),
+            Identity::Container(_) | Identity::Listener(_) => true,
+        }
     }
 
     /// A process that takes no faults itself.
@@ -82,9 +98,15 @@ impl Target {
     pub fn process(name: impl Into<String>, process: Process) -> Self {
         Self {
             name: name.into(),
-            process,
+            identity: Identity::Process(process),
             admin_url: None,
         }
+    }
+
+    /// Its name and who it is, for messages: `worker-1 (process 7)`.
+    #[must_use]
+    pub fn told(&self) -> String {
+        format!("{} ({})", self.name, self.identity)
     }
 }
 

@@ -92,14 +92,36 @@ impl UndoReport {
 /// under the fault any more. A disk that takes nothing more does not keep a target from running.
 #[must_use]
 pub fn settle(store: &Store, record: &Record, by: By) -> UndoReport {
+    settle_unless(store, record, by, None)
+}
+
+/// The same once more, after it failed with what is in `before`; what fails again for the same reasons
+/// is not logged again.
+pub(crate) fn settle_again(
+    store: &Store,
+    record: &Record,
+    by: By,
+    before: &UndoReport,
+) -> UndoReport {
+    settle_unless(store, record, by, Some(before))
+}
+
+fn settle_unless(
+    store: &Store,
+    record: &Record,
+    by: By,
+    before: Option<&UndoReport>,
+) -> UndoReport {
     let settled_before = matches!(store.path(record.id).try_exists(), Ok(false));
     let targets = faults::undo(record);
     let mut report = UndoReport {
         targets,
         disk_errors: Vec::new(),
     };
-    if settled_before && report.is_complete() {
-        // Whoever removed the record has seen the undoing hold, and has logged it.
+    let is_news = before.is_none_or(|before| before.targets != report.targets);
+    if !is_news || settled_before && report.is_complete() {
+        // The same was logged before; or whoever removed the record has seen the undoing hold, and
+        // has logged it.
         return report;
     }
     // The log comes before the removal: a crash in between makes a line twice, never one too few.

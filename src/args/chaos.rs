@@ -9,6 +9,7 @@ use voteops_chaos::catalogue::Entry;
 
 use super::StackArgs;
 use super::console::ConfigArgs;
+use super::reach::{AdminArgs, ReachArgs};
 use super::values::{fault_length, flood_rate, held_fault, http_url, latency, share};
 
 /// Readings of the results in a second, while their cache is cold.
@@ -17,8 +18,10 @@ pub(crate) const READS_PER_S: f64 = 100.0;
 /// What `voteops chaos` does.
 #[derive(Debug, Subcommand)]
 pub enum ChaosCommand {
-    /// Stop workers (SIGSTOP), and let them go on at the end (SIGCONT)
+    /// Stop workers (SIGSTOP, or pausing), and let them go on at the end
     StallWorker(StallArgs),
+    /// Kill workers (SIGKILL), and have them started again at the end
+    KillWorker(StallArgs),
     /// Have workers hold every batch of votes up before they record it
     SlowWorker(SlowWorkerArgs),
     /// Have vote apps take their time for a share of the votes
@@ -29,9 +32,9 @@ pub enum ChaosCommand {
     FillRedis(FillRedisArgs),
     /// Read the results while vote apps never find them in their cache
     ColdCache(ColdCacheArgs),
-    /// Stop Redis (SIGSTOP), and let it go on at the end (SIGCONT)
+    /// Stop Redis (SIGSTOP, or pausing), and let it go on at the end
     StallRedis(HangArgs),
-    /// Stop the background voters (SIGSTOP), and let them go on at the end (SIGCONT)
+    /// Stop the background voters (SIGSTOP, or pausing), and let them go on at the end
     MuteTraffic(HangArgs),
     /// Send votes at a constant rate, whether or not the answers keep up
     Flood(FloodArgs),
@@ -53,7 +56,7 @@ pub enum ChaosCommand {
     Guardian(GuardianArgs),
 }
 
-/// `voteops chaos stall-worker`.
+/// `voteops chaos stall-worker`, `kill-worker`.
 #[derive(Debug, Clone, Args)]
 pub struct StallArgs {
     /// The stack
@@ -62,6 +65,9 @@ pub struct StallArgs {
     /// Which workers: all, a number or a share of them, or their names
     #[arg(long, value_name = "all|N|N%|NAME", num_args = 1.., value_delimiter = ',', default_value = "all")]
     pub workers: Vec<String>,
+    /// Where they are
+    #[command(flatten)]
+    pub reach: ReachArgs,
     /// How it is done
     #[command(flatten)]
     pub course: CourseArgs,
@@ -79,6 +85,9 @@ pub struct SlowWorkerArgs {
     /// How long each batch is held up
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = latency)]
     pub latency: Duration,
+    /// Where they are
+    #[command(flatten)]
+    pub admin: AdminArgs,
     /// How it is done
     #[command(flatten)]
     pub course: CourseArgs,
@@ -93,6 +102,9 @@ pub struct VotesArgs {
     /// Which vote apps: all, a number or a share of them, or their names
     #[arg(long, value_name = "all|N|N%|NAME", num_args = 1.., value_delimiter = ',', default_value = "all")]
     pub apps: Vec<String>,
+    /// Where they are
+    #[command(flatten)]
+    pub admin: AdminArgs,
     /// How it is done
     #[command(flatten)]
     pub course: CourseArgs,
@@ -149,6 +161,9 @@ pub struct ColdCacheArgs {
     /// How often the results are read, times a second
     #[arg(long, value_name = "R", default_value_t = READS_PER_S, value_parser = flood_rate)]
     pub reads: f64,
+    /// Vote app whose results are read, instead of the stack's; may be given more than once
+    #[arg(long, value_name = "URL", value_parser = http_url)]
+    pub url: Vec<Url>,
 }
 
 /// What keeps an experiment within bounds.
@@ -158,6 +173,9 @@ pub struct SafetyArgs {
     /// than once
     #[arg(long, value_name = "PROMQL")]
     pub abort_if: Vec<String>,
+    /// The Prometheus that checks them, when the targets are not those of a stack of `voteops up`
+    #[arg(long, value_name = "URL", value_parser = http_url, requires = "abort_if")]
+    pub abort_prometheus: Option<Url>,
     /// The name of a protected stack, to confirm that it is meant
     #[arg(long, value_name = "NAME")]
     pub confirm: Option<String>,
@@ -190,6 +208,9 @@ pub struct HangArgs {
     /// The stack
     #[command(flatten)]
     pub stack: StackArgs,
+    /// Where it is
+    #[command(flatten)]
+    pub reach: ReachArgs,
     /// How it is done
     #[command(flatten)]
     pub course: CourseArgs,
@@ -294,7 +315,7 @@ pub struct RecoverArgs {
     #[command(flatten)]
     pub stack: StackArgs,
     /// Undo faults whose runner is still alive, too
-    #[arg(long)]
+    #[arg(long, alias = "all")]
     pub force: bool,
 }
 

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod console;
+mod reach;
 mod stack;
 mod values;
 
@@ -23,6 +24,7 @@ pub use chaos::{
 pub use console::{
     CheckArgs, ConfigArgs, ConfigCommand, LookArgs, SourceArgs, StatusArgs, TuiArgs,
 };
+pub use reach::{AdminArgs, ReachArgs, Via};
 pub use stack::{FrontArgs, UpArgs};
 pub(crate) use values::refresh;
 pub(crate) use values::{fault_length, share};

@@ -60,7 +60,7 @@ pub(super) fn run(args: &FloodArgs) -> Result<ExitCode, Failure> {
     runtime::multi_thread()?.block_on(async {
         let stop = stop_on_signals()?;
         let conditions = match &stack {
-            Some(stack) => limits::watch(&args.safety, stack).await?,
+            Some(stack) => limits::watch(&args.safety, Some(stack)).await?,
             None if args.safety.abort_if.is_empty() => None,
             None => {
                 let told = "--abort-if is asked of the stack's Prometheus; leave --url out";

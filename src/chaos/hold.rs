@@ -5,18 +5,19 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 use voteops_chaos::abort::{Watched, tripped};
 use voteops_chaos::experiment::Experiment;
 use voteops_chaos::faults::{Hold, Injected, Plan};
 use voteops_chaos::guardian::Launcher;
 use voteops_chaos::load::readers;
-use voteops_local::StackFile;
 
 use super::limits::{self, Bounds};
-use super::{fault_failure, state_dir, stop_on_signals, told_length, vote_apps};
+use super::plan::Planned;
+use super::{fault_failure, stop_on_signals, told_length};
 use crate::Failure;
-use crate::args::CourseArgs;
-use crate::failure::NOT_UNDONE;
+use crate::args::{ColdCacheArgs, CourseArgs};
+use crate::failure::{NOT_UNDONE, USAGE};
 use crate::runtime;
 
 /// How often the targets are looked at while the fault holds.
@@ -35,15 +36,41 @@ fn tell(plan: &Plan, length: Duration) {
     println!("voteops: this was a dry run; nothing was touched");
 }
 
-/// Holds a fault for its time, or tells what it would be. Meanwhile the results are read
-/// `reads_per_s` times a second, if they are. Of the targets there could be, there are `there`.
+/// Readings of the results while a fault holds.
+#[derive(Debug, Clone)]
+pub(super) struct Reading {
+    /// How many in a second.
+    rate_per_s: f64,
+    /// Of whom; of the stack's vote apps if nobody is named.
+    urls: Vec<Url>,
+}
+
+impl Reading {
+    /// # Errors
+    /// [`Failure`] when services are named without the addresses where they are read.
+    pub(super) fn of(args: &ColdCacheArgs) -> Result<Self, Failure> {
+        if args.url.is_empty() && !args.votes.admin.admin.is_empty() {
+            let told = "with --admin, name the vote apps whose results are read with --url";
+            return Err(Failure::new(USAGE, told));
+        }
+        Ok(Self {
+            rate_per_s: args.reads,
+            urls: args.url.clone(),
+        })
+    }
+}
+
+/// Holds a fault for its time, or tells what it would be. Meanwhile the results are read, if they are.
 pub(super) fn run(
-    plan: Plan,
-    there: Option<usize>,
-    stack: &StackFile,
+    planned: Planned,
     course: &CourseArgs,
-    reads_per_s: Option<f64>,
+    reading: Option<Reading>,
 ) -> Result<ExitCode, Failure> {
+    let Planned {
+        plan,
+        there,
+        ground,
+    } = planned;
     if course.dry_run {
         tell(&plan, course.length);
         return Ok(ExitCode::SUCCESS);
@@ -54,13 +81,13 @@ pub(super) fn run(
         Bounds {
             length: Some(course.length),
             targets: there.map(|there| (plan.targets().len(), there)),
-            rate_per_s: reads_per_s,
+            rate_per_s: reading.as_ref().map(|reading| reading.rate_per_s),
         },
     )?;
-    let experiment = Experiment::open(&state_dir(&stack.data_dir)).map_err(fault_failure)?;
+    let experiment = Experiment::open(&ground.state_dir).map_err(fault_failure)?;
     runtime::multi_thread()?.block_on(async {
         let stop = stop_on_signals()?;
-        let conditions = limits::watch(&course.safety, stack).await?;
+        let conditions = limits::watch(&course.safety, ground.stack.as_ref()).await?;
         let names: Vec<_> = plan.targets().iter().map(|t| t.name.clone()).collect();
         let fault = plan.fault().name;
         // Its guardian waits for as much longer before it undoes the fault itself.
@@ -74,12 +101,16 @@ pub(super) fn run(
             told_length(course.length)
         );
         let over = CancellationToken::new();
-        let urls = vote_apps(stack);
         let reading = async {
-            match reads_per_s {
-                Some(rate_per_s) => readers::run(&urls, rate_per_s, &over).await,
-                None => Ok(()),
-            }
+            let Some(Reading { rate_per_s, urls }) = reading else {
+                return Ok(());
+            };
+            let urls = if urls.is_empty() {
+                ground.vote_apps()
+            } else {
+                urls
+            };
+            readers::run(&urls, rate_per_s, &over).await
         };
         let holding = async {
             let held = hold(injected, course.length, conditions.as_ref(), &stop).await;

@@ -107,15 +107,23 @@ fn confirm_name(name: &str, given: Option<&str>) -> Result<(), Failure> {
     Err(Failure::new(USAGE, told))
 }
 
-/// Begins to check the stop conditions.
+/// Begins to check the stop conditions: on the Prometheus that is named, else on the stack's.
 pub(super) async fn watch(
     safety: &SafetyArgs,
-    stack: &StackFile,
+    stack: Option<&StackFile>,
 ) -> Result<Option<Watched>, Failure> {
     if safety.abort_if.is_empty() {
         return Ok(None);
     }
-    watch_on(safety, sources::of_stack(stack)?.sources.prometheus).await
+    let prometheus = match (&safety.abort_prometheus, stack) {
+        (Some(url), _) => Prometheus::new(url)?,
+        (None, Some(stack)) => sources::of_stack(stack)?.sources.prometheus,
+        (None, None) => {
+            let told = "--abort-if: name the Prometheus that checks it with --abort-prometheus URL";
+            return Err(Failure::new(USAGE, told));
+        }
+    };
+    watch_on(safety, prometheus).await
 }
 
 async fn watch_on(safety: &SafetyArgs, prometheus: Prometheus) -> Result<Option<Watched>, Failure> {

@@ -5,6 +5,7 @@ mod hold;
 mod limits;
 mod list;
 pub(crate) mod plan;
+mod reach;
 mod reports;
 mod select;
 mod status;
@@ -20,8 +21,8 @@ use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use url::Url;
-use voteops_chaos::catalogue::{MUTE_TRAFFIC, STALL_REDIS};
-use voteops_chaos::faults::Plan;
+use voteops_chaos::catalogue::{KILL_WORKER, MUTE_TRAFFIC, STALL_REDIS, STALL_WORKER};
+use voteops_chaos::identity::Identity;
 use voteops_chaos::process::Process;
 use voteops_chaos::record::Target;
 use voteops_chaos::recover::Action;
@@ -30,9 +31,10 @@ use voteops_local::StackFile;
 use voteops_local::component::Kind;
 
 use crate::Failure;
-use crate::args::{ChaosCommand, CourseArgs, RecoverArgs, StackArgs};
+use crate::args::{ChaosCommand, RecoverArgs, StackArgs};
 use crate::failure::{CANNOT_ASK, NOT_UNDONE, USAGE};
 use crate::runtime;
+use hold::Reading;
 
 /// What the stack's ballot offers.
 const CHOICES: [&str; 2] = ["cats", "dogs"];
@@ -41,18 +43,32 @@ const BACKGROUND_VOTERS: u64 = 5_000;
 
 pub(crate) fn run(command: ChaosCommand) -> Result<ExitCode, Failure> {
     match command {
-        ChaosCommand::StallWorker(args) => held(plan::stall_workers(&args), &args.course),
-        ChaosCommand::SlowWorker(args) => held(plan::slow_workers(&args), &args.course),
-        ChaosCommand::SlowVotes(args) => held(plan::slow_votes(&args), &args.votes.course),
-        ChaosCommand::FailVotes(args) => held(plan::fail_votes(&args), &args.votes.course),
-        ChaosCommand::FillRedis(args) => held(plan::fill_redis(&args), &args.course),
-        ChaosCommand::ColdCache(args) => {
-            let (plan, stack) = plan::cold_cache(&args)?;
-            let there = plan::there(&plan, &stack)?;
-            hold::run(plan, there, &stack, &args.votes.course, Some(args.reads))
+        ChaosCommand::StallWorker(args) => hold::run(
+            plan::halt_workers(&STALL_WORKER, &args)?,
+            &args.course,
+            None,
+        ),
+        ChaosCommand::KillWorker(args) => {
+            hold::run(plan::halt_workers(&KILL_WORKER, &args)?, &args.course, None)
         }
-        ChaosCommand::StallRedis(args) => held(plan::hang(&STALL_REDIS, &args), &args.course),
-        ChaosCommand::MuteTraffic(args) => held(plan::hang(&MUTE_TRAFFIC, &args), &args.course),
+        ChaosCommand::SlowWorker(args) => hold::run(plan::slow_workers(&args)?, &args.course, None),
+        ChaosCommand::SlowVotes(args) => {
+            hold::run(plan::slow_votes(&args)?, &args.votes.course, None)
+        }
+        ChaosCommand::FailVotes(args) => {
+            hold::run(plan::fail_votes(&args)?, &args.votes.course, None)
+        }
+        ChaosCommand::FillRedis(args) => hold::run(plan::fill_redis(&args)?, &args.course, None),
+        ChaosCommand::ColdCache(args) => {
+            let reading = Reading::of(&args)?;
+            hold::run(plan::cold_cache(&args)?, &args.votes.course, Some(reading))
+        }
+        ChaosCommand::StallRedis(args) => {
+            hold::run(plan::hang(&STALL_REDIS, &args)?, &args.course, None)
+        }
+        ChaosCommand::MuteTraffic(args) => {
+            hold::run(plan::hang(&MUTE_TRAFFIC, &args)?, &args.course, None)
+        }
         ChaosCommand::List(args) => list::run(args),
         ChaosCommand::Status(args) => status::run(&args),
         ChaosCommand::Flood(args) => flood::run(&args),
@@ -77,16 +93,6 @@ pub fn guardian() -> Option<ExitCode> {
     let rest: Vec<OsString> = args.collect();
     // Anything else, `--help` for instance, is for the parser.
     (is_guardian && rest.len() == 2).then(|| guardian::main(rest))
-}
-
-/// Holds a fault that was planned on a stack.
-fn held(
-    planned: Result<(Plan, StackFile), Failure>,
-    course: &CourseArgs,
-) -> Result<ExitCode, Failure> {
-    let (plan, stack) = planned?;
-    let there = plan::there(&plan, &stack)?;
-    hold::run(plan, there, &stack, course, None)
 }
 
 /// Votes gently until it is told to stop.
@@ -169,7 +175,7 @@ pub(crate) fn running(stack: &StackFile, kind: Kind) -> Result<Vec<Target>, Fail
             let pid = i32::try_from(pid)?;
             Ok(Target {
                 name: component.name.clone(),
-                process: Process { pid, start_ticks },
+                identity: Identity::Process(Process { pid, start_ticks }),
                 admin_url: match &component.admin_url {
                     Some(url) => Some(url.parse()?),
                     None => None,
@@ -191,7 +197,11 @@ pub(crate) fn vote_apps(stack: &StackFile) -> Vec<Url> {
 fn fault_failure(error: voteops_chaos::Error) -> Failure {
     let code = match error {
         voteops_chaos::Error::NotUndone { .. } => NOT_UNDONE,
-        voteops_chaos::Error::NoTarget | voteops_chaos::Error::NoFill { .. } => USAGE,
+        voteops_chaos::Error::NoTarget
+        | voteops_chaos::Error::NoFill { .. }
+        | voteops_chaos::Error::DuplicateTarget { .. }
+        | voteops_chaos::Error::OwnProcess { .. }
+        | voteops_chaos::Error::Unfit { .. } => USAGE,
         _ => CANNOT_ASK,
     };
     Failure::from(error).with_code(code)

@@ -1,18 +1,17 @@
-//! Which faults are planned on which components of a stack.
+//! Which faults are planned on which targets.
+
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use voteops_chaos::catalogue::{
-    COLD_CACHE, Entry, FAIL_VOTES, FILL_REDIS, MUTE_TRAFFIC, SLOW_VOTES, SLOW_WORKER, STALL_REDIS,
-    STALL_WORKER,
+    COLD_CACHE, Entry, FAIL_VOTES, FILL_REDIS, KILL_WORKER, SLOW_VOTES, SLOW_WORKER,
 };
-use voteops_chaos::faults::Plan;
-use voteops_chaos::faults::fill::Fill;
-use voteops_chaos::faults::lease::Lease;
-use voteops_chaos::faults::stall::Stall;
+use voteops_chaos::faults::{Plan, fill, kill, lease, stall};
 use voteops_chaos::record::Target;
 use voteops_local::StackFile;
 use voteops_local::component::Kind;
 
+use super::reach::{self, Found, Ground, admin_token_file, kind};
 use super::select::select;
 use super::{fault_failure, running};
 use crate::Failure;
@@ -25,68 +24,91 @@ use crate::failure::CANNOT_ASK;
 /// The share of its memory limit that Redis is usually filled to.
 const USUAL_FILL: f64 = 0.9;
 
-/// A plan, and the stack that it is of.
-type Planned = Result<(Plan, StackFile), Failure>;
-
-pub(super) fn stall_workers(args: &StallArgs) -> Planned {
-    let stack = super::stack(&args.stack)?;
-    let targets = select(
-        running(&stack, Kind::Worker)?,
-        "--workers",
-        &args.workers,
-        args.course.seed,
-    )?;
-    Ok((stall(&STALL_WORKER, targets)?, stack))
+/// A plan, and where it is of.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    /// Of how many its targets were chosen; `None` for what there is only ever one of.
+    pub(super) there: Option<usize>,
+    pub(super) ground: Ground,
 }
 
-/// Stalls the only component of a kind.
-pub(super) fn hang(fault: &'static Entry, args: &HangArgs) -> Planned {
-    let stack = super::stack(&args.stack)?;
-    let targets = running(&stack, kind(fault))?;
-    Ok((stall(fault, targets)?, stack))
+type Outcome = Result<Planned, Failure>;
+
+/// Plans what stops or kills workers.
+pub(super) fn halt_workers(fault: &'static Entry, args: &StallArgs) -> Outcome {
+    let mut found = reach::halted(fault, &args.stack, &args.reach)?;
+    let there = found.count(fault);
+    found.targets = select(found.targets, "--workers", &args.workers, args.course.seed)?;
+    let plan = halt(fault, found.ground.stack.as_ref(), found.targets)?;
+    Ok(Planned {
+        plan,
+        there,
+        ground: found.ground,
+    })
 }
 
-pub(super) fn slow_workers(args: &SlowWorkerArgs) -> Planned {
-    let stack = super::stack(&args.stack)?;
-    let targets = select(
-        running(&stack, Kind::Worker)?,
-        "--workers",
-        &args.workers,
-        args.course.seed,
-    )?;
+/// Stalls whatever there is only one of.
+pub(super) fn hang(fault: &'static Entry, args: &HangArgs) -> Outcome {
+    let found = reach::halted(fault, &args.stack, &args.reach)?;
+    Ok(Planned {
+        there: found.count(fault),
+        plan: halt(fault, found.ground.stack.as_ref(), found.targets)?,
+        ground: found.ground,
+    })
+}
+
+pub(super) fn slow_workers(args: &SlowWorkerArgs) -> Outcome {
+    let (found, token_file) = reach::asked(&SLOW_WORKER, &args.stack, &args.admin)?;
     let parameters = json!({ "latency_ms": millis(args.latency) });
-    Ok((lease(&SLOW_WORKER, &stack, targets, parameters)?, stack))
+    let chosen = |targets| select(targets, "--workers", &args.workers, args.course.seed);
+    asked(&SLOW_WORKER, found, chosen, parameters, &token_file)
 }
 
-pub(super) fn slow_votes(args: &SlowVotesArgs) -> Planned {
-    let stack = super::stack(&args.votes.stack)?;
-    let targets = apps(&stack, &args.votes)?;
+pub(super) fn slow_votes(args: &SlowVotesArgs) -> Outcome {
     let parameters = json!({ "latency_ms": millis(args.latency), "share": args.share });
-    Ok((lease(&SLOW_VOTES, &stack, targets, parameters)?, stack))
+    apps(&SLOW_VOTES, &args.votes, parameters)
 }
 
-pub(super) fn fail_votes(args: &FailVotesArgs) -> Planned {
-    let stack = super::stack(&args.votes.stack)?;
-    let targets = apps(&stack, &args.votes)?;
+pub(super) fn fail_votes(args: &FailVotesArgs) -> Outcome {
     let parameters = json!({ "status": args.status, "share": args.share });
-    Ok((lease(&FAIL_VOTES, &stack, targets, parameters)?, stack))
+    apps(&FAIL_VOTES, &args.votes, parameters)
 }
 
-/// The vote apps that are meant.
-fn apps(stack: &StackFile, args: &VotesArgs) -> Result<Vec<Target>, Failure> {
-    let there = running(stack, Kind::VoteApp)?;
-    select(there, "--apps", &args.apps, args.course.seed)
+pub(super) fn cold_cache(args: &ColdCacheArgs) -> Outcome {
+    apps(&COLD_CACHE, &args.votes, json!({}))
 }
 
-pub(super) fn fill_redis(args: &FillRedisArgs) -> Planned {
+/// Plans what vote apps are asked for.
+fn apps(fault: &'static Entry, args: &VotesArgs, parameters: Value) -> Outcome {
+    let (found, token_file) = reach::asked(fault, &args.stack, &args.admin)?;
+    let chosen = |targets| select(targets, "--apps", &args.apps, args.course.seed);
+    asked(fault, found, chosen, parameters, &token_file)
+}
+
+fn asked(
+    fault: &'static Entry,
+    found: Found,
+    chosen: impl FnOnce(Vec<Target>) -> Result<Vec<Target>, Failure>,
+    parameters: Value,
+    token_file: &Path,
+) -> Outcome {
+    let there = found.count(fault);
+    let targets = chosen(found.targets)?;
+    Ok(Planned {
+        plan: ask(fault, targets, parameters, token_file)?,
+        there,
+        ground: found.ground,
+    })
+}
+
+pub(super) fn fill_redis(args: &FillRedisArgs) -> Outcome {
     let stack = super::stack(&args.stack)?;
-    Ok((fill(&stack, args.to)?, stack))
-}
-
-pub(super) fn cold_cache(args: &ColdCacheArgs) -> Planned {
-    let stack = super::stack(&args.votes.stack)?;
-    let targets = apps(&stack, &args.votes)?;
-    Ok((lease(&COLD_CACHE, &stack, targets, json!({}))?, stack))
+    Ok(Planned {
+        plan: fill(&stack, args.to)?,
+        there: None,
+        ground: Ground::of(stack),
+    })
 }
 
 fn fill(stack: &StackFile, share: f64) -> Result<Plan, Failure> {
@@ -94,8 +116,7 @@ fn fill(stack: &StackFile, share: f64) -> Result<Plan, Failure> {
     let url = stack
         .url(Kind::Redis)
         .ok_or_else(|| Failure::new(CANNOT_ASK, "the stack has no Redis"))?;
-    let plan = Fill::plan(&FILL_REDIS, targets, &url, share).map_err(fault_failure)?;
-    Ok(Plan::Fill(plan))
+    fill::plan(&FILL_REDIS, targets, &url, share).map_err(fault_failure)
 }
 
 /// A fault on everything that it touches, as hard as it usually is.
@@ -107,9 +128,9 @@ pub(crate) fn usual(fault: &'static Entry, stack: &StackFile) -> Result<Plan, Fa
         _ if *fault == FAIL_VOTES => json!({ "status": 500, "share": 0.5 }),
         _ if *fault == COLD_CACHE => json!({}),
         _ if *fault == FILL_REDIS => return fill(stack, USUAL_FILL),
-        _ => return stall(fault, targets),
+        _ => return halt(fault, Some(stack), targets),
     };
-    lease(fault, stack, targets, parameters)
+    ask(fault, targets, parameters, &admin_token_file(stack)?)
 }
 
 /// How many targets of its kind run; `None` for kinds of which there is only ever one.
@@ -121,38 +142,32 @@ pub(super) fn there(plan: &Plan, stack: &StackFile) -> Result<Option<usize>, Fai
     Ok(Some(running(stack, kind)?.len()))
 }
 
-/// What a fault touches.
-fn kind(fault: &Entry) -> Kind {
-    match fault {
-        _ if [STALL_REDIS, FILL_REDIS].contains(fault) => Kind::Redis,
-        _ if *fault == MUTE_TRAFFIC => Kind::Voters,
-        _ if [SLOW_VOTES, FAIL_VOTES, COLD_CACHE].contains(fault) => Kind::VoteApp,
-        _ => Kind::Worker,
-    }
-}
-
-fn stall(fault: &'static Entry, targets: Vec<Target>) -> Result<Plan, Failure> {
-    let plan = Stall::plan(fault, targets).map_err(fault_failure)?;
-    Ok(Plan::Stall(plan))
-}
-
-fn lease(
+/// Plans what stops or kills.
+fn halt(
     fault: &'static Entry,
-    stack: &StackFile,
+    stack: Option<&StackFile>,
+    targets: Vec<Target>,
+) -> Result<Plan, Failure> {
+    let plan = if *fault == KILL_WORKER {
+        let holds_dir = stack.and_then(|stack| stack.holds_dir.as_deref());
+        kill::plan(fault, targets, holds_dir)
+    } else {
+        stall::plan(fault, targets)
+    };
+    plan.map_err(fault_failure)
+}
+
+fn ask(
+    fault: &'static Entry,
     targets: Vec<Target>,
     parameters: Value,
+    token_file: &Path,
 ) -> Result<Plan, Failure> {
-    let token_file = stack.admin_token_file.as_ref().ok_or_else(|| {
-        let message = "this stack was started by an older voteops and takes no such faults; \
-                       start it anew";
-        Failure::new(CANNOT_ASK, message)
-    })?;
     let parameters = match parameters {
         Value::Object(parameters) => parameters,
         _ => Map::new(),
     };
-    let plan = Lease::plan(fault, targets, parameters, token_file).map_err(fault_failure)?;
-    Ok(Plan::Lease(plan))
+    lease::plan(fault, targets, parameters, token_file).map_err(fault_failure)
 }
 
 fn millis(length: std::time::Duration) -> u64 {

@@ -31,8 +31,15 @@ struct OnRecord {
 #[derive(Debug, Serialize)]
 struct OnTarget {
     name: String,
-    pid: i32,
+    /// Its process id, if it is a process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<i32>,
+    /// Its whole id, if it is a container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container: Option<String>,
     hold: Hold,
+    #[serde(skip)]
+    told: String,
 }
 
 impl OnRecord {
@@ -43,8 +50,10 @@ impl OnRecord {
             id: record.id.to_string(),
             targets: targets
                 .map(|(target, hold)| OnTarget {
+                    told: target.told(),
+                    pid: target.identity.process().map(|process| process.pid),
+                    container: target.identity.container().map(|it| it.id.clone()),
                     name: target.name,
-                    pid: target.process.pid,
                     hold,
                 })
                 .collect(),
@@ -67,14 +76,7 @@ impl OnRecord {
         let names: Vec<_> = self
             .targets
             .iter()
-            .map(|target| {
-                format!(
-                    "{} (process {}): {}",
-                    target.name,
-                    target.pid,
-                    target.hold.told()
-                )
-            })
+            .map(|target| format!("{}: {}", target.told, target.hold.told()))
             .collect();
         println!("{} {} by {}", self.fault, self.id, self.by);
         for name in names {

@@ -32,7 +32,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let stack = super::stack(&args.stack)?;
     runtime::multi_thread()?.block_on(async {
         let cancel = stop_on_signals()?;
-        let conditions = limits::watch(&args.safety, &stack).await?;
+        let conditions = limits::watch(&args.safety, Some(&stack)).await?;
         let limits = limits::read(&args.safety)?;
         let alerts = if args.all {
             every_alert(&stack).await?

@@ -8,11 +8,10 @@ use redis::{Commands, Connection, RedisResult};
 use url::Url;
 use uuid::Uuid;
 
-use super::{Hold, Injected, LEASE, RENEWAL};
+use super::plan::Plan;
+use super::{Hold, LEASE, RENEWAL};
 use crate::Error;
 use crate::catalogue::Entry;
-use crate::experiment::Experiment;
-use crate::guardian::Launcher;
 use crate::record::{Fault, Filling, Record, Target};
 use crate::undo::{Outcome, TargetOutcome};
 
@@ -29,18 +28,6 @@ const CHUNK: usize = 64;
 /// The greatest share of the limit: above it the fill itself would make Redis refuse votes.
 const MOST_SHARE: f64 = 0.95;
 
-/// A fill that has been checked and not yet injected.
-#[derive(Clone, Debug)]
-pub struct Fill {
-    fault: &'static Entry,
-    targets: Vec<Target>,
-    url: Url,
-    share: f64,
-    /// Keys that are needed, by what Redis used when it was asked.
-    keys: u32,
-    to_bytes: u64,
-}
-
 /// What Redis says of its memory, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Memory {
@@ -48,108 +35,51 @@ struct Memory {
     limit: u64,
 }
 
-impl Fill {
-    /// Plans to fill the Redis at `url`, which `target` is, up to `share` of its memory limit, and
-    /// touches nothing. Blocks for some milliseconds, up to seconds when Redis is slow.
-    ///
-    /// # Errors
-    /// [`Error::NoTarget`], [`Error::Redis`] when it cannot be asked, [`Error::NoFill`] when it has
-    /// no limit, is as full as that already, or the share is above 95 %.
-    pub fn plan(
-        fault: &'static Entry,
-        targets: Vec<Target>,
-        url: &Url,
-        share: f64,
-    ) -> Result<Self, Error> {
-        if targets.is_empty() {
-            return Err(Error::NoTarget);
-        }
-        let unfit = |reason: String| Error::NoFill { reason };
-        if share > MOST_SHARE {
-            return Err(unfit(format!(
-                "{:.0} % is too much, Redis would refuse votes; give at most {:.0} %",
-                share * 100.0,
-                MOST_SHARE * 100.0
-            )));
-        }
-        let memory = connect(url)
-            .and_then(|mut redis| memory(&mut redis))
-            .map_err(|error| redis_error(url, &error))?;
-        if memory.limit == 0 {
-            let told = "it has no memory limit (maxmemory 0), so it is never full; set one";
-            return Err(unfit(told.into()));
-        }
-        let to_bytes = share_of(memory.limit, share);
-        let lacking = to_bytes.saturating_sub(memory.used);
-        if lacking == 0 {
-            let used = memory.used >> 20;
-            let told = format!("it uses {used} MiB already; give a greater share");
-            return Err(unfit(told));
-        }
+/// Plans to fill the Redis at `url`, which `target` is, up to `share` of its memory limit, and touches
+/// nothing. Blocks for some milliseconds, up to seconds when Redis is slow.
+///
+/// # Errors
+/// [`Error::NoTarget`], [`Error::Redis`] when it cannot be asked, [`Error::NoFill`] when it has no
+/// limit, is as full as that already, or the share is above 95 %.
+pub fn plan(
+    fault: &'static Entry,
+    targets: Vec<Target>,
+    url: &Url,
+    share: f64,
+) -> Result<Plan, Error> {
+    if targets.is_empty() {
+        return Err(Error::NoTarget);
+    }
+    let unfit = |reason: String| Error::NoFill { reason };
+    if share > MOST_SHARE {
+        return Err(unfit(format!(
+            "{:.0} % is too much, Redis would refuse votes; give at most {:.0} %",
+            share * 100.0,
+            MOST_SHARE * 100.0
+        )));
+    }
+    let memory = connect(url)
+        .and_then(|mut redis| memory(&mut redis))
+        .map_err(|error| redis_error(url, &error))?;
+    if memory.limit == 0 {
+        let told = "it has no memory limit (maxmemory 0), so it is never full; set one";
+        return Err(unfit(told.into()));
+    }
+    let to_bytes = share_of(memory.limit, share);
+    let lacking = to_bytes.saturating_sub(memory.used);
+    if lacking == 0 {
+        let used = memory.used >> 20;
+        let told = format!("it uses {used} MiB already; give a greater share");
+        return Err(unfit(told));
+    }
+    let filling = Filling {
+        prefix: format!("voteops:fill:{}", Uuid::now_v7().simple()),
+        url: url.clone(),
         // Some more, since what Redis uses besides may shrink meanwhile.
-        let keys = u32::try_from(lacking.div_ceil(KEY_BYTES) + 4).unwrap_or(u32::MAX);
-        Ok(Self {
-            fault,
-            targets,
-            url: url.clone(),
-            share,
-            keys,
-            to_bytes,
-        })
-    }
-
-    /// The fault.
-    #[must_use]
-    pub fn fault(&self) -> &'static Entry {
-        self.fault
-    }
-
-    /// What it will do.
-    #[must_use]
-    pub fn told(&self) -> String {
-        format!(
-            "writes about {} keys of 1 MiB, until it uses {:.0} % of its memory limit; its \
-             append-only file grows by as much",
-            self.keys,
-            self.share * 100.0
-        )
-    }
-
-    /// The share of the memory limit that it fills.
-    #[must_use]
-    pub fn share(&self) -> f64 {
-        self.share
-    }
-
-    /// Whom it touches.
-    #[must_use]
-    pub fn targets(&self) -> &[Target] {
-        &self.targets
-    }
-
-    /// Fills Redis, for `ttl` at the longest: writes the record, starts the guardian, writes the
-    /// keys, and renews their lease from then on. Blocks for as long as Redis takes to write them.
-    ///
-    /// # Errors
-    /// As [`Lease::inject`](super::lease::Lease::inject).
-    pub fn inject(
-        self,
-        experiment: &Experiment,
-        ttl: Duration,
-        launcher: &Launcher,
-    ) -> Result<Injected, Error> {
-        let filling = Filling {
-            prefix: format!("voteops:fill:{}", Uuid::now_v7().simple()),
-            url: self.url,
-            keys: self.keys,
-            to_bytes: self.to_bytes,
-        };
-        let fault = Fault::Fill(filling.clone());
-        let record = Record::new(self.fault.name, fault, self.targets, ttl)?;
-        let mut injected = Injected::inject(experiment, record, launcher, |_| fill(&filling))?;
-        injected.renew_every(RENEWAL)?;
-        Ok(injected)
-    }
+        keys: u32::try_from(lacking.div_ceil(KEY_BYTES) + 4).unwrap_or(u32::MAX),
+        to_bytes,
+    };
+    Ok(Plan::new(fault, targets, Fault::Fill(filling)).filling(share))
 }
 
 #[expect(
@@ -199,7 +129,7 @@ fn key(filling: &Filling, number: u32) -> String {
 }
 
 /// Writes keys until Redis uses what it is to use.
-fn fill(filling: &Filling) -> Result<(), String> {
+pub(super) fn fill(filling: &Filling) -> Result<(), String> {
     let write = || -> RedisResult<bool> {
         let mut redis = connect(&filling.url)?;
         let value = vec![b'x'; VALUE_BYTES];

@@ -86,19 +86,18 @@ impl Shared {
 }
 
 impl Injected {
-    /// Injects the fault of `record` by calling `act` on its targets once the record is durable and the guardian
-    /// is ready; undoes everything when `act` fails.
+    /// Injects the fault of `record` into its targets once the record is durable and the guardian is
+    /// ready; undoes everything when a target refuses.
     pub(crate) fn inject(
         experiment: &Experiment,
         record: Record,
         launcher: &Launcher,
-        act: impl FnOnce(&[Target]) -> Result<(), String>,
     ) -> Result<Self, Error> {
         let mut injected = Self::guard(experiment, record, launcher)?;
         let begun = Timestamp::now();
         let acted = {
             let _undo_waits = injected.shared.lock();
-            act(&injected.record().targets)
+            faults::act(injected.record())
         };
         injected.onset = (begun, Timestamp::now());
         let logged = acted.and_then(|()| injected.log_injection().map_err(|e| e.to_string()));

@@ -2,6 +2,7 @@
 
 pub mod fill;
 pub mod injected;
+pub mod kill;
 pub mod lease;
 pub mod plan;
 pub mod stall;
@@ -13,6 +14,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::Error;
+use crate::engine::{self, Life};
+use crate::identity::Identity;
+use crate::process::State;
 use crate::record::{Fault, Record, Target};
 use crate::undo::TargetOutcome;
 
@@ -31,7 +36,7 @@ pub enum Hold {
     Lifted,
     /// The target has ended or was restarted; its successor is not touched.
     Gone,
-    /// `/proc` does not tell.
+    /// `/proc`, the engine or the service does not tell.
     Unknown,
 }
 
@@ -48,11 +53,25 @@ impl Hold {
     }
 }
 
+/// Puts every target under the fault in `record`, and sees that it holds.
+///
+/// # Errors
+/// Which target refused, and why.
+pub(crate) fn act(record: &Record) -> Result<(), String> {
+    match &record.fault {
+        Fault::Stall {} => stall::stop(&record.targets),
+        Fault::Kill(holding) => kill::kill(&record.targets, holding),
+        Fault::Lease(terms) => lease::put(record, terms),
+        Fault::Fill(filling) => fill::fill(filling),
+    }
+}
+
 /// Undoes the fault in `record` and waits, for a bounded time, until that is seen to hold.
 #[must_use]
 pub fn undo(record: &Record) -> Vec<TargetOutcome> {
     match &record.fault {
         Fault::Stall {} => stall::resume(&record.targets),
+        Fault::Kill(holding) => kill::revive(&record.targets, holding),
         Fault::Lease(terms) => lease::end(record, terms),
         Fault::Fill(filling) => fill::drain(record, filling),
     }
@@ -65,19 +84,46 @@ pub fn undo(record: &Record) -> Vec<TargetOutcome> {
 pub(crate) fn renew(record: &Record) -> Result<(), String> {
     match &record.fault {
         Fault::Stall {} => Ok(()),
+        Fault::Kill(holding) => kill::renew(&record.targets, holding),
         Fault::Lease(terms) => lease::renew(record, terms),
         Fault::Fill(filling) => fill::renew(filling),
     }
 }
 
 /// Looks whether the fault in `record` still holds on each of its targets. Blocks for some
-/// milliseconds, up to seconds when a service has to be asked and is slow to answer.
+/// milliseconds, up to seconds when a service or an engine has to be asked and is slow to answer.
 #[must_use]
 pub fn check(record: &Record) -> Vec<(Target, Hold)> {
     let holds = match &record.fault {
-        Fault::Stall {} => record.targets.iter().map(stall::hold).collect(),
+        Fault::Stall {} => stall::holds(&record.targets),
+        Fault::Kill(holding) => kill::holds(&record.targets, holding),
         Fault::Lease(terms) => lease::holds(record, terms),
         Fault::Fill(filling) => fill::holds(record, filling),
     };
     record.targets.iter().cloned().zip(holds).collect()
+}
+
+/// Refuses targets that do not run: those that are gone, and those that our undoing would set going
+/// against somebody's will.
+fn require_running(targets: &[Target]) -> Result<(), Error> {
+    for (target, life) in targets.iter().zip(engine::lives(targets)) {
+        let life = match (&target.identity, life) {
+            (Identity::Process(process), _) => match process.state()? {
+                State::Running => Life::Running,
+                State::Stopped => Life::Paused,
+                State::Zombie | State::Gone => Life::Gone,
+            },
+            (Identity::Container(_), Some(life)) => life?,
+            (Identity::Container(_) | Identity::Listener(_), _) => Life::Running,
+        };
+        let (target, way_out) = (target.told(), target.identity.continuing());
+        match life {
+            Life::Running => {}
+            Life::Paused => return Err(Error::AlreadyStopped { target, way_out }),
+            Life::Ended | Life::Restarted | Life::Gone => {
+                return Err(Error::TargetGone { target });
+            }
+        }
+    }
+    Ok(())
 }

@@ -29,7 +29,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::audit::By;
 use crate::record::{self, Record, Store};
-use crate::undo::settle;
+use crate::undo::{settle, settle_again};
 
 /// The byte that tells the guardian that the record is written and the fault may follow.
 pub const ARMED: u8 = b'a';
@@ -40,11 +40,13 @@ pub const DISMISSAL: u8 = b'd';
 /// The line that tells the runner that it may inject the fault.
 const READY: &str = "ready";
 
-/// How often the guardian tries to undo a fault that does not let itself be undone.
-const ATTEMPTS: u32 = 5;
+/// For how long the guardian tries to undo a fault that does not let itself be undone: an engine, or
+/// a service, may be away for a while.
+const PERSISTENCE: Duration = Duration::from_mins(15);
 
-/// The pause between two attempts.
-const ATTEMPT_INTERVAL: Duration = Duration::from_secs(1);
+/// The pause between two attempts, doubled up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The guardian's program: `--record PATH` with the pipes of a [`Launcher`]. Returns 0 when it was
 /// dismissed or has undone the fault, 3 when it could not start, 4 when the fault could not be
@@ -137,17 +139,20 @@ impl Guardian {
         }
     }
 
-    /// Undoes the fault; some more times if it does not let itself be undone at first.
+    /// Undoes the fault; again and again if it does not let itself be undone at first.
     fn undo(&self) -> ExitCode {
-        for attempt in 1..=ATTEMPTS {
-            if settle(&self.store, &self.record, By::Guardian).is_complete() {
-                return ExitCode::SUCCESS;
+        let give_up_at = Instant::now() + PERSISTENCE;
+        let mut pause = FIRST_PAUSE;
+        let mut report = settle(&self.store, &self.record, By::Guardian);
+        while !report.is_complete() {
+            if Instant::now() >= give_up_at {
+                return ExitCode::from(4);
             }
-            if attempt < ATTEMPTS {
-                sleep(ATTEMPT_INTERVAL);
-            }
+            sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            report = settle_again(&self.store, &self.record, By::Guardian, &report);
         }
-        ExitCode::from(4)
+        ExitCode::SUCCESS
     }
 }
 

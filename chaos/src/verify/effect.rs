@@ -11,14 +11,16 @@ use super::outlook::{Change, Outlook};
 use super::rule::QUEUE;
 use super::scene::{History, Scene, Scraped, secs};
 use crate::catalogue::{
-    COLD_CACHE, Entry, FAIL_VOTES, FILL_REDIS, MUTE_TRAFFIC, SLOW_VOTES, SLOW_WORKER, STALL_REDIS,
-    STALL_WORKER,
+    COLD_CACHE, Entry, FAIL_VOTES, FILL_REDIS, KILL_WORKER, MUTE_TRAFFIC, SLOW_VOTES, SLOW_WORKER,
+    STALL_REDIS, STALL_WORKER,
 };
 
 /// Samples that usual rates are measured over, at the most.
 const USUAL: usize = 20;
 /// How far the share of votes that fail in a short time may be from what was asked for.
 const SHARE_TOLERANCE: f64 = 0.4;
+/// How long a worker may take to be started and to serve, in milliseconds.
+const MOST_STARTING_MS: i64 = 3_000;
 /// How far the achieved rate of a load may be from the planned one.
 pub(super) const RATE_TOLERANCE: f64 = 0.03;
 
@@ -92,6 +94,29 @@ impl<'a> Effect<'a> {
         *self.fault == *fault
     }
 
+    /// Whether workers do nothing and are not scraped.
+    fn halts_workers(self) -> bool {
+        self.is(&STALL_WORKER) || self.is(&KILL_WORKER)
+    }
+
+    /// How a scrape of what it touches fails.
+    fn failure(self) -> Failure {
+        if self.is(&KILL_WORKER) {
+            Failure::Refused
+        } else {
+            Failure::Hangs
+        }
+    }
+
+    /// How long, in milliseconds, what it touches may take to start once it is undone.
+    fn starting_ms(self) -> i64 {
+        if self.is(&KILL_WORKER) {
+            MOST_STARTING_MS
+        } else {
+            0
+        }
+    }
+
     fn number(self, name: &str) -> Option<f64> {
         self.parameters.get(name).and_then(Value::as_f64)
     }
@@ -149,7 +174,7 @@ impl Onset<'_> {
         if series.label("status").starts_with('2') || series.name() == "votes_accepted_total" {
             return self.counts(series, 0, 1.0 - share);
         }
-        if series.label("status") == self.failure() {
+        if series.label("status") == self.status() {
             let votes = target.series.iter().filter(|other| {
                 other.name() == series.name()
                     && other.label("le") == series.label("le")
@@ -163,7 +188,7 @@ impl Onset<'_> {
     }
 
     /// The status that votes fail with.
-    fn failure(&self) -> String {
+    fn status(&self) -> String {
         let status = self.effect.parameters.get("status");
         status.map_or_else(String::new, ToString::to_string)
     }
@@ -189,7 +214,7 @@ impl Outlook for Onset<'_> {
             load, inflow_per_s, ..
         } = self.effect;
         match self.effect {
-            effect if effect.is(&STALL_WORKER) && series.name() == QUEUE => Change::Climbs {
+            effect if effect.halts_workers() && series.name() == QUEUE => Change::Climbs {
                 per_s: inflow_per_s + load.rate_per_s * self.turn.strength,
                 until_ms: load.length_ms(),
                 then_per_s: inflow_per_s,
@@ -232,7 +257,7 @@ impl Outlook for Onset<'_> {
             .filter(|series| is_accepted_vote(series));
         let failing = accepted.map(|series| {
             let mut labels = series.labels.clone();
-            labels.insert("status".into(), self.failure());
+            labels.insert("status".into(), self.status());
             (labels, self.effect.per_s(series) * self.share())
         });
         failing
@@ -244,15 +269,15 @@ impl Outlook for Onset<'_> {
     }
 
     fn outages(&self, target: &Scraped) -> Vec<Outage> {
+        let effect = self.effect;
         let hangs = Outage {
             from_ms: 0,
             to_ms: i64::MAX,
-            failure: Failure::Hangs,
+            failure: effect.failure(),
         };
-        let effect = self.effect;
         // An exporter may wait for its Redis for as long as a scrape may take.
         let waits = effect.is(&STALL_REDIS) && self.turn.late && target.series.iter().any(is_redis);
-        if waits || effect.is(&STALL_WORKER) && effect.touches(target) {
+        if waits || effect.halts_workers() && effect.touches(target) {
             vec![hangs]
         } else {
             Vec::new()
@@ -274,10 +299,15 @@ impl Outlook for Aftermath<'_> {
         let outage = |from_ms| Outage {
             from_ms,
             to_ms: self.to_ms,
-            failure: Failure::Hangs,
+            failure: effect.failure(),
         };
-        if effect.is(&STALL_WORKER) && effect.touches(target) {
-            return vec![outage(self.from_ms)];
+        if effect.halts_workers() && effect.touches(target) {
+            let starting_ms = if self.late { effect.starting_ms() } else { 0 };
+            let outage = outage(self.from_ms);
+            return vec![Outage {
+                to_ms: outage.to_ms + starting_ms,
+                ..outage
+            }];
         }
         // Its exporter was answering that it is down, after a while.
         let waited = effect.is(&STALL_REDIS) && !self.late && target.series.iter().any(is_redis);

@@ -14,7 +14,7 @@ use super::effect::{Aftermath, Effect};
 use super::outlook;
 use super::rule::{QUEUE, Rule};
 use super::scene::Scene;
-use crate::catalogue::{Entry, STALL_WORKER};
+use crate::catalogue::{Entry, KILL_WORKER, STALL_WORKER};
 
 /// The queue is driven to this many times the threshold,
 const PEAK: f64 = 4.0;
@@ -61,7 +61,7 @@ pub(super) struct Rise {
 /// that need none.
 pub(super) fn load(rule: &Rule, fault: &Entry) -> Option<Load> {
     let (selector, window, threshold) = rule.rising_average()?;
-    if *fault != STALL_WORKER || !selector.starts_with(QUEUE) {
+    if ![STALL_WORKER, KILL_WORKER].contains(fault) || !selector.starts_with(QUEUE) {
         return None;
     }
     let length_s = window.as_secs_f64() * RAMP;

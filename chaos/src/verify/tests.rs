@@ -13,8 +13,8 @@ use super::forecast::{self, Load, Rise, millis};
 use super::rule::Rule;
 use super::scene::{History, Scene, Scraped};
 use crate::catalogue::{
-    COLD_CACHE, Entry, FAIL_VOTES, FILL_REDIS, MUTE_TRAFFIC, SLOW_VOTES, SLOW_WORKER, STALL_REDIS,
-    STALL_WORKER,
+    COLD_CACHE, Entry, FAIL_VOTES, FILL_REDIS, KILL_WORKER, MUTE_TRAFFIC, SLOW_VOTES, SLOW_WORKER,
+    STALL_REDIS, STALL_WORKER,
 };
 
 /// The onset, in Unix milliseconds: a multiple of every interval.
@@ -190,11 +190,12 @@ fn rise(name: &str, fault: &Entry, scrape_ms: i64, evaluation_ms: i64) -> Option
 
 /// Every shipped alert with the fault that proves it, and the range of seconds from the onset in
 /// which it may turn pending, for whatever phases: from the expression by hand.
-const PENDING: [(&str, &Entry, f64, f64); 11] = [
+const PENDING: [(&str, &Entry, f64, f64); 12] = [
     // 667 votes/s over 180 s: the average of 20 samples is above 1000 after the fifth or sixth.
     ("CriticalVoteQueueBacklog", &STALL_WORKER, 100.0, 200.0),
     // At the first scrape that fails, 10 s after it began.
     ("WorkerDown", &STALL_WORKER, 10.0, 41.0),
+    ("WorkerDown", &KILL_WORKER, 10.0, 41.0),
     ("RedisDown", &STALL_REDIS, 0.0, 41.0),
     // A minute in which nothing was counted, from the last scrape that had counted something.
     ("VoteTrafficStopped", &MUTE_TRAFFIC, 45.0, 92.0),
@@ -322,6 +323,7 @@ fn an_alert_is_expected_to_resolve_once_its_window_has_forgotten_the_fault() {
     for (name, fault, earliest_s, latest_s) in [
         // At the first scrape that succeeds.
         ("WorkerDown", &STALL_WORKER, 0.0, 31.0),
+        ("WorkerDown", &KILL_WORKER, 0.0, 34.0),
         ("RedisDown", &STALL_REDIS, 0.0, 31.0),
         ("RedisMemoryHigh", &FILL_REDIS, 0.0, 31.0),
         ("VoteTrafficStopped", &MUTE_TRAFFIC, 0.0, 46.0),

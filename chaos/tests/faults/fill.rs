@@ -6,8 +6,7 @@ use voteops_chaos::Error;
 use voteops_chaos::audit::{By, Event};
 use voteops_chaos::catalogue::FILL_REDIS;
 use voteops_chaos::experiment::Experiment;
-use voteops_chaos::faults::Hold;
-use voteops_chaos::faults::fill::Fill;
+use voteops_chaos::faults::{Hold, Plan, fill};
 use voteops_chaos::process::Process;
 use voteops_chaos::record::Target;
 use voteops_queue::test_support::RedisServer;
@@ -26,9 +25,9 @@ fn server() -> (RedisServer, Target) {
     (server, Target::process("redis", process))
 }
 
-fn plan(server: &RedisServer, target: Target, share: f64) -> Result<Fill, Error> {
+fn plan(server: &RedisServer, target: Target, share: f64) -> Result<Plan, Error> {
     let url = server.url().parse().unwrap();
-    Fill::plan(&FILL_REDIS, vec![target], &url, share)
+    fill::plan(&FILL_REDIS, vec![target], &url, share)
 }
 
 fn keys(server: &RedisServer) -> u64 {
@@ -129,6 +128,6 @@ fn what_cannot_be_filled_is_refused() {
     assert!(refused(&server, 0.5).contains("no memory limit"));
     server.kill().unwrap();
     assert!(refused(&server, 0.5).contains("does it run?"));
-    let nobody = Fill::plan(&FILL_REDIS, vec![], &server.url().parse().unwrap(), 0.5);
+    let nobody = fill::plan(&FILL_REDIS, vec![], &server.url().parse().unwrap(), 0.5);
     assert!(matches!(nobody, Err(Error::NoTarget)));
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use crate::support::{
-    Runner, Sleeper, all_in, audited, eventually, eventually_running, guardian_of, only_record,
-    records, send, targets,
+    Runner, Sleeper, all_in, another_life, audited, eventually, eventually_running, guardian_of,
+    only_record, records, send, targets,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
@@ -13,7 +13,7 @@ use voteops_chaos::Error;
 use voteops_chaos::audit::{By, Event};
 use voteops_chaos::catalogue::STALL_WORKER;
 use voteops_chaos::experiment::Experiment;
-use voteops_chaos::faults::stall::Stall;
+use voteops_chaos::faults::stall;
 use voteops_chaos::process::State;
 use voteops_chaos::record::{Fault, Record, Store};
 use voteops_chaos::recover::{Action, recover};
@@ -152,7 +152,7 @@ fn recover_does_not_touch_a_process_that_inherited_an_id() {
     send(sleepers[0].process(), Signal::STOP);
     eventually("it stops", || all_in(&sleepers, State::Stopped));
     let mut targets = targets(&sleepers);
-    targets[0].process.start_ticks -= 1;
+    targets[0].identity = another_life(targets[0].identity.process().unwrap());
     let mut record = Record::new("stall-worker", Fault::Stall {}, targets, TTL).unwrap();
     record.runner.start_ticks -= 1;
     Store::open(dir.path()).unwrap().write(&record).unwrap();
@@ -299,5 +299,5 @@ fn an_experiment_is_free_again_once_its_runner_is_dead() {
     runner.kill();
     eventually("the guardian has undone", || records(dir.path()).is_empty());
     eventually("the lock is free", || Experiment::open(dir.path()).is_ok());
-    Stall::plan(&STALL_WORKER, targets(&sleepers)).expect("they can be stalled again");
+    stall::plan(&STALL_WORKER, targets(&sleepers)).expect("they can be stalled again");
 }

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use crate::support::{
-    PATIENCE, Sleeper, all_in, audited, eventually, guardian_of, launcher, records, send, targets,
+    PATIENCE, Sleeper, all_in, another_life, audited, eventually, guardian_of, launcher, records,
+    send, targets,
 };
 use rustix::process::Signal;
 use voteops_chaos::Error;
 use voteops_chaos::audit::{By, Event};
 use voteops_chaos::catalogue::STALL_WORKER;
 use voteops_chaos::experiment::Experiment;
-use voteops_chaos::faults::stall::Stall;
+use voteops_chaos::faults::stall;
 use voteops_chaos::faults::{Breach, Hold};
 use voteops_chaos::guardian::Launcher;
 use voteops_chaos::process::{Process, State};
@@ -28,7 +29,7 @@ fn experiment() -> (tempfile::TempDir, Experiment) {
 fn targets_stop_and_run_again() {
     let (dir, experiment) = experiment();
     let sleepers = Sleeper::several::<3>();
-    let stall = Stall::plan(&STALL_WORKER, targets(&sleepers)).unwrap();
+    let stall = stall::plan(&STALL_WORKER, targets(&sleepers)).unwrap();
     let mut injected = stall.inject(&experiment, TTL, &launcher()).unwrap();
 
     assert!(all_in(&sleepers, State::Stopped));
@@ -57,7 +58,7 @@ fn targets_stop_and_run_again() {
 fn a_panic_undoes() {
     let (dir, experiment) = experiment();
     let sleepers = Sleeper::several::<2>();
-    let stall = Stall::plan(&STALL_WORKER, targets(&sleepers)).unwrap();
+    let stall = stall::plan(&STALL_WORKER, targets(&sleepers)).unwrap();
     let panicked = std::thread::scope(|scope| {
         let run = || {
             let _injected = stall.inject(&experiment, TTL, &launcher()).unwrap();
@@ -77,7 +78,7 @@ fn a_panic_undoes() {
 fn a_target_that_ends_under_the_fault_is_reported() {
     let (dir, experiment) = experiment();
     let [victim, other] = Sleeper::several();
-    let stall = Stall::plan(
+    let stall = stall::plan(
         &STALL_WORKER,
         vec![victim.target("victim"), other.target("other")],
     )
@@ -110,7 +111,7 @@ fn a_target_that_ends_under_the_fault_is_reported() {
 fn a_target_that_somebody_let_go_is_seen() {
     let (_dir, experiment) = experiment();
     let sleepers = Sleeper::several::<1>();
-    let stall = Stall::plan(&STALL_WORKER, targets(&sleepers)).unwrap();
+    let stall = stall::plan(&STALL_WORKER, targets(&sleepers)).unwrap();
     let injected = stall.inject(&experiment, TTL, &launcher()).unwrap();
     send(sleepers[0].process(), Signal::CONT);
     eventually("it runs", || injected.check()[0].1 == Hold::Lifted);
@@ -120,7 +121,7 @@ fn a_target_that_somebody_let_go_is_seen() {
 async fn the_runner_is_told_when_its_guardian_dies() {
     let (dir, experiment) = experiment();
     let sleepers = Sleeper::several::<2>();
-    let stall = Stall::plan(&STALL_WORKER, targets(&sleepers)).unwrap();
+    let stall = stall::plan(&STALL_WORKER, targets(&sleepers)).unwrap();
     let mut injected = stall.inject(&experiment, TTL, &launcher()).unwrap();
     send(guardian_of(dir.path()), Signal::KILL);
     let breach = tokio::time::timeout(PATIENCE, injected.breached())
@@ -135,7 +136,7 @@ async fn the_runner_is_told_when_its_guardian_dies() {
 #[test]
 fn no_target_means_nothing_is_touched() {
     assert!(matches!(
-        Stall::plan(&STALL_WORKER, vec![]),
+        stall::plan(&STALL_WORKER, vec![]),
         Err(Error::NoTarget)
     ));
 }
@@ -144,9 +145,9 @@ fn no_target_means_nothing_is_touched() {
 fn a_recycled_process_id_is_refused() {
     let sleeper = Sleeper::start();
     let mut target = sleeper.target("worker-1");
-    target.process.start_ticks -= 1;
+    target.identity = another_life(sleeper.process());
     assert!(matches!(
-        Stall::plan(&STALL_WORKER, vec![target]),
+        stall::plan(&STALL_WORKER, vec![target]),
         Err(Error::TargetGone { .. })
     ));
     assert_eq!(sleeper.process().state().unwrap(), State::Running);
@@ -156,13 +157,13 @@ fn a_recycled_process_id_is_refused() {
 fn a_target_that_somebody_else_has_stopped_is_refused() {
     let (_dir, experiment) = experiment();
     let sleepers = Sleeper::several::<2>();
-    let planned = Stall::plan(&STALL_WORKER, targets(&sleepers)).unwrap();
+    let planned = stall::plan(&STALL_WORKER, targets(&sleepers)).unwrap();
     send(sleepers[1].process(), Signal::STOP);
     eventually("it stops", || {
         sleepers[1].process().state().unwrap() == State::Stopped
     });
 
-    let message = Stall::plan(&STALL_WORKER, targets(&sleepers))
+    let message = stall::plan(&STALL_WORKER, targets(&sleepers))
         .unwrap_err()
         .to_string();
     assert!(message.starts_with("worker-1 (process"), "{message}");
@@ -178,12 +179,12 @@ fn a_target_named_twice_and_the_runner_itself_are_refused() {
     let sleeper = Sleeper::start();
     let twice = vec![sleeper.target("a"), sleeper.target("b")];
     assert!(matches!(
-        Stall::plan(&STALL_WORKER, twice),
+        stall::plan(&STALL_WORKER, twice),
         Err(Error::DuplicateTarget { .. })
     ));
     let own = Target::process("own", Process::current().unwrap());
     assert!(matches!(
-        Stall::plan(&STALL_WORKER, vec![own]),
+        stall::plan(&STALL_WORKER, vec![own]),
         Err(Error::OwnProcess { .. })
     ));
 }
@@ -193,7 +194,7 @@ fn without_a_guardian_nothing_is_touched() {
     let (dir, experiment) = experiment();
     let sleepers = Sleeper::several::<1>();
     for broken in ["/bin/true", "/bin/false", "/nonexistent/guardian"] {
-        let stall = Stall::plan(&STALL_WORKER, targets(&sleepers)).unwrap();
+        let stall = stall::plan(&STALL_WORKER, targets(&sleepers)).unwrap();
         let refused = stall
             .inject(&experiment, TTL, &Launcher::new(broken, [""; 0]))
             .unwrap_err();
@@ -208,7 +209,7 @@ fn an_injection_that_cannot_be_logged_is_undone() {
     let (dir, experiment) = experiment();
     std::os::unix::fs::symlink("/dev/full", dir.path().join("audit.jsonl")).unwrap();
     let sleepers = Sleeper::several::<2>();
-    let stall = Stall::plan(&STALL_WORKER, targets(&sleepers)).unwrap();
+    let stall = stall::plan(&STALL_WORKER, targets(&sleepers)).unwrap();
     let refused = stall.inject(&experiment, TTL, &launcher()).unwrap_err();
     assert!(matches!(refused, Error::NotInjected { .. }), "{refused}");
     assert!(all_in(&sleepers, State::Running));

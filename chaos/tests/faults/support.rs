@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::process::Signal;
 use voteops_chaos::audit::{Audit, By, Event};
 use voteops_chaos::guardian::Launcher;
+use voteops_chaos::identity::Identity;
 use voteops_chaos::process::{Process, State};
 use voteops_chaos::record::{Record, Store, Target};
 
@@ -105,6 +106,14 @@ impl Drop for Sleeper {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Who had the process id before.
+pub(crate) fn another_life(process: Process) -> Identity {
+    Identity::Process(Process {
+        start_ticks: process.start_ticks - 1,
+        ..process
+    })
 }
 
 pub(crate) fn targets(sleepers: &[Sleeper]) -> Vec<Target> {

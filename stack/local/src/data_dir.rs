@@ -99,6 +99,11 @@ impl DataDir {
         &self.root
     }
 
+    /// Where files keep components from being started again.
+    pub(crate) fn holds(&self) -> PathBuf {
+        self.root.join("holds")
+    }
+
     /// The log file of a component.
     pub(crate) fn log(&self, component: &str) -> PathBuf {
         self.root.join("logs").join(format!("{component}.log"))

@@ -63,6 +63,10 @@ pub struct StackFile {
     /// The file with the token that opens every `admin_url`, for its owner only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_token_file: Option<PathBuf>,
+    /// Where a file with a component's name keeps its supervisor from starting it again, for as long
+    /// as it was written to within the last 15 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds_dir: Option<PathBuf>,
     /// When the stack was started.
     pub started_at: Timestamp,
     /// The components, in the order in which they start.
@@ -205,6 +209,7 @@ mod tests {
             data_dir: dir.to_owned(),
             ledger_url: "sqlite:votes.db".into(),
             admin_token_file: None,
+            holds_dir: None,
             started_at: Timestamp::now(),
             components: Vec::new(),
         }

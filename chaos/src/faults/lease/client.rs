@@ -106,6 +106,9 @@ pub struct Listing {
     pub faults: Vec<Leased>,
     /// The names of all that there are.
     pub kinds: Vec<String>,
+    /// Another after each start of the service; services of older versions do not tell it.
+    #[serde(default)]
+    pub instance: Option<Uuid>,
 }
 
 #[derive(Deserialize)]
@@ -127,6 +130,11 @@ impl AdminClient {
             http: Http::with_access(url, &access)?,
             token_file: token_file.to_owned(),
         })
+    }
+
+    /// The listener's address.
+    pub(crate) fn url(&self) -> String {
+        self.http.base().to_string()
     }
 
     /// Injects a fault for `lease`, whole milliseconds, or renews it. `parameters` are those of the

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Launcher;
 use super::board::{Board, Change, Process};
+use super::hold::Hold;
 use crate::component::State;
 use crate::data_dir::log_tail;
 use crate::front::OPTIONS_ENV;
@@ -41,6 +42,8 @@ const TAIL_LINES: usize = 5;
 pub(super) struct Keeper {
     pub(super) spec: Spec,
     pub(super) log: PathBuf,
+    /// Keeps it from being started again.
+    pub(super) hold: Hold,
     pub(super) launcher: Launcher,
     pub(super) board: Arc<Board>,
     pub(super) http: reqwest::Client,
@@ -67,9 +70,17 @@ impl Keeper {
             }
             let wait = LONGEST_BACKOFF.min(FIRST_BACKOFF * 2_u32.saturating_pow(deaths - 1));
             self.tell_death(&last_words, wait);
-            tokio::select! {
+            let again = async {
+                sleep(wait).await;
+                self.hold.let_go(|told| self.tell_held(told)).await
+            };
+            let was_held = tokio::select! {
                 () = self.stop.cancelled() => break,
-                () = sleep(wait) => {}
+                was_held = again => was_held,
+            };
+            if was_held {
+                // It was made to die, which says nothing of it.
+                deaths = 0;
             }
         }
         self.set(Change::to(State::Stopped).process(Process::Gone));
@@ -161,6 +172,14 @@ impl Keeper {
                 .process(Process::Gone)
                 .because(detail)
                 .log_tail(log_tail(&self.log, TAIL_LINES)),
+        );
+    }
+
+    fn tell_held(&self, told: String) {
+        self.set(
+            Change::to(State::Backoff)
+                .process(Process::Gone)
+                .because(told),
         );
     }
 

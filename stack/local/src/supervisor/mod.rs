@@ -2,6 +2,7 @@
 //! dies, and stops all of it at the end.
 
 mod board;
+mod hold;
 mod keeper;
 mod scrapes;
 
@@ -29,6 +30,7 @@ use crate::plan::{Plan, plan};
 use crate::stack_file::{ProcessId, StackFile};
 use crate::{Doing, Error, Options, health};
 use board::Board;
+use hold::Hold;
 use keeper::Keeper;
 
 /// How long the components of a stage may take until they serve.
@@ -146,6 +148,7 @@ fn stack_file(options: &Options, plan: &Plan, dir: &DataDir) -> Result<StackFile
         data_dir: dir.root().to_owned(),
         ledger_url: plan.ledger_url.clone(),
         admin_token_file: Some(plan.admin_token_file.clone()),
+        holds_dir: Some(dir.holds()),
         started_at: Timestamp::now(),
         components: std::iter::once(webhook).chain(others).collect(),
     })
@@ -170,6 +173,7 @@ async fn run_components(
             let keeper = Keeper {
                 spec: spec.clone(),
                 log: dir.log(&spec.name),
+                hold: Hold::new(&dir.holds(), &spec.name),
                 launcher: launcher.clone(),
                 board: Arc::clone(board),
                 http: http.clone(),

@@ -62,7 +62,12 @@ async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Res
 async fn list(State(api): State<Arc<Api>>) -> Response {
     let kinds = api.faults.kinds.iter();
     let in_force: Vec<_> = kinds.filter_map(|kind| kind.in_force()).collect();
-    Json(json!({ "faults": in_force, "kinds": api.faults.names() })).into_response()
+    let listed = json!({
+        "faults": in_force,
+        "kinds": api.faults.names(),
+        "instance": api.faults.instance,
+    });
+    Json(listed).into_response()
 }
 
 async fn inject(

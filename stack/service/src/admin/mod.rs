@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /faults` | 200, the faults in force and the kinds there are |
+//! | `GET /faults` | 200, the faults in force, the kinds there are, and an id of the service's life |
 //! | `PUT /faults/{kind}` | 201 when it begins, 200 when it is renewed: its id and `expires_at` |
 //! | `DELETE /faults/{kind}` | 204, also when it was not in force |
 //!
@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use prometheus::IntGaugeVec;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::Error;
 use crate::metrics::Metrics;
@@ -42,6 +43,8 @@ pub struct Faults {
     /// `voteops_fault_active{fault}`
     active: IntGaugeVec,
     shutdown: CancellationToken,
+    /// Another after each start of the service, by which its lives are told apart.
+    instance: Uuid,
 }
 
 impl Faults {
@@ -57,6 +60,7 @@ impl Faults {
         )?;
         Ok(Self {
             kinds: Vec::new(),
+            instance: Uuid::now_v7(),
             active,
             shutdown,
         })
