@@ -1,7 +1,8 @@
 //! The processes that the tests of the chaos crate start and kill: a guardian, and a runner that
 //! stalls what it is told to.
 //!
-//! `chaos_helper guardian --record PATH` is a guardian. `chaos_helper runner DIR TTL_MS PID...`
+//! `chaos_helper guardian --record PATH` is a guardian. `chaos_helper docker-runner DIR TTL_MS ENGINE`
+//! is a runner that pauses the containers of the Compose service `worker`. `chaos_helper runner DIR TTL_MS PID...`
 //! stalls the processes and says `injected`; on the line `undo` it undoes and says `undone`; when
 //! the fault ends early it says `breach REASON`.
 
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use voteops_chaos::catalogue::STALL_WORKER;
+use voteops_chaos::engine::{Address, Selection, containers};
 use voteops_chaos::experiment::Experiment;
 use voteops_chaos::faults::stall;
 use voteops_chaos::guardian::{self, Launcher};
@@ -21,25 +23,51 @@ fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
     match args.next().as_deref().and_then(|role| role.to_str()) {
         Some("guardian") => guardian::main(args),
-        Some("runner") => match run(args.filter_map(|arg| arg.into_string().ok())) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                say(&format!("error {error}"));
-                ExitCode::FAILURE
-            }
-        },
+        Some("runner") => ended(run(
+            args.filter_map(|arg| arg.into_string().ok()),
+            processes,
+        )),
+        Some("docker-runner") => ended(run(args.filter_map(|arg| arg.into_string().ok()), workers)),
         _ => ExitCode::from(2),
     }
 }
 
-fn run(mut args: impl Iterator<Item = String>) -> Result<(), Box<dyn std::error::Error>> {
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn ended(outcome: Outcome<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn processes(pids: &[String]) -> Outcome<Vec<Target>> {
+    let targets = pids.iter().map(|pid| {
+        let process = Process::find(pid.parse()?)?;
+        Ok(Target::process(format!("target-{pid}"), process))
+    });
+    targets.collect()
+}
+
+fn workers(args: &[String]) -> Outcome<Vec<Target>> {
+    let address = args.first().ok_or("no engine")?;
+    let selection = Selection {
+        service: Some("worker".to_owned()),
+        ..Selection::default()
+    };
+    Ok(containers(&Address::from(address.as_str()), &selection)?)
+}
+
+fn run(
+    mut args: impl Iterator<Item = String>,
+    targets: impl Fn(&[String]) -> Outcome<Vec<Target>>,
+) -> Outcome<()> {
     let dir = args.next().ok_or("no directory")?;
     let ttl = Duration::from_millis(args.next().ok_or("no TTL")?.parse()?);
-    let mut targets = Vec::new();
-    for pid in args {
-        let process = Process::find(pid.parse()?)?;
-        targets.push(Target::process(format!("target-{pid}"), process));
-    }
+    let targets = targets(&args.collect::<Vec<_>>())?;
     let launcher = Launcher::new(std::env::current_exe()?, ["guardian"]);
     let experiment = Experiment::open(Path::new(&dir))?;
     let mut injected = stall::plan(&STALL_WORKER, targets)?.inject(&experiment, ttl, &launcher)?;

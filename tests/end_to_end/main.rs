@@ -11,6 +11,7 @@ mod conservation;
 mod console;
 mod faults;
 mod proof;
+mod reach;
 mod service_faults;
 mod support;
 mod up;

@@ -12,7 +12,7 @@ use voteops_chaos::record::Store;
 use voteops_chaos::recover::recover;
 
 /// How many times something is killed.
-const KILLS: u32 = 40;
+const KILLS: u32 = 210;
 
 /// The seed of victims and instants.
 const SEED: u64 = 0x5eed;

@@ -1,0 +1,201 @@
+//! A Docker daemon that touches nothing of the machine's own: its files are in a directory of the
+//! test's, and it makes no network.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use voteops_chaos::engine::{Address, Selection, containers};
+use voteops_chaos::record::Target;
+
+/// Long enough for a machine that is busy with other tests.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The image that containers are of, and what they do.
+const IMAGE: &str = "sleeper";
+
+/// A daemon that ends, with all that it runs, with the test.
+pub(crate) struct Daemon {
+    dir: tempfile::TempDir,
+    process: Option<Child>,
+}
+
+impl Daemon {
+    pub(crate) fn start() -> Self {
+        let mut daemon = Self {
+            dir: tempfile::tempdir().unwrap(),
+            process: None,
+        };
+        daemon.run();
+        daemon.import();
+        daemon
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("unix://{}", self.dir.path().join("docker.sock").display())
+    }
+
+    /// Where faults are put on record.
+    pub(crate) fn state_dir(&self) -> std::path::PathBuf {
+        self.dir.path().join("state")
+    }
+
+    /// Starts the daemon, again if it has died.
+    pub(crate) fn run(&mut self) {
+        let dir = self.dir.path();
+        // One that was killed leaves it behind, and the next one would wait for its process.
+        let _ = std::fs::remove_file(dir.join("exec/containerd/containerd.pid"));
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(dir.join("dockerd.log"))
+            .unwrap();
+        let process = Command::new("dockerd")
+            .arg("--data-root")
+            .arg(dir.join("data"))
+            .arg("--exec-root")
+            .arg(dir.join("exec"))
+            .arg("--pidfile")
+            .arg(dir.join("dockerd.pid"))
+            .arg("--host")
+            .arg(self.address())
+            .args([
+                "--bridge",
+                "none",
+                "--iptables=false",
+                "--storage-driver",
+                "vfs",
+            ])
+            .arg("--live-restore")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("dockerd starts");
+        self.process = Some(process);
+        let deadline = Instant::now() + PATIENCE;
+        while !self.docker(&["version"]).status.success() {
+            let log = std::fs::read_to_string(dir.join("dockerd.log")).unwrap_or_default();
+            assert!(Instant::now() < deadline, "dockerd does not serve: {log}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Kills the daemon. What it runs goes on.
+    pub(crate) fn crash(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// An image with a shell and `sleep`.
+    fn import(&self) {
+        let root = self.dir.path().join("root");
+        std::fs::create_dir_all(root.join("bin")).unwrap();
+        std::fs::copy("/bin/busybox", root.join("bin/busybox")).unwrap();
+        for name in ["sh", "sleep"] {
+            std::os::unix::fs::symlink("busybox", root.join("bin").join(name)).unwrap();
+        }
+        let archive = self.dir.path().join("root.tar");
+        run(Command::new("tar")
+            .arg("-C")
+            .arg(&root)
+            .arg("-cf")
+            .arg(&archive)
+            .arg("."));
+        self.done(&["import", archive.to_str().unwrap(), IMAGE]);
+    }
+
+    pub(crate) fn docker(&self, args: &[&str]) -> Output {
+        let mut docker = Command::new("docker");
+        docker.arg("--host").arg(self.address()).args(args);
+        docker.output().expect("docker is installed")
+    }
+
+    /// What `docker` says, which has to succeed.
+    pub(crate) fn done(&self, args: &[&str]) -> String {
+        let output = self.docker(args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Runs a container as Compose would: of a service of the project `shop`.
+    pub(crate) fn container(&self, name: &str, more: &[&str]) {
+        let usual = [
+            "run",
+            "--detach",
+            "--network",
+            "none",
+            "--name",
+            name,
+            "--label",
+            "com.docker.compose.project=shop",
+            "--label",
+            "com.docker.compose.service=worker",
+        ];
+        self.done(&[&usual[..], more, &[IMAGE, "sleep", "600"]].concat());
+    }
+
+    /// The containers of the service, as targets.
+    pub(crate) fn workers(&self) -> Vec<Target> {
+        let selection = Selection {
+            service: Some("worker".to_owned()),
+            ..Selection::default()
+        };
+        containers(&Address::from(self.address().as_str()), &selection).unwrap()
+    }
+
+    /// What a container is doing, as Docker says: `running`, `paused`, `exited`.
+    pub(crate) fn state(&self, name: &str) -> String {
+        self.done(&["inspect", "--format", "{{.State.Status}}", name])
+    }
+
+    pub(crate) fn is(&self, name: &str, state: &str) -> bool {
+        self.state(name) == state
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if self.process.is_none() {
+            self.run();
+        }
+        let all = self.done(&["ps", "--all", "--quiet"]);
+        let all: Vec<_> = all.lines().collect();
+        if !all.is_empty() {
+            let _ = self.docker(&[&["rm", "--force"], &all[..]].concat());
+        }
+        if let Some(mut process) = self.process.take() {
+            let pid = rustix::process::Pid::from_child(&process);
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            let _ = process.wait();
+        }
+    }
+}
+
+fn run(command: &mut Command) {
+    let status = command.status().unwrap();
+    assert!(status.success(), "{command:?}");
+}
+
+/// Looks until `done`, and fails the test when that takes too long.
+pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The test helper beside this test.
+pub(crate) fn helper() -> std::path::PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let helper = test.parent().and_then(Path::parent).unwrap();
+    let helper = helper.join("examples/chaos_helper");
+    assert!(
+        helper.exists(),
+        "build it with `cargo build --workspace --examples`"
+    );
+    helper
+}

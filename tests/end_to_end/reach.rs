@@ -1,0 +1,205 @@
+//! Faults on whatever is named, and on workers that die.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::{Home, Stack, assert_schema, kill, state, told, wait_until};
+
+/// A process that stands for one that somebody else runs.
+struct Sleeper(Child);
+
+impl Sleeper {
+    fn start() -> Self {
+        Self(Command::new("sleep").arg("600").spawn().unwrap())
+    }
+
+    fn pid(&self) -> i32 {
+        i32::try_from(self.0.id()).unwrap()
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A run that is told when it has something in force.
+fn run(stack: &Stack, args: &[&str]) -> Child {
+    let before = stack.audit().matches("\"injected\"").count();
+    let mut command = stack.home.command("voteops");
+    let child = command.arg("chaos").args(args).stdout(Stdio::null());
+    let child = child.spawn().unwrap();
+    wait_until("the fault is in force", || {
+        stack.audit().matches("\"injected\"").count() > before
+    });
+    child
+}
+
+fn answers(stack: &Stack, name: &str) -> bool {
+    let file = stack.file();
+    let mut components = file.components.iter();
+    let worker = components.find(|component| component.name == name).unwrap();
+    worker.pid.is_some() && worker.state == voteops_local::component::State::Healthy
+}
+
+#[test]
+fn workers_that_were_killed_stay_down_until_the_fault_ends_however_it_ends() {
+    let stack = Home::new().stack(&["--time-scale", "30"]);
+    for signal in [Signal::KILL, Signal::INT] {
+        let before = ["worker-1", "worker-2"].map(|name| stack.pid(name));
+        let mut runner = run(&stack, &["kill-worker", "--for", "10m"]);
+        assert!(
+            before
+                .iter()
+                .all(|pid| state(*pid).is_none_or(|it| it == 'Z'))
+        );
+        let status = stack.voteops(&["chaos", "status", "--json"]);
+        let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+        assert_schema("chaos-status.schema.json", &status);
+        assert_eq!(status[0]["fault"], "kill-worker");
+        assert_eq!(status[0]["targets"][0]["hold"], "held");
+        wait_until("the supervisor has seen that they are held down", || {
+            let file = stack.file();
+            let workers = file
+                .components
+                .iter()
+                .filter(|it| it.name.starts_with("worker-"));
+            workers.filter(|it| it.pid.is_none()).count() == 2
+        });
+        kill(i32::try_from(runner.id()).unwrap(), signal);
+        runner.wait().unwrap();
+        wait_until("the workers serve again", || {
+            answers(&stack, "worker-1") && answers(&stack, "worker-2")
+        });
+        wait_until("nothing is on record", || stack.no_faults_on_record());
+        for (name, pid) in ["worker-1", "worker-2"].into_iter().zip(before) {
+            assert_ne!(stack.pid(name), pid);
+        }
+    }
+
+    let report = stack.json(&["chaos", "verify", "WorkerDown", "--json"], 0);
+    assert_schema("verify.schema.json", &report);
+    assert_eq!(
+        (&report["verdict"], &report["fault"]),
+        (&"proven".into(), &"kill-worker".into())
+    );
+}
+
+#[test]
+fn a_process_of_any_kind_is_stopped_and_goes_on() {
+    let home = Home::new();
+    let data_dir = home.data_dir();
+    let data_dir = data_dir.to_str().unwrap();
+    let sleeper = Sleeper::start();
+    let pid = sleeper.pid().to_string();
+    let stall = |more: &[&str]| {
+        let named = [
+            "chaos",
+            "stall-worker",
+            "--pid",
+            &pid,
+            "--data-dir",
+            data_dir,
+        ];
+        home.voteops(&[&named[..], more].concat())
+    };
+    let dry = stall(&["--dry-run"]);
+    let said = told(&dry);
+    assert!(
+        said.contains(&format!("stops sleep (process {pid}, SIGSTOP)")),
+        "{said}"
+    );
+    assert_ne!(state(sleeper.pid()), Some('T'));
+
+    let done = stall(&["--for", "200ms"]);
+    assert!(done.status.success(), "{}", told(&done));
+    wait_until("it goes on", || state(sleeper.pid()) != Some('T'));
+    let audit = std::fs::read_to_string(home.data_dir().join("chaos/audit.jsonl")).unwrap();
+    assert_eq!(audit.lines().count(), 2, "{audit}");
+
+    let killed = home.voteops(&[
+        "chaos",
+        "kill-worker",
+        "--pid",
+        &pid,
+        "--data-dir",
+        data_dir,
+    ]);
+    assert_eq!(killed.status.code(), Some(2), "{}", told(&killed));
+    assert!(
+        told(&killed).contains("stall it instead"),
+        "{}",
+        told(&killed)
+    );
+    assert!(state(sleeper.pid()).is_some());
+    for (args, told_by) in [
+        (&["--pid", "2147483647"][..], "--pid 2147483647: no process"),
+        (&["--container", "shop"], "/nowhere/docker.sock"),
+        (&["--via", "process"], "no stack is running"),
+        (&[], "no stack is running"),
+    ] {
+        let refused = home.voteops(&[&["chaos", "stall-worker"], args].concat());
+        let said = told(&refused);
+        assert!(
+            !refused.status.success() && said.contains(told_by),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_service_is_asked_by_its_listener_and_one_that_was_restarted_is_told_apart() {
+    let stack = Home::new().stack(&["--time-scale", "30"]);
+    let file = stack.file();
+    let token_file = file.admin_token_file.clone().unwrap();
+    let worker = file
+        .components
+        .iter()
+        .find(|it| it.name == "worker-1")
+        .unwrap();
+    let url = worker.admin_url.clone().unwrap();
+    let data_dir = stack.home.data_dir();
+    let slow = [
+        "slow-worker",
+        "--admin",
+        &url,
+        "--admin-token-file",
+        token_file.to_str().unwrap(),
+        "--data-dir",
+        data_dir.to_str().unwrap(),
+        "--for",
+    ];
+    let done = stack.voteops(&[&["chaos"], &slow[..], &["200ms"]].concat());
+    assert!(done.status.success(), "{}", told(&done));
+
+    let mut command = stack.home.command("voteops");
+    let runner = command
+        .arg("chaos")
+        .args(slow)
+        .arg("10m")
+        .stdout(Stdio::piped());
+    let mut runner = runner.spawn().unwrap();
+    wait_until("the fault is in force", || {
+        stack.audit().matches("\"injected\"").count() == 2
+    });
+    kill(stack.pid("worker-1"), Signal::KILL);
+    let old = worker.pid;
+    wait_until("another worker serves in its stead", || {
+        let file = stack.file();
+        let mut all = file.components.iter();
+        let worker = all.find(|it| it.name == "worker-1").unwrap();
+        worker.pid.is_some() && worker.pid != old && answers(&stack, "worker-1")
+    });
+    let mut said = BufReader::new(runner.stdout.take().unwrap()).lines();
+    let mut lines = said.by_ref().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("is not under the fault any more")));
+    kill(i32::try_from(runner.id()).unwrap(), Signal::INT);
+    assert!(lines.any(|line| line.contains("was restarted or has ended meanwhile")));
+    assert!(runner.wait().unwrap().success());
+    assert!(stack.no_faults_on_record());
+}
