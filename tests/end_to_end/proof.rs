@@ -23,10 +23,7 @@ fn the_backlog_alert_is_proven_on_a_scaled_stack() {
         );
     }
 
-    let report = stack.json(
-        &["chaos", "verify", "CriticalVoteQueueBacklog", "--json"],
-        0,
-    );
+    let report = stack.proven(&["CriticalVoteQueueBacklog"]);
     assert_schema("verify.schema.json", &report);
     assert_eq!(report["verdict"], "proven");
     assert_eq!(report["undone"], true);
@@ -113,6 +110,61 @@ fn an_alertmanager_that_hangs_refutes_the_proof() {
 }
 
 #[test]
+fn a_receiver_that_is_away_refutes_the_proof() {
+    let stack = Home::new().stack(&["--time-scale", "30"]);
+    let config = stack.home.data_dir().join("config/alertmanager.yml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let webhook = stack.file().url(Kind::Webhook).unwrap();
+    let port = format!(":{}/", webhook.port().unwrap());
+    assert!(text.contains(&port), "{text}");
+    // Nobody listens there.
+    std::fs::write(&config, text.replace(&port, ":1/")).unwrap();
+    kill(stack.pid("alertmanager"), Signal::HUP);
+    let report = not_proven(verification(&stack));
+    let reason = report["reason"].as_str().unwrap();
+    assert!(reason.starts_with("notified: not seen"), "{report:#}");
+    assert_eq!(report["phases"][1]["ok"], true, "{report:#}");
+    assert!(stack.no_faults_on_record());
+}
+
+#[test]
+fn an_exporter_that_hangs_refutes_the_proof() {
+    let stack = Home::new().stack(&["--time-scale", "30"]);
+    let verify = verification(&stack);
+    let exporter = stack.pid("redis-exporter");
+    kill(exporter, Signal::STOP);
+    let report = not_proven(verify);
+    kill(exporter, Signal::CONT);
+    assert_eq!(report["verdict"], "refuted");
+    let reason = report["reason"].as_str().unwrap();
+    assert!(reason.starts_with("pending: not seen"), "{report:#}");
+    assert!(stack.no_faults_on_record());
+}
+
+#[test]
+fn a_threshold_that_is_raised_meanwhile_refutes_the_proof() {
+    let stack = Home::new().stack(&["--time-scale", "30"]);
+    let rules = stack.home.data_dir().join("config/rules/worker.yml");
+    let text = std::fs::read_to_string(&rules).unwrap();
+    let raised = text.replace("> 1000", "> 1000000");
+    assert_ne!(raised, text);
+    let verify = verification(&stack);
+    std::fs::write(&rules, raised).unwrap();
+    kill(stack.pid("prometheus"), Signal::HUP);
+    let report = not_proven(verify);
+    assert_eq!(report["verdict"], "refuted");
+    assert!(stack.no_faults_on_record());
+
+    let refused = stack.voteops(&["chaos", "verify", "CriticalVoteQueueBacklog", "--json"]);
+    let report: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    let reason = report["reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("rule: ") && reason.contains("1000000"),
+        "{reason}"
+    );
+}
+
+#[test]
 fn a_target_that_is_let_go_by_somebody_else_ends_the_proof() {
     let stack = Home::new().stack(&["--time-scale", "30"]);
     let verify = verification(&stack);
@@ -149,10 +201,9 @@ fn alerts_of_every_way_to_do_harm_are_proven_one_after_the_other() {
         ("RedisMemoryHigh", "fill-redis"),
         ("VoteAppErrorBudgetBurnFast", "fail-votes"),
         ("RedisDown", "stall-redis"),
-        ("WorkerDown", "stall-worker"),
+        ("WorkerDown", "kill-worker"),
     ];
-    let mut args = vec!["chaos", "verify", "--json"];
-    args.extend(alerts.map(|(alert, _)| alert));
+    let mut args = alerts.map(|(alert, _)| alert).to_vec();
     let dir = stack.home.data_dir().with_file_name("reports");
     std::fs::create_dir(&dir).unwrap();
     let files = ["html", "markdown", "junit", "journal"].map(|kind| {
@@ -160,7 +211,7 @@ fn alerts_of_every_way_to_do_harm_are_proven_one_after_the_other() {
         (format!("--{kind}"), path.to_str().unwrap().to_owned())
     });
     args.extend(files.iter().flat_map(|(flag, path)| [&**flag, path]));
-    let reports = stack.json(&args, 0);
+    let reports = stack.proven(&args);
     let written = |kind| std::fs::read_to_string(dir.join(kind)).unwrap();
     assert!(written("html").contains("4 of 4 alerts are proven"));
     assert_eq!(written("html").matches("<svg ").count(), 4);

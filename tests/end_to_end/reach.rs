@@ -82,7 +82,7 @@ fn workers_that_were_killed_stay_down_until_the_fault_ends_however_it_ends() {
         }
     }
 
-    let report = stack.json(&["chaos", "verify", "WorkerDown", "--json"], 0);
+    let report = stack.proven(&["WorkerDown"]);
     assert_schema("verify.schema.json", &report);
     assert_eq!(
         (&report["verdict"], &report["fault"]),
