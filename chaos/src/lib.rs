@@ -21,6 +21,7 @@ pub mod experiment;
 pub mod faults;
 pub mod guardian;
 pub mod identity;
+pub mod listeners;
 pub mod load;
 pub mod process;
 pub mod record;

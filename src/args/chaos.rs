@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use url::Url;
-use voteops_chaos::catalogue::Entry;
 
 use super::StackArgs;
 use super::console::ConfigArgs;
 use super::reach::{AdminArgs, ReachArgs};
-use super::values::{fault_length, flood_rate, held_fault, http_url, latency, share};
+use super::values::{fault_length, flood_rate, http_url, latency, share};
+use super::verify::VerifyArgs;
 
 /// Readings of the results in a second, while their cache is cold.
 pub(crate) const READS_PER_S: f64 = 100.0;
@@ -42,7 +42,7 @@ pub enum ChaosCommand {
     ///
     /// Exit codes: 0 proven, 1 not proven, 2 wrong usage, 3 could not run, 4 a fault could not
     /// be undone.
-    Verify(VerifyArgs),
+    Verify(Box<VerifyArgs>),
     /// List the faults: what each touches, how it is undone, and the alerts that it makes fire
     List(ListArgs),
     /// Tell which faults are in force, and who looks after them
@@ -262,50 +262,6 @@ pub struct FloodArgs {
     /// Print JSON (schemas/flood.schema.json)
     #[arg(long)]
     pub json: bool,
-}
-
-/// `voteops chaos verify`.
-#[derive(Debug, Clone, Args)]
-pub struct VerifyArgs {
-    /// The alerts to prove, one after the other
-    #[arg(value_name = "ALERT", required_unless_present = "all")]
-    pub alerts: Vec<String>,
-    /// Prove every alert that the server has rules for
-    #[arg(long, conflicts_with_all = ["alerts", "fault"])]
-    pub all: bool,
-    /// The stack
-    #[command(flatten)]
-    pub stack: StackArgs,
-    /// The fault that is to make them fire, instead of the one that is there for each
-    /// (`voteops chaos list`)
-    #[arg(long, value_name = "FAULT", value_parser = held_fault)]
-    pub fault: Option<&'static Entry>,
-    /// What keeps it within bounds
-    #[command(flatten)]
-    pub safety: SafetyArgs,
-    /// Print JSON (schemas/verify.schema.json)
-    #[arg(long)]
-    pub json: bool,
-    /// What is written besides
-    #[command(flatten)]
-    pub reports: ReportArgs,
-}
-
-/// Reports that are written to files.
-#[derive(Debug, Clone, Args)]
-pub struct ReportArgs {
-    /// Write one self-contained page with charts
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-    /// Write Markdown
-    #[arg(long, value_name = "FILE")]
-    pub markdown: Option<PathBuf>,
-    /// Write JUnit XML
-    #[arg(long, value_name = "FILE")]
-    pub junit: Option<PathBuf>,
-    /// Write what happens as it happens, JSON lines (schemas/journal.schema.json)
-    #[arg(long, value_name = "FILE")]
-    pub journal: Option<PathBuf>,
 }
 
 /// `voteops chaos recover`.

@@ -5,6 +5,7 @@ mod console;
 mod reach;
 mod stack;
 mod values;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -18,8 +19,8 @@ use crate::failure::USAGE;
 pub(crate) use chaos::READS_PER_S;
 pub use chaos::{
     ChaosCommand, ColdCacheArgs, CourseArgs, FailVotesArgs, FaultStatusArgs, FillRedisArgs,
-    FloodArgs, GuardianArgs, HangArgs, ListArgs, RecoverArgs, ReportArgs, SafetyArgs,
-    SlowVotesArgs, SlowWorkerArgs, StallArgs, VerifyArgs, VotesArgs,
+    FloodArgs, GuardianArgs, HangArgs, ListArgs, RecoverArgs, SafetyArgs, SlowVotesArgs,
+    SlowWorkerArgs, StallArgs, VotesArgs,
 };
 pub use console::{
     CheckArgs, ConfigArgs, ConfigCommand, LookArgs, SourceArgs, StatusArgs, TuiArgs,
@@ -28,6 +29,7 @@ pub use reach::{AdminArgs, ReachArgs, Via};
 pub use stack::{FrontArgs, UpArgs};
 pub(crate) use values::refresh;
 pub(crate) use values::{fault_length, share};
+pub use verify::{ReportArgs, SiteArgs, VerifyArgs};
 
 /// Terminal-first ops console and chaos tool for a voting service.
 #[derive(Debug, Parser)]

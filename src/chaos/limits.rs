@@ -126,6 +126,19 @@ pub(super) async fn watch(
     watch_on(safety, prometheus).await
 }
 
+/// The same, on the Prometheus of the proof unless another is named.
+pub(super) async fn watch_at(
+    safety: &SafetyArgs,
+    usual: &Prometheus,
+) -> Result<Option<Watched>, Failure> {
+    if safety.abort_if.is_empty() {
+        return Ok(None);
+    }
+    let named = safety.abort_prometheus.as_ref().map(Prometheus::new);
+    let prometheus = named.transpose()?.unwrap_or_else(|| usual.clone());
+    watch_on(safety, prometheus).await
+}
+
 async fn watch_on(safety: &SafetyArgs, prometheus: Prometheus) -> Result<Option<Watched>, Failure> {
     let conditions = Conditions::new(prometheus, safety.abort_if.clone());
     let watched = conditions.watch().await;

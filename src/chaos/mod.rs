@@ -8,6 +8,7 @@ pub(crate) mod plan;
 mod reach;
 mod reports;
 mod select;
+mod site;
 mod status;
 mod timeline;
 mod verify;

@@ -16,8 +16,8 @@ use super::select::select;
 use super::{fault_failure, running};
 use crate::Failure;
 use crate::args::{
-    ColdCacheArgs, FailVotesArgs, FillRedisArgs, HangArgs, SlowVotesArgs, SlowWorkerArgs,
-    StallArgs, VotesArgs,
+    ColdCacheArgs, FailVotesArgs, FillRedisArgs, HangArgs, ReachArgs, SlowVotesArgs,
+    SlowWorkerArgs, StackArgs, StallArgs, VotesArgs,
 };
 use crate::failure::CANNOT_ASK;
 
@@ -50,7 +50,12 @@ pub(super) fn halt_workers(fault: &'static Entry, args: &StallArgs) -> Outcome {
 
 /// Stalls whatever there is only one of.
 pub(super) fn hang(fault: &'static Entry, args: &HangArgs) -> Outcome {
-    let found = reach::halted(fault, &args.stack, &args.reach)?;
+    halt_named(fault, &args.stack, &args.reach)
+}
+
+/// Plans what stops or kills everything that is meant.
+pub(super) fn halt_named(fault: &'static Entry, stack: &StackArgs, reach: &ReachArgs) -> Outcome {
+    let found = reach::halted(fault, stack, reach)?;
     Ok(Planned {
         there: found.count(fault),
         plan: halt(fault, found.ground.stack.as_ref(), found.targets)?,

@@ -126,6 +126,12 @@ pub(super) fn halted(
     }
 }
 
+/// Whether targets are named.
+pub(super) fn is_named(reach: &ReachArgs) -> bool {
+    let names_processes = !reach.pid.is_empty() || !reach.unit.is_empty();
+    names_processes || !selection(reach).is_empty() || reach.via == Some(Via::Docker)
+}
+
 fn contrary(via: &str, named: &str) -> Failure {
     let told = format!("--via {via} does not go with {named}; leave out one of them");
     Failure::new(USAGE, told)

@@ -131,10 +131,10 @@ pub(super) fn table(report: &Report) -> String {
         ));
     }
     let votes = &report.votes;
-    line(format_args!(
-        "votes: {} accepted, {} recorded, {} lost, {} duplicated",
-        votes.accepted, votes.recorded, votes.lost, votes.duplicated
-    ));
+    line(format_args!("votes: {}", votes.told()));
+    if let Some(caveat) = report.delivery.caveat() {
+        line(format_args!("notified: {caveat}"));
+    }
     for id in &votes.lost_ids {
         line(format_args!("  lost: {id}"));
     }

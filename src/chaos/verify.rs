@@ -5,42 +5,38 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 use voteops_chaos::abort::Watched;
 use voteops_chaos::catalogue::{Entry, proving};
-use voteops_chaos::faults::Plan;
 use voteops_chaos::guardian::Launcher;
 use voteops_chaos::report::Proof;
 use voteops_chaos::verify::{Error, Progress, Report, Setup, Verdict, verify};
-use voteops_ledger::Ledger;
-use voteops_local::StackFile;
-use voteops_local::component::Kind;
 use voteops_observability::prometheus::RuleKind;
-use voteops_observability::webhook::ReceiverClient;
 
 use super::limits::{self, Bounds};
 use super::reports::Reports;
+use super::site::{self, Means, Site};
 use super::timeline::{self, Timeline};
-use super::{fault_failure, plan, state_dir, stop_on_signals, vote_apps};
+use super::{fault_failure, stop_on_signals};
+use crate::Failure;
 use crate::args::{READS_PER_S, SafetyArgs, VerifyArgs};
 use crate::failure::{CANNOT_ASK, NOT_UNDONE, USAGE};
 use crate::runtime;
-use crate::{Failure, sources};
 
 pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     limits::confirm(&args.safety)?;
-    let stack = super::stack(&args.stack)?;
+    site::require_named(args)?;
+    let site = Site::find(args)?;
     runtime::multi_thread()?.block_on(async {
         let cancel = stop_on_signals()?;
-        let conditions = limits::watch(&args.safety, Some(&stack)).await?;
+        let conditions = limits::watch_at(&args.safety, &site.prometheus).await?;
         let limits = limits::read(&args.safety)?;
         let alerts = if args.all {
-            every_alert(&stack).await?
+            every_alert(&site).await?
         } else {
             args.alerts.clone()
         };
         let mut reports = Reports::open(&args.reports)?;
-        let means = Means {
+        let bounds = Within {
             safety: &args.safety,
             longest: limits.longest,
             highest_rate_per_s: limits.highest_rate,
@@ -51,9 +47,9 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
         let mut codes = Vec::new();
         for alert in &alerts {
             let (begun_at, begun) = (Timestamp::now(), Instant::now());
-            let outcome = match means.stopped() {
+            let outcome = match bounds.stopped() {
                 Some(reason) => Err(Failure::new(1, reason)),
-                None => prove(alert, args.fault, &stack, means, &mut reports).await,
+                None => prove(alert, args.fault, &site, bounds, &mut reports).await,
             };
             if let (Ok(report), false) = (&outcome, args.json) {
                 print!("{}", timeline::table(report));
@@ -100,9 +96,8 @@ fn worst(codes: &[u8]) -> u8 {
 }
 
 /// The names of all alerts that the server has rules for, in their order.
-async fn every_alert(stack: &StackFile) -> Result<Vec<String>, Failure> {
-    let prometheus = sources::of_stack(stack)?.sources.prometheus;
-    let groups = prometheus.rules().await;
+async fn every_alert(site: &Site<'_>) -> Result<Vec<String>, Failure> {
+    let groups = site.prometheus.rules().await;
     let groups = groups.map_err(|error| Failure::from(error).with_code(CANNOT_ASK))?;
     let rules = groups.data.into_iter().flat_map(|group| group.rules);
     let alerting = rules.filter(|rule| rule.kind == RuleKind::Alerting);
@@ -110,8 +105,8 @@ async fn every_alert(stack: &StackFile) -> Result<Vec<String>, Failure> {
 }
 
 /// Why an alert that no fault is there for is not proven; most often its name is wrong.
-async fn unproven(stack: &StackFile, alert: &str) -> Failure {
-    let known = every_alert(stack).await.unwrap_or_default();
+async fn unproven(site: &Site<'_>, alert: &str) -> Failure {
+    let known = every_alert(site).await.unwrap_or_default();
     let message = if known.iter().any(|name| name == alert) {
         format!("no fault is there for {alert}; name one that makes it fire with --fault")
     } else {
@@ -127,7 +122,7 @@ async fn unproven(stack: &StackFile, alert: &str) -> Failure {
 
 /// What keeps every proof within bounds.
 #[derive(Clone, Copy)]
-struct Means<'a> {
+struct Within<'a> {
     safety: &'a SafetyArgs,
     longest: Option<Duration>,
     highest_rate_per_s: Option<f64>,
@@ -135,7 +130,7 @@ struct Means<'a> {
     cancel: &'a CancellationToken,
 }
 
-impl Means<'_> {
+impl Within<'_> {
     /// Why nothing more is to be begun, if nothing is.
     fn stopped(&self) -> Option<String> {
         let condition = self.conditions.and_then(Watched::reason);
@@ -152,29 +147,45 @@ impl Means<'_> {
 async fn prove(
     alert: &str,
     fault: Option<&'static Entry>,
-    stack: &StackFile,
-    means: Means<'_>,
+    site: &Site<'_>,
+    within: Within<'_>,
     reports: &mut Reports,
 ) -> Result<Report, Failure> {
     let Some(fault) = fault.or_else(|| proving(alert)) else {
-        return Err(unproven(stack, alert).await);
+        return Err(unproven(site, alert).await);
     };
-    let plan = tokio::task::block_in_place(|| plan::usual(fault, stack))?;
-    let there = plan::there(&plan, stack)?;
+    let Means { planned, touched } = tokio::task::block_in_place(|| site.means(fault))?;
+    let there = planned.there;
     limits::permit(
-        means.safety,
+        within.safety,
         Bounds {
-            targets: there.map(|there| (plan.targets().len(), there)),
+            targets: there.map(|there| (planned.plan.targets().len(), there)),
             ..Bounds::default()
         },
     )?;
-    let setup = setup(alert, plan, stack, means)?;
-    let mut timeline = Timeline::new(alert, fault.name, stack.time_scale);
+    let setup = Setup {
+        alert: alert.to_owned(),
+        is_shipped: site.is_shipped,
+        prometheus: site.prometheus.clone(),
+        alertmanager: site.alertmanager.clone(),
+        delivery: site.delivery.clone(),
+        voting: site.voting()?,
+        touched,
+        plan: planned.plan,
+        reads_per_s: READS_PER_S,
+        state_dir: planned.ground.state_dir,
+        launcher: Launcher::this_program(),
+        time_scale: site.time_scale,
+        longest: within.longest,
+        highest_rate_per_s: within.highest_rate_per_s,
+        cancel: within.cancel.clone(),
+    };
+    let mut timeline = Timeline::new(alert, fault.name, site.time_scale);
     let shown = |progress: Progress| {
         reports.progress(alert, &progress);
         timeline.show(progress);
     };
-    let outcome = verify(&setup, means.conditions, shown).await;
+    let outcome = verify(&setup, within.conditions, shown).await;
     timeline.finish();
     outcome.map_err(failure)
 }
@@ -197,57 +208,12 @@ fn tell(proofs: &[Proof], json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn setup(alert: &str, plan: Plan, stack: &StackFile, means: Means<'_>) -> Result<Setup, Failure> {
-    let lacking = |what: &str| Failure::new(CANNOT_ASK, format!("the stack has no {what}"));
-    let found = sources::of_stack(stack)?;
-    let webhook = stack
-        .url(Kind::Webhook)
-        .ok_or_else(|| lacking("webhook receiver"))?;
-    let names: Vec<_> = plan.targets().iter().map(|target| &target.name).collect();
-    let touched = stack
-        .components
-        .iter()
-        .filter(|component| names.contains(&&component.name));
-    let touched = touched.filter_map(|component| address(component.url.as_deref()?));
-    Ok(Setup {
-        alert: alert.to_owned(),
-        is_shipped: true,
-        prometheus: found.sources.prometheus,
-        alertmanager: found
-            .sources
-            .alertmanager
-            .ok_or_else(|| lacking("Alertmanager"))?,
-        receiver: ReceiverClient::new(&webhook)?,
-        vote_apps: vote_apps(stack),
-        touched: touched.collect(),
-        plan,
-        reads_per_s: READS_PER_S,
-        ledger: Ledger::connect(&stack.ledger_url)?,
-        choices: super::CHOICES.map(str::to_owned).into(),
-        state_dir: state_dir(&stack.data_dir),
-        launcher: Launcher::this_program(),
-        time_scale: stack.time_scale,
-        longest: means.longest,
-        highest_rate_per_s: means.highest_rate_per_s,
-        cancel: means.cancel.clone(),
-    })
-}
-
-/// `host:port` of an address.
-fn address(url: &str) -> Option<String> {
-    let url: Url = url.parse().ok()?;
-    Some(format!(
-        "{}:{}",
-        url.host_str()?,
-        url.port_or_known_default()?
-    ))
-}
-
 fn failure(error: Error) -> Failure {
     match error {
         Error::UnknownAlert { .. }
         | Error::NotProvable { .. }
         | Error::OutOfReach { .. }
+        | Error::NoVoteApp { .. }
         | Error::TooLong { .. } => Failure::from(error).with_code(USAGE),
         Error::Fault(error) => fault_failure(error),
         Error::Stopped(_) => Failure::from(error).with_code(1),

@@ -9,6 +9,7 @@
 mod cli;
 mod conservation;
 mod console;
+mod elsewhere;
 mod faults;
 mod proof;
 mod reach;

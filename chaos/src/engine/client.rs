@@ -31,6 +31,8 @@ pub(crate) struct Seen {
     pub(crate) life: Life,
     /// Whether it is removed as soon as it ends.
     pub(crate) is_removed_at_end: bool,
+    /// By what it is known in its networks: its addresses, and its name.
+    pub(crate) hosts: Vec<String>,
 }
 
 impl Client {
@@ -69,13 +71,23 @@ impl Client {
         let (started_at, life) = self.started(&inspected)?;
         let name = inspected.name.unwrap_or_default();
         let removed = inspected.host_config.and_then(|config| config.auto_remove);
+        let name = name.trim_start_matches('/').to_owned();
+        let networks = inspected.network_settings.and_then(|it| it.networks);
+        let networks = networks.unwrap_or_default().into_values();
+        let addresses = networks.flat_map(|network| {
+            [network.ip_address, network.global_ipv6_address]
+                .into_iter()
+                .flatten()
+        });
+        let known = addresses.filter(|address| !address.is_empty());
         Ok(Seen {
+            hosts: known.chain([name.clone()]).collect(),
             id: ContainerId {
                 engine: self.address.to_string(),
                 id: inspected.id.unwrap_or_default(),
                 started_at,
             },
-            name: name.trim_start_matches('/').to_owned(),
+            name,
             life,
             is_removed_at_end: removed.unwrap_or(false),
         })

@@ -105,3 +105,12 @@ pub(crate) fn lives(targets: &[Target]) -> Vec<Option<Result<Life, EngineError>>
         client.life(container).await
     })
 }
+
+/// The hosts by which each of the targets that are containers is known; none where that is not told.
+pub(crate) fn hosts(targets: &[Target]) -> Vec<Vec<String>> {
+    let asked = ask_each(targets, async |client, container| {
+        Ok(client.seen(&container.id).await?.hosts)
+    });
+    let told = asked.into_iter().map(|hosts| hosts.and_then(Result::ok));
+    told.map(Option::unwrap_or_default).collect()
+}

@@ -52,7 +52,7 @@ fn overview(proofs: &[Proof]) -> Markup {
                         td.number { (told_s(times.and_then(|times| times.detect_s))) }
                         td.number { (told_s(times.and_then(|times| times.notify_s))) }
                         td.number { (told_s(times.and_then(|times| times.recover_s))) }
-                        td.number { (report.map_or("–".into(), |report| report.votes.lost.to_string())) }
+                        td.number { (lost(report)) }
                         td { (verdict(proof)) }
                     }
                 }
@@ -114,8 +114,9 @@ fn finding(report: &Report) -> Markup {
             }
         }
         p {
-            "Votes: " (report.votes.accepted) " accepted, " (report.votes.recorded) " recorded, "
-            (report.votes.lost) " lost, " (report.votes.duplicated) " duplicated. Fault "
+            "Votes: " (report.votes.told()) ". "
+            @if let Some(caveat) = report.delivery.caveat() { (caveat) ". " }
+            "Fault "
             (report.fault) @if let Some(onset) = report.onset { ", onset " (format!("{onset:.1}")) }
             ", durations ÷" (report.time_scale) "."
         }
@@ -129,4 +130,9 @@ fn finding(report: &Report) -> Markup {
             }
         }
     }
+}
+
+fn lost(report: Option<&Report>) -> String {
+    let lost = report.and_then(|report| report.votes.known_lost());
+    lost.map_or("–".into(), |lost| lost.to_string())
 }

@@ -24,7 +24,8 @@ fn write_all(out: &mut String, proofs: &[Proof]) -> std::fmt::Result {
     for proof in proofs {
         let times = proof.outcome.as_ref().ok().map(|report| report.times);
         let fault = proof.outcome.as_ref().map_or("–", |report| &report.fault);
-        let lost = proof.outcome.as_ref().ok().map(|report| report.votes.lost);
+        let report = proof.outcome.as_ref().ok();
+        let lost = report.and_then(|report| report.votes.known_lost());
         writeln!(
             out,
             "| {} | {fault} | {} | {} | {} | {} | {} {} |",
@@ -64,11 +65,10 @@ fn write_phases(out: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(out, "| {name} | {predicted} | {observed} | {mark} |")?;
     }
     let votes = &report.votes;
-    writeln!(
-        out,
-        "\nVotes: {} accepted, {} recorded, {} lost, {} duplicated.",
-        votes.accepted, votes.recorded, votes.lost, votes.duplicated
-    )?;
+    writeln!(out, "\nVotes: {}.", votes.told())?;
+    if let Some(caveat) = report.delivery.caveat() {
+        writeln!(out, "\nNotified: {caveat}.")?;
+    }
     for id in &votes.lost_ids {
         writeln!(out, "- lost: `{id}`")?;
     }

@@ -6,7 +6,7 @@ use voteops_observability::replay::Window;
 
 use super::journal::Journal;
 use super::*;
-use crate::verify::{Flood, Phase, Progress, Step, Subject, Times, Votes};
+use crate::verify::{Flood, Phase, Progress, Step, Subject, Times, ToldBy, Votes};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
@@ -65,10 +65,12 @@ fn report(alert: &str, whole: bool) -> Report {
             lost: lost_ids.len(),
             duplicated: 0,
             lost_ids,
+            audited: true,
         },
         flood: Flood::default(),
         undone: true,
         time_scale: 30.0,
+        delivery: ToldBy::Receiver,
         onset: Some(at(10)),
     }
 }

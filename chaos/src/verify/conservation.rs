@@ -28,6 +28,7 @@ pub(super) fn compare(accepted: &[(String, Uuid)], rows: &[(String, Uuid)]) -> V
         lost: lost.len(),
         duplicated: twice(rows) + repeated(accepted.iter().map(|(_, id)| *id)),
         lost_ids: lost.into_iter().take(LISTED).collect(),
+        audited: true,
     }
 }
 

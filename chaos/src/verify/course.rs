@@ -17,7 +17,7 @@ use super::rule::Rule;
 use super::scene::Scene;
 use super::settle::Settled;
 use super::watch::Watch;
-use super::{Error, Progress, Setup, conservation};
+use super::{Delivery, Error, Progress, Setup, conservation};
 use crate::abort::{Watched, tripped};
 use crate::faults::{Hold, Injected};
 use crate::load;
@@ -98,7 +98,12 @@ impl Course<'_> {
         self.await_step(Step::Pending, rise.pending, progress)
             .await?;
         let fired_s = self.await_step(Step::Firing, rise.firing, progress).await?;
-        let window = forecast::notified(fired_s, self.route, self.settled.new_group);
+        let window = match self.setup.delivery {
+            Delivery::Receiver(_) => {
+                forecast::notified(fired_s, self.route, self.settled.new_group)
+            }
+            Delivery::Alertmanager => forecast::told(fired_s, self.watch.pause().as_secs_f64()),
+        };
         self.await_step(Step::Notified, window, progress).await
     }
 
@@ -126,7 +131,16 @@ impl Course<'_> {
         };
         let resolved_s = self.await_step(Step::Resolved, resolved, progress).await?;
         let notified_s = self.observed(Step::Notified)?;
-        let window = forecast::resolved_notified(resolved_s, notified_s, self.route);
+        let window = match self.setup.delivery {
+            Delivery::Receiver(_) => {
+                forecast::resolved_notified(resolved_s, notified_s, self.route)
+            }
+            Delivery::Alertmanager => {
+                // It is asked only once the resolution was seen, which takes an evaluation.
+                let seen_s = self.watch.pause().as_secs_f64() + self.rule.evaluation_s;
+                forecast::told(resolved_s, seen_s)
+            }
+        };
         self.await_step(Step::ResolvedNotified, window, progress)
             .await?;
         Some(())
@@ -301,9 +315,16 @@ impl Course<'_> {
         let accepted: Vec<(String, Uuid)> = named
             .map(|vote| (format!("{}{}", self.voter_prefix, vote.index), vote.vote_id))
             .collect();
+        let voting = self.setup.voting.as_ref();
+        let Some(ledger) = voting.and_then(|voting| voting.ledger.as_ref()) else {
+            return Ok(Votes {
+                accepted: accepted.len(),
+                ..Votes::default()
+            });
+        };
         let deadline = tokio::time::Instant::now() + COUNT_PATIENCE;
         loop {
-            let recorded = self.setup.ledger.recorded(&self.voter_prefix).await?;
+            let recorded = ledger.recorded(&self.voter_prefix).await?;
             let votes = conservation::compare(&accepted, &recorded);
             if votes.lost == 0 || tokio::time::Instant::now() > deadline {
                 return Ok(votes);
@@ -337,13 +358,13 @@ impl Course<'_> {
         let fault = trouble
             .or_else(|| refutation(&steps, &votes, drive))
             .or_else(|| unheard(self.flood.is_some(), &votes));
-        let cast = self.flood.is_some();
+        let all_once = self.flood.is_some() && votes.audited;
         let (verdict, reason) = match (self.end, fault) {
             (Some(End::Aborted(reason)), _) => (Verdict::Aborted, reason),
             (Some(End::Refuted(reason)), _) | (None, Some(reason)) => (Verdict::Refuted, reason),
             (None, None) => (
                 Verdict::Proven,
-                if cast {
+                if all_once {
                     "every phase inside its window, every vote once".into()
                 } else {
                     "every phase inside its window".into()
@@ -362,6 +383,7 @@ impl Course<'_> {
             flood,
             undone: self.undone,
             time_scale: self.setup.time_scale,
+            delivery: self.setup.delivery.told_by(),
             onset: Some(self.watch.onset),
         }
     }

@@ -30,7 +30,7 @@ pub(super) struct Effect<'a> {
     pub(super) fault: &'a Entry,
     /// What the services were given with it.
     pub(super) parameters: &'a Map<String, Value>,
-    /// `host:port` of what is scraped of the targets.
+    /// What is scraped of the targets: `host:port`, or `host`.
     pub(super) touched: &'a [String],
     /// What is sent meanwhile.
     pub(super) load: Load,
@@ -134,7 +134,9 @@ impl<'a> Effect<'a> {
     fn touches(self, target: &Scraped) -> bool {
         let address = target.url.split("://").nth(1).unwrap_or(&target.url);
         let address = address.split('/').next().unwrap_or(address);
-        self.touched.iter().any(|touched| touched == address)
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+        let mut touched = self.touched.iter();
+        touched.any(|touched| touched == address || touched == host)
     }
 }
 

@@ -7,8 +7,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use super::Setup;
 use super::forecast::Load;
+use super::{Setup, Voting};
 use crate::catalogue::{COLD_CACHE, Entry, MUTE_TRAFFIC};
 use crate::load;
 
@@ -38,11 +38,9 @@ impl Drop for Flooding {
 /// Begins to read the results when the fault is one of reading them; until what is returned is
 /// dropped.
 pub(super) fn readers(setup: &Setup, fault: &Entry) -> Option<DropGuard> {
-    if *fault != COLD_CACHE {
-        return None;
-    }
+    let voting = setup.voting.as_ref().filter(|_| *fault == COLD_CACHE)?;
     let stop = CancellationToken::new();
-    let (urls, reads_per_s) = (setup.vote_apps.clone(), setup.reads_per_s);
+    let (urls, reads_per_s) = (voting.vote_apps.clone(), setup.reads_per_s);
     let over = stop.clone();
     tokio::spawn(async move {
         // When it cannot be carried out, the alert does not fire, and that is told.
@@ -53,18 +51,19 @@ pub(super) fn readers(setup: &Setup, fault: &Entry) -> Option<DropGuard> {
 
 /// Begins to cast the few votes that tell whether any is lost; none when nobody is to vote.
 pub(super) fn witnesses(setup: &Setup, fault: &Entry) -> Option<Flooding> {
-    (*fault != MUTE_TRAFFIC).then(|| start(setup, WITNESSES))
+    let voting = setup.voting.as_ref().filter(|_| *fault != MUTE_TRAFFIC)?;
+    Some(start(voting, WITNESSES))
 }
 
-pub(super) fn start(setup: &Setup, load: Load) -> Flooding {
+pub(super) fn start(voting: &Voting, load: Load) -> Flooding {
     let plan = load::Plan {
-        urls: setup.vote_apps.clone(),
+        urls: voting.vote_apps.clone(),
         rate_per_s: load.rate_per_s,
         extent: load::Extent::Duration(Duration::from_secs_f64(load.length_s)),
-        connections: CONNECTIONS.max(setup.vote_apps.len()),
+        connections: CONNECTIONS.max(voting.vote_apps.len()),
         run_id: format!("verify-{}", Uuid::now_v7().simple()),
         seed: 0,
-        choices: setup.choices.clone(),
+        choices: voting.choices.clone(),
         timeout: Duration::from_secs(10),
     };
     let stop = CancellationToken::new();

@@ -227,6 +227,17 @@ pub(super) fn notified(firing_s: f64, route: RouteTiming, new_group: bool) -> Wi
     wait.later(firing_s).widened(JITTER_S, DELIVERY_S)
 }
 
+/// When Alertmanager holds the alert, once the rule fires at `firing_s`, and when it does so no more,
+/// once it has resolved: Prometheus tells it at once. That it does not any more is seen by asking, every
+/// `pause_s`.
+pub(super) fn told(at_s: f64, pause_s: f64) -> Window {
+    let at = Window {
+        lo_s: at_s,
+        hi_s: at_s,
+    };
+    at.widened(JITTER_S, DELIVERY_S + pause_s)
+}
+
 /// When the fault is undone, once that is asked for.
 pub(super) fn undone(asked_s: f64) -> Window {
     Window {

@@ -38,7 +38,7 @@ use voteops_observability::webhook::ReceiverClient;
 use crate::faults::Plan;
 use crate::guardian::Launcher;
 
-pub use report::{Flood, Phase, Report, Step, Subject, Times, Verdict, Votes};
+pub use report::{Flood, Phase, Report, Step, Subject, Times, ToldBy, Verdict, Votes};
 pub use run::verify;
 
 /// What a verification works on.
@@ -52,20 +52,17 @@ pub struct Setup {
     pub prometheus: Prometheus,
     /// Notifies.
     pub alertmanager: Alertmanager,
-    /// Receives the notifications.
-    pub receiver: ReceiverClient,
-    /// Take the votes.
-    pub vote_apps: Vec<Url>,
+    /// Who tells that it has notified.
+    pub delivery: Delivery,
+    /// The votes that may be cast; none where nobody takes any.
+    pub voting: Option<Voting>,
     /// The fault.
     pub plan: Plan,
-    /// `host:port` of what Prometheus scrapes of the fault's targets.
+    /// Of what Prometheus scrapes, what is a target of the fault: `host:port`, or `host` for whatever
+    /// port.
     pub touched: Vec<String>,
     /// How often the results are read while their cache is cold, times a second.
     pub reads_per_s: f64,
-    /// Where the votes end.
-    pub ledger: Ledger,
-    /// The choices that can be voted for.
-    pub choices: Vec<String>,
     /// Where faults are put on record.
     pub state_dir: PathBuf,
     /// Starts guardians.
@@ -78,6 +75,27 @@ pub struct Setup {
     pub highest_rate_per_s: Option<f64>,
     /// Ends the run early; the fault is undone first.
     pub cancel: CancellationToken,
+}
+
+/// Who tells that Alertmanager has notified.
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    /// A receiver of ours: the notification itself is seen to arrive.
+    Receiver(ReceiverClient),
+    /// Alertmanager, where no receiver can be asked: it tells that it holds the alert, not that it has
+    /// told anybody of it.
+    Alertmanager,
+}
+
+/// The votes of a verification.
+#[derive(Debug)]
+pub struct Voting {
+    /// Take the votes.
+    pub vote_apps: Vec<Url>,
+    /// The choices that can be voted for.
+    pub choices: Vec<String>,
+    /// Where the votes end; without it they are not audited.
+    pub ledger: Option<Ledger>,
 }
 
 /// What happens while a verification runs, for whoever watches.
@@ -139,6 +157,16 @@ pub enum Error {
          `voteops chaos list` tells which fault does"
     )]
     OutOfReach {
+        /// The alert.
+        alert: String,
+        /// The fault.
+        fault: &'static str,
+    },
+    /// The alert takes votes, and nobody is there to take them.
+    #[error(
+        "{alert} takes votes or readings to fire under {fault}; name the vote apps with --vote-app"
+    )]
+    NoVoteApp {
         /// The alert.
         alert: String,
         /// The fault.

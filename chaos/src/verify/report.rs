@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 use voteops_observability::replay::Window;
 
-use super::Setup;
+use super::{Delivery, Setup};
 use crate::catalogue::Entry;
 
 /// Whether the alert was proven.
@@ -115,8 +115,37 @@ pub struct Votes {
     pub lost: usize,
     /// Recorded more than once.
     pub duplicated: usize,
+    /// Whether the ledger was asked; where it could not be, nothing is known of those above.
+    pub audited: bool,
     /// The votes that are lost, at most a hundred of them.
     pub lost_ids: Vec<Uuid>,
+}
+
+impl Votes {
+    /// In words.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let Self {
+            accepted,
+            recorded,
+            lost,
+            duplicated,
+            ..
+        } = self;
+        match (self.audited, accepted) {
+            (true, _) => format!(
+                "{accepted} accepted, {recorded} recorded, {lost} lost, {duplicated} duplicated"
+            ),
+            (false, 0) => "none was cast".to_owned(),
+            (false, _) => format!("{accepted} accepted; no ledger was named to look for them in"),
+        }
+    }
+
+    /// How many are lost, if that is known.
+    #[must_use]
+    pub fn known_lost(&self) -> Option<usize> {
+        self.audited.then_some(self.lost)
+    }
 }
 
 /// The load that the run sent.
@@ -197,8 +226,43 @@ pub struct Report {
     pub undone: bool,
     /// What the stack's durations are divided by.
     pub time_scale: f64,
+    /// Who told of notifications.
+    pub delivery: ToldBy,
     /// The onset of the fault; `None` when none was injected.
     pub onset: Option<Timestamp>,
+}
+
+/// Who told of notifications.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ToldBy {
+    /// A receiver of ours, where they arrived.
+    Receiver,
+    /// Alertmanager, which held the alert.
+    Alertmanager,
+}
+
+impl ToldBy {
+    /// What that leaves open, in words, if it does.
+    #[must_use]
+    pub fn caveat(self) -> Option<&'static str> {
+        match self {
+            Self::Receiver => None,
+            Self::Alertmanager => {
+                Some("Alertmanager held the alert; no receiver was asked whether anybody was told")
+            }
+        }
+    }
+}
+
+impl Delivery {
+    /// Who tells.
+    pub(super) fn told_by(&self) -> ToldBy {
+        match self {
+            Self::Receiver(_) => ToldBy::Receiver,
+            Self::Alertmanager => ToldBy::Alertmanager,
+        }
+    }
 }
 
 impl Report {
@@ -217,6 +281,7 @@ impl Report {
             flood: Flood::default(),
             undone: true,
             time_scale: setup.time_scale,
+            delivery: setup.delivery.told_by(),
             onset: None,
         }
     }

@@ -43,6 +43,12 @@ pub async fn verify(
     let route = setup.alertmanager.route_timing().await?;
     let drive = forecast::load(&rule, fault);
     within_rate(setup, &rule, drive, fault)?;
+    if setup.voting.is_none() && (drive.is_some() || *fault == COLD_CACHE) {
+        return Err(Error::NoVoteApp {
+            alert: rule.name.clone(),
+            fault: fault.name,
+        });
+    }
     let mut voting = match drive {
         Some(_) => None,
         None => flooding::witnesses(setup, fault),
@@ -73,8 +79,8 @@ pub async fn verify(
     let mut injected = inject(setup, conditions, &rule, &experiment, longest_s)?;
     let (onset, held) = injected.onset();
     let reading = flooding::readers(setup, fault);
-    if let Some(load) = drive {
-        voting = Some(flooding::start(setup, load));
+    if let (Some(load), Some(voters)) = (drive, &setup.voting) {
+        voting = Some(flooding::start(voters, load));
     }
     progress(Progress::Injected {
         fault: fault.name,
@@ -100,7 +106,8 @@ pub async fn verify(
         effect,
         watch: Watch {
             prometheus: &setup.prometheus,
-            receiver: &setup.receiver,
+            alertmanager: &setup.alertmanager,
+            delivery: &setup.delivery,
             rule: &rule,
             onset,
             sequence: settled.sequence,

@@ -9,7 +9,7 @@ use voteops_observability::signals::single_value;
 use voteops_observability::units::{parse_duration, prometheus_duration};
 
 use super::rule::{QUEUE, Rule};
-use super::{Error, Progress, Setup};
+use super::{Delivery, Error, Progress, Setup};
 use crate::abort::{Watched, tripped};
 
 /// An average may be at most this share of the threshold that it is to cross,
@@ -126,7 +126,10 @@ async fn look(
     );
     let fired = !setup.prometheus.query(&fired, None).await?.data.is_empty();
     let alone = setup.alertmanager.aggregation_groups().await? == Some(0);
-    let arrived = setup.receiver.after(0).await?;
+    let arrived = match &setup.delivery {
+        Delivery::Receiver(receiver) => receiver.after(0).await?,
+        Delivery::Alertmanager => Vec::new(),
+    };
     Ok(Ok(Settled {
         inflow_per_s: inflow.unwrap_or(0.0),
         drained_level,

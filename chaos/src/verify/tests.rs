@@ -195,7 +195,8 @@ const PENDING: [(&str, &Entry, f64, f64); 12] = [
     ("CriticalVoteQueueBacklog", &STALL_WORKER, 100.0, 200.0),
     // At the first scrape that fails, 10 s after it began.
     ("WorkerDown", &STALL_WORKER, 10.0, 41.0),
-    ("WorkerDown", &KILL_WORKER, 10.0, 41.0),
+    // At the next scrape, which is refused at once.
+    ("WorkerDown", &KILL_WORKER, 0.0, 31.0),
     ("RedisDown", &STALL_REDIS, 0.0, 41.0),
     // A minute in which nothing was counted, from the last scrape that had counted something.
     ("VoteTrafficStopped", &MUTE_TRAFFIC, 45.0, 92.0),

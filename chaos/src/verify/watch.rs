@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use voteops_observability::alertmanager::{Alertmanager, HeldAlert};
 use voteops_observability::prometheus::{AlertState, Prometheus, Sample};
-use voteops_observability::webhook::ReceiverClient;
 
-use super::Error;
 use super::report::Subject;
 use super::rule::{QUEUE, Rule};
+use super::{Delivery, Error};
 
 /// Values of what a rule compares that are kept at the most.
 const SUBJECT_SAMPLES: f64 = 400.0;
@@ -16,7 +16,8 @@ const SUBJECT_SAMPLES: f64 = 400.0;
 /// Sees what the servers have seen since an instant.
 pub(super) struct Watch<'a> {
     pub(super) prometheus: &'a Prometheus,
-    pub(super) receiver: &'a ReceiverClient,
+    pub(super) alertmanager: &'a Alertmanager,
+    pub(super) delivery: &'a Delivery,
     pub(super) rule: &'a Rule,
     pub(super) onset: Timestamp,
     /// The last notification before the onset.
@@ -74,7 +75,12 @@ impl Watch<'_> {
     /// When a notification of this alert with `status` arrived, not before `after_s`: one of an
     /// earlier time may still have been on its way at the onset.
     pub(super) async fn notified(&self, status: &str, after_s: f64) -> Result<Option<f64>, Error> {
-        let arrived = self.receiver.after(self.sequence).await?;
+        let receiver = match self.delivery {
+            Delivery::Receiver(receiver) => receiver,
+            Delivery::Alertmanager if status == "firing" => return self.held(after_s).await,
+            Delivery::Alertmanager => return self.let_go().await,
+        };
+        let arrived = receiver.after(self.sequence).await?;
         let ours = arrived.into_iter().filter(|received| {
             received.notification.alerts.iter().any(|alert| {
                 alert.status == status && alert.labels.get("alertname") == Some(&self.rule.name)
@@ -82,6 +88,26 @@ impl Watch<'_> {
         });
         let mut times = ours.map(|received| since(self.onset, received.at));
         Ok(times.find(|at_s| *at_s >= after_s))
+    }
+
+    /// When Alertmanager was told of the alert, by its own clock, as long as it is told again seldom.
+    async fn held(&self, after_s: f64) -> Result<Option<f64>, Error> {
+        let held = self.alertmanager.alerts().await?;
+        let mut ours = held.iter().filter(|held| self.is_ours(held));
+        let told = ours.find(|held| held.status.state == "active");
+        let at_s = |held: &HeldAlert| since(self.onset, held.updated_at.unwrap_or(held.starts_at));
+        Ok(told.map(|held| at_s(held).max(after_s)))
+    }
+
+    /// Now, once Alertmanager holds the alert no more: it leaves out what has ended.
+    async fn let_go(&self) -> Result<Option<f64>, Error> {
+        let held = self.alertmanager.alerts().await?;
+        let is_held = held.iter().any(|held| self.is_ours(held));
+        Ok((!is_held).then(|| self.now_s()))
+    }
+
+    fn is_ours(&self, held: &HeldAlert) -> bool {
+        held.labels.get("alertname") == Some(&self.rule.name)
     }
 
     /// What the rule compares, from a little before the onset until now; `None` when it compares

@@ -31,6 +31,9 @@ pub struct HeldAlert {
     pub starts_at: Timestamp,
     /// When it ends unless it is sent again.
     pub ends_at: Timestamp,
+    /// When it was last told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
     /// Its identity.
     pub fingerprint: String,
     /// Whether it is silenced or inhibited.

@@ -1,0 +1,176 @@
+//! Where an alert is proven: on a stack of `voteops up`, or by servers that are named.
+
+use url::Url;
+use voteops_chaos::catalogue::{Entry, KILL_WORKER, MUTE_TRAFFIC, STALL_REDIS, STALL_WORKER};
+use voteops_chaos::faults::Plan;
+use voteops_chaos::listeners;
+use voteops_chaos::verify::{Delivery, Voting};
+use voteops_ledger::Ledger;
+use voteops_local::StackFile;
+use voteops_local::component::Kind;
+use voteops_observability::alertmanager::Alertmanager;
+use voteops_observability::prometheus::Prometheus;
+use voteops_observability::webhook::ReceiverClient;
+
+use super::plan::{self, Planned};
+use super::reach::{self, Ground};
+use crate::args::{SiteArgs, StackArgs, VerifyArgs};
+use crate::failure::{CANNOT_ASK, USAGE};
+use crate::{Failure, sources};
+
+/// Faults that can be done to whatever is named.
+const ANYWHERE: [Entry; 4] = [STALL_WORKER, KILL_WORKER, STALL_REDIS, MUTE_TRAFFIC];
+
+/// Where an alert is proven.
+pub(super) struct Site<'a> {
+    pub(super) prometheus: Prometheus,
+    pub(super) alertmanager: Alertmanager,
+    pub(super) delivery: Delivery,
+    pub(super) time_scale: f64,
+    /// Whether its rules are to be those that are shipped.
+    pub(super) is_shipped: bool,
+    args: &'a VerifyArgs,
+    stack: Option<StackFile>,
+}
+
+/// A fault that is to prove something, and what is known of its targets.
+pub(super) struct Means {
+    pub(super) planned: Planned,
+    /// What Prometheus scrapes of its targets.
+    pub(super) touched: Vec<String>,
+}
+
+impl<'a> Site<'a> {
+    pub(super) fn find(args: &'a VerifyArgs) -> Result<Self, Failure> {
+        let SiteArgs {
+            prometheus,
+            alertmanager,
+            ..
+        } = &args.site;
+        if let (Some(prometheus), Some(alertmanager)) = (prometheus, alertmanager) {
+            let usage = |error| Failure::from(error).with_code(USAGE);
+            let receiver = args.site.receiver.as_ref().map(ReceiverClient::new);
+            let receiver = receiver.transpose().map_err(usage)?;
+            return Ok(Self {
+                prometheus: Prometheus::new(prometheus).map_err(usage)?,
+                alertmanager: Alertmanager::new(alertmanager).map_err(usage)?,
+                delivery: receiver.map_or(Delivery::Alertmanager, Delivery::Receiver),
+                time_scale: args.site.time_scale,
+                is_shipped: false,
+                args,
+                stack: None,
+            });
+        }
+        Self::of_stack(super::stack(&args.stack)?, args)
+    }
+
+    fn of_stack(stack: StackFile, args: &'a VerifyArgs) -> Result<Self, Failure> {
+        let lacking = |what: &str| Failure::new(CANNOT_ASK, format!("the stack has no {what}"));
+        let found = sources::of_stack(&stack)?.sources;
+        let webhook = stack.url(Kind::Webhook);
+        let webhook = webhook.ok_or_else(|| lacking("webhook receiver"))?;
+        Ok(Self {
+            prometheus: found.prometheus,
+            alertmanager: found.alertmanager.ok_or_else(|| lacking("Alertmanager"))?,
+            delivery: Delivery::Receiver(ReceiverClient::new(&webhook)?),
+            time_scale: stack.time_scale,
+            is_shipped: true,
+            args,
+            stack: Some(stack),
+        })
+    }
+
+    /// A fault on everything that it touches here, as hard as it usually is. Blocks.
+    pub(super) fn means(&self, fault: &'static Entry) -> Result<Means, Failure> {
+        if let Some(stack) = &self.stack {
+            let plan = plan::usual(fault, stack)?;
+            return Ok(Means {
+                touched: addresses(stack, &plan),
+                planned: Planned {
+                    there: plan::there(&plan, stack)?,
+                    plan,
+                    ground: Ground::of(stack.clone()),
+                },
+            });
+        }
+        if !ANYWHERE.contains(fault) {
+            let told = format!(
+                "{} can be done to a stack of `voteops up` only; with --prometheus, give --fault {}",
+                fault.name,
+                ANYWHERE.map(|fault| fault.name).join(" or ")
+            );
+            return Err(Failure::new(USAGE, told));
+        }
+        // A stack that runs here by chance is not what is meant.
+        let elsewhere = StackArgs {
+            data_dir: self.args.stack.data_dir.clone(),
+        };
+        let planned = plan::halt_named(fault, &elsewhere, &self.args.reach)?;
+        let mut touched = listeners::addresses(planned.plan.targets());
+        touched.extend(self.args.site.scraped.iter().cloned());
+        Ok(Means { planned, touched })
+    }
+
+    /// The votes that can be cast here.
+    pub(super) fn voting(&self) -> Result<Option<Voting>, Failure> {
+        let choices = super::CHOICES.map(str::to_owned).into();
+        if let Some(stack) = &self.stack {
+            return Ok(Some(Voting {
+                vote_apps: super::vote_apps(stack),
+                choices,
+                ledger: Some(Ledger::connect(&stack.ledger_url)?),
+            }));
+        }
+        let site = &self.args.site;
+        if site.vote_app.is_empty() {
+            return Ok(None);
+        }
+        let ledger = site.ledger.as_deref().map(Ledger::connect);
+        let ledger = ledger.transpose();
+        Ok(Some(Voting {
+            vote_apps: site.vote_app.clone(),
+            choices,
+            ledger: ledger.map_err(|error| Failure::from(error).with_code(USAGE))?,
+        }))
+    }
+}
+
+/// What Prometheus scrapes of a plan's targets, by the addresses of the stack's components.
+fn addresses(stack: &StackFile, plan: &Plan) -> Vec<String> {
+    let names: Vec<_> = plan.targets().iter().map(|target| &target.name).collect();
+    let touched = stack
+        .components
+        .iter()
+        .filter(|component| names.contains(&&component.name));
+    let touched = touched.filter_map(|component| address(component.url.as_deref()?));
+    touched.collect()
+}
+
+/// `host:port` of an address.
+fn address(url: &str) -> Option<String> {
+    let url: Url = url.parse().ok()?;
+    Some(format!(
+        "{}:{}",
+        url.host_str()?,
+        url.port_or_known_default()?
+    ))
+}
+
+/// No targets are named where there have to be.
+pub(super) fn require_named(args: &VerifyArgs) -> Result<(), Failure> {
+    let elsewhere = args.site.prometheus.is_some();
+    let named = reach::is_named(&args.reach);
+    match (elsewhere, named) {
+        (true, false) => Err(Failure::new(
+            USAGE,
+            "with --prometheus, name the targets of the fault: --pid, --unit, --container, --service, \
+             --label or --via docker",
+        )),
+        (false, true) => Err(Failure::new(
+            USAGE,
+            "targets are named together with --prometheus and --alertmanager; without these the alert is \
+             proven on the stack that runs",
+        )),
+        _ => Ok(()),
+    }
+}
