@@ -12,7 +12,7 @@ use axum::routing::post;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use voteops_chaos::load::{Extent, Plan, Progress, flood};
+use voteops_chaos::load::{Choice, Extent, Plan, Progress, flood};
 
 const ACCEPTED: &str = r#"{"vote_id":"01890a5d-ac96-774b-bcce-b302099a8057"}"#;
 
@@ -44,12 +44,12 @@ async fn run(mut args: impl Iterator<Item = String>) -> Result<(), Failure> {
     let mut next = || args.next().ok_or("an argument is missing");
     let plan = Plan {
         urls: vec![next()?.parse()?],
-        rate_per_s: next()?.parse()?,
+        rate: next()?.parse()?,
         extent: Extent::Duration(Duration::from_secs_f64(next()?.parse()?)),
         connections: next()?.parse()?,
         run_id: "bench".to_owned(),
         seed: 1,
-        choices: vec!["cats".to_owned(), "dogs".to_owned()],
+        choices: ["cats", "dogs"].map(Choice::plain).into(),
         timeout: Duration::from_secs(10),
     };
     let report = flood(

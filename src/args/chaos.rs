@@ -6,11 +6,11 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use url::Url;
 
-use super::StackArgs;
 use super::console::ConfigArgs;
 use super::reach::{AdminArgs, ReachArgs};
 use super::values::{fault_length, flood_rate, http_url, latency, share};
 use super::verify::VerifyArgs;
+use super::{FloodArgs, StackArgs};
 
 /// Readings of the results in a second, while their cache is cold.
 pub(crate) const READS_PER_S: f64 = 100.0;
@@ -36,7 +36,10 @@ pub enum ChaosCommand {
     StallRedis(HangArgs),
     /// Stop the background voters (SIGSTOP, or pausing), and let them go on at the end
     MuteTraffic(HangArgs),
-    /// Send votes at a constant rate, whether or not the answers keep up
+    /// Send votes at a rate that is constant or a ramp, whether or not the answers keep up
+    ///
+    /// Exit codes: 0 every vote was accepted at the planned rate, or --stop-at-queue ended it; 1
+    /// some were not, or it was interrupted; 2 wrong usage; 3 the queue could not be asked.
     Flood(FloodArgs),
     /// Prove an alert end to end: fault, pending, firing, notified, undone, resolved, no vote lost
     ///
@@ -231,35 +234,6 @@ pub struct FaultStatusArgs {
     #[command(flatten)]
     pub stack: StackArgs,
     /// Print JSON (schemas/chaos-status.schema.json)
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `voteops chaos flood`.
-#[derive(Debug, Clone, Args)]
-pub struct FloodArgs {
-    /// The stack
-    #[command(flatten)]
-    pub stack: StackArgs,
-    /// Vote app to send to, instead of the stack's; may be given more than once
-    #[arg(long, value_name = "URL", value_parser = http_url)]
-    pub url: Vec<Url>,
-    /// Votes in a second
-    #[arg(long, value_name = "R", value_parser = flood_rate, allow_negative_numbers = true)]
-    pub rate: f64,
-    /// How long
-    #[arg(long = "for", value_name = "DURATION", value_parser = fault_length)]
-    pub length: Duration,
-    /// Connections to send over
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub connections: u16,
-    /// What keeps it within bounds
-    #[command(flatten)]
-    pub safety: SafetyArgs,
-    /// Choices to vote for, in turn
-    #[arg(long, value_name = "ID", value_delimiter = ',', default_values_t = ["cats".to_owned(), "dogs".to_owned()])]
-    pub choice: Vec<String>,
-    /// Print JSON (schemas/flood.schema.json)
     #[arg(long)]
     pub json: bool,
 }

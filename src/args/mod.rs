@@ -2,6 +2,7 @@
 
 mod chaos;
 mod console;
+mod flood;
 mod reach;
 mod stack;
 mod values;
@@ -19,12 +20,13 @@ use crate::failure::USAGE;
 pub(crate) use chaos::READS_PER_S;
 pub use chaos::{
     ChaosCommand, ColdCacheArgs, CourseArgs, FailVotesArgs, FaultStatusArgs, FillRedisArgs,
-    FloodArgs, GuardianArgs, HangArgs, ListArgs, RecoverArgs, SafetyArgs, SlowVotesArgs,
-    SlowWorkerArgs, StallArgs, VotesArgs,
+    GuardianArgs, HangArgs, ListArgs, RecoverArgs, SafetyArgs, SlowVotesArgs, SlowWorkerArgs,
+    StallArgs, VotesArgs,
 };
 pub use console::{
     CheckArgs, ConfigArgs, ConfigCommand, LookArgs, SourceArgs, StatusArgs, TuiArgs,
 };
+pub use flood::FloodArgs;
 pub use reach::{AdminArgs, ReachArgs, Via};
 pub use stack::{FrontArgs, UpArgs};
 pub(crate) use values::refresh;

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use url::Url;
 use voteops_chaos::catalogue::{Entry, FAULTS, FLOOD, find};
+use voteops_chaos::load::{Choice, Rate};
+
+/// Votes in a second: the lowest that is worth a load, and more than a machine can send.
+const RATES_PER_S: (f64, f64) = (0.1, 200_000.0);
 
 pub(super) fn http_url(text: &str) -> Result<Url, String> {
     let url: Url = text
@@ -89,7 +93,25 @@ pub(super) fn voter_rate(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn flood_rate(text: &str) -> Result<f64, String> {
-    number(text, 0.1, 200_000.0)
+    number(text, RATES_PER_S.0, RATES_PER_S.1)
+}
+
+/// A constant rate, or a ramp, which may begin or end with nothing.
+pub(super) fn rate(text: &str) -> Result<Rate, String> {
+    let rate: Rate = text.parse().map_err(|error| format!("{error}"))?;
+    let (least, most) = RATES_PER_S;
+    let ends = [rate.from_per_s, rate.to_per_s];
+    if ends.iter().all(|end| (0.0..=most).contains(end)) && rate.highest_per_s() >= least {
+        Ok(rate)
+    } else {
+        Err(format!(
+            "it must be between {least} and {most}; a ramp may begin or end with 0, such as 0..500"
+        ))
+    }
+}
+
+pub(super) fn choice(text: &str) -> Result<Choice, String> {
+    text.parse().map_err(|error| format!("{error}"))
 }
 
 pub(super) fn time_scale(text: &str) -> Result<f64, String> {

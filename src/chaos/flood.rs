@@ -1,189 +1,139 @@
 //! `voteops chaos flood`.
 
-use std::convert::Infallible;
-use std::fmt::Write;
-use std::io::IsTerminal;
+mod bars;
+mod ending;
+mod live;
+mod told;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 use tokio::sync::watch;
 use uuid::Uuid;
-use voteops_chaos::abort::tripped;
-use voteops_chaos::load::{ErrorKind, Extent, Plan, Progress, Report, flood};
+use voteops_chaos::load::{Backlog, Extent, LoadError, Plan, Progress, Report, flood};
+use voteops_local::StackFile;
+use voteops_local::component::Kind;
 
+use self::bars::Glyphs;
+use self::ending::{Early, Watch};
 use super::limits::{self, Bounds};
 use super::{stop_on_signals, vote_apps};
 use crate::Failure;
 use crate::args::FloodArgs;
-use crate::failure::USAGE;
+use crate::failure::{CANNOT_ASK, USAGE};
 use crate::runtime;
 
 /// How long an answer is waited for.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What `--json` prints: `schemas/flood.schema.json`.
-#[derive(Serialize)]
-struct Printed<'a> {
-    run_id: &'a str,
-    #[serde(flatten)]
-    report: &'a Report,
-}
-
 pub(super) fn run(args: &FloodArgs) -> Result<ExitCode, Failure> {
+    if !args.url.is_empty() {
+        require_no_stack(args)?;
+    }
     let stack = if args.url.is_empty() {
         Some(super::stack(&args.stack)?)
     } else {
         None
     };
-    let urls = stack.as_ref().map_or_else(|| args.url.clone(), vote_apps);
     limits::confirm(&args.safety)?;
     limits::permit(
         &args.safety,
         Bounds {
             length: Some(args.length),
-            rate_per_s: Some(args.rate),
+            rate_per_s: Some(args.rate.highest_per_s()),
             ..Bounds::default()
         },
     )?;
-    let plan = Plan {
-        connections: usize::from(args.connections).max(urls.len()),
-        urls,
-        rate_per_s: args.rate,
-        extent: Extent::Duration(args.length),
-        run_id: format!("flood-{}", Uuid::now_v7().simple()),
-        seed: 0,
-        choices: args.choice.clone(),
-        timeout: TIMEOUT,
-    };
+    let plan = plan(args, stack.as_ref());
     runtime::multi_thread()?.block_on(async {
-        let stop = stop_on_signals()?;
-        let conditions = match &stack {
-            Some(stack) => limits::watch(&args.safety, Some(stack)).await?,
-            None if args.safety.abort_if.is_empty() => None,
-            None => {
-                let told = "--abort-if is asked of the stack's Prometheus; leave --url out";
-                return Err(Failure::new(USAGE, told));
-            }
-        };
-        let aborted = async {
-            let reason = tripped(conditions.as_ref()).await;
-            eprintln!("voteops: {reason}; the load ends");
-            stop.cancel();
-            std::future::pending::<Infallible>().await
-        };
-        let (sender, progress) = watch::channel(Progress::default());
-        let shown = tokio::spawn(show(progress, plan.votes()));
-        let outcome = tokio::select! {
-            outcome = flood(&plan, &sender, &stop) => outcome,
-            never = aborted => match never {},
-        };
-        drop(sender);
-        // The display ends with the sender; how does not matter.
-        let _ = shown.await;
-        let report = outcome.map_err(|error| Failure::from(error).with_code(USAGE))?;
+        let (report, early) = carry_out(args, &plan, stack.as_ref()).await?;
         if args.json {
-            let printed = Printed {
-                run_id: &plan.run_id,
-                report: &report,
-            };
-            println!("{}", serde_json::to_string_pretty(&printed)?);
+            println!("{}", told::json(&plan, &report, early.as_ref())?);
         } else {
-            print!("{}", text(&plan, &report));
+            print!(
+                "{}",
+                told::text(&plan, &report, early.as_ref(), Glyphs::of_locale())
+            );
         }
         let whole = report.accepted == report.planned && !report.shortfall;
-        Ok(ExitCode::from(u8::from(!whole)))
+        let wanted = matches!(early, Some(Early::Queue { .. }));
+        Ok(ExitCode::from(u8::from(!whole && !wanted)))
     })
 }
 
-/// Shows the load on standard error while somebody watches.
-async fn show(mut progress: watch::Receiver<Progress>, votes: u64) {
-    if !std::io::stderr().is_terminal() {
-        return;
-    }
-    let bar = ProgressBar::new(votes);
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg}") {
-        bar.set_style(style);
-    }
-    while progress.changed().await.is_ok() {
-        let now = *progress.borrow();
-        bar.set_position(now.sent);
-        bar.set_message(format!(
-            "{:.0}/s  accepted {}  failed {}  p99 {:.1} ms",
-            now.current_rate_per_s,
-            now.accepted,
-            now.failed,
-            ms(now.latency_p99_us)
-        ));
-    }
-    bar.finish_and_clear();
-}
-
-fn text(plan: &Plan, report: &Report) -> String {
-    let mut out = String::new();
-    let mut line = |text: std::fmt::Arguments<'_>| {
-        // Writing to a string cannot fail.
-        let _ = writeln!(out, "{text}");
+/// Refuses what only a stack can be asked.
+fn require_no_stack(args: &FloodArgs) -> Result<(), Failure> {
+    let told = if args.stop_at_queue.is_some() {
+        "--stop-at-queue is asked of the stack's Redis; leave --url out"
+    } else if !args.safety.abort_if.is_empty() {
+        "--abort-if is asked of the stack's Prometheus; leave --url out"
+    } else {
+        return Ok(());
     };
-    line(format_args!(
-        "planned   {:>8} votes  {:>9.1}/s",
-        report.planned, report.planned_rate_per_s
-    ));
-    line(format_args!(
-        "sent      {:>8} votes  {:>9.1}/s{}",
-        report.sent,
-        report.achieved_rate_per_s,
-        if report.shortfall {
-            "  ▲ short of the plan"
-        } else {
-            ""
+    Err(Failure::new(USAGE, told))
+}
+
+fn plan(args: &FloodArgs, stack: Option<&StackFile>) -> Plan {
+    let urls = stack.map_or_else(|| args.url.clone(), vote_apps);
+    Plan {
+        connections: usize::from(args.connections).max(urls.len()),
+        urls,
+        rate: args.rate,
+        extent: Extent::Duration(args.length),
+        run_id: format!("flood-{}", Uuid::now_v7().simple()),
+        seed: args.seed,
+        choices: args.choice.clone(),
+        timeout: TIMEOUT,
+    }
+}
+
+/// Sends the votes, and tells what became of them and why they ended early, if they did.
+async fn carry_out(
+    args: &FloodArgs,
+    plan: &Plan,
+    stack: Option<&StackFile>,
+) -> Result<(Report, Option<Early>), Failure> {
+    let stop = &stop_on_signals()?;
+    let conditions = limits::watch(&args.safety, stack).await?;
+    let backlog = backlog(args, stack).await?;
+    let (sender, progress) = watch::channel(Progress::default());
+    let watch = Watch {
+        conditions: conditions.as_ref(),
+        queue: backlog.as_ref().zip(args.stop_at_queue),
+        stop,
+    };
+    let flooding = async move {
+        // The display ends when this is through, and the sender with it.
+        let sender = sender;
+        watch.until_the_end(flood(plan, &sender, stop)).await
+    };
+    let showing = live::show(progress, backlog.as_ref());
+    let ((report, early), ()) = tokio::join!(flooding, showing);
+    let report = report.map_err(|error| Failure::from(error).with_code(USAGE))?;
+    let early = early.map_err(cannot_ask)?;
+    Ok((report, early))
+}
+
+/// The stack's queue, asked of its Redis; none when there is none to ask, and nobody needs it.
+async fn backlog(args: &FloodArgs, stack: Option<&StackFile>) -> Result<Option<Backlog>, Failure> {
+    let redis = stack.and_then(|stack| stack.url(Kind::Redis));
+    let backlog = redis.as_ref().map(Backlog::begin).transpose();
+    match (backlog, args.stop_at_queue) {
+        (backlog, None) => Ok(backlog.ok().flatten()),
+        (Ok(None), Some(_)) => {
+            let told = "the stack has no Redis that --stop-at-queue could ask; leave it out";
+            Err(Failure::new(CANNOT_ASK, told))
         }
-    ));
-    line(format_args!("accepted  {:>8} votes", report.accepted));
-    for (status, count) in &report.rejected {
-        line(format_args!("rejected  {count:>8} votes  HTTP {status}"));
+        (backlog, Some(_)) => {
+            let backlog = backlog.map_err(cannot_ask)?;
+            if let Some(backlog) = &backlog {
+                backlog.first().await.map_err(cannot_ask)?;
+            }
+            Ok(backlog)
+        }
     }
-    for (kind, count) in &report.errors {
-        line(format_args!(
-            "failed    {count:>8} votes  {}",
-            told_kind(*kind)
-        ));
-    }
-    for (name, latency) in [("latency", &report.latency), ("lag", &report.lag)] {
-        line(format_args!(
-            "{name:<9} p50 {:.2}  p90 {:.2}  p99 {:.2}  p99.9 {:.2}  max {:.2} ms",
-            ms(latency.p50_us),
-            ms(latency.p90_us),
-            ms(latency.p99_us),
-            ms(latency.p999_us),
-            ms(latency.max_us)
-        ));
-    }
-    line(format_args!(
-        "voters    {}-0 … {}",
-        plan.run_id,
-        report.planned.saturating_sub(1)
-    ));
-    if report.cancelled {
-        line(format_args!("▲ interrupted before its end"));
-    }
-    out
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "told to a hundredth of a millisecond"
-)]
-fn ms(us: u64) -> f64 {
-    us as f64 / 1000.0
-}
-
-fn told_kind(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Connect => "no connection, not sent",
-        ErrorKind::Broken => "connection broke, perhaps counted",
-        ErrorKind::Timeout => "no answer in time, perhaps counted",
-        ErrorKind::Unreadable => "not a vote app's answer",
-    }
+fn cannot_ask(error: LoadError) -> Failure {
+    Failure::from(error).with_code(CANNOT_ASK)
 }

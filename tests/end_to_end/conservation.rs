@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use voteops_chaos::load::{self, Extent, Plan, Progress};
+use voteops_chaos::load::{self, Choice, Extent, Plan, Progress, Rate};
 use voteops_ledger::Ledger;
 use voteops_local::component::{Kind, State};
 
@@ -21,12 +21,12 @@ async fn no_vote_is_lost_when_a_worker_or_redis_is_killed_in_a_flood() {
             .map(|app| app.url.as_ref().unwrap());
         let plan = Plan {
             urls: urls.map(|url| url.parse().unwrap()).collect(),
-            rate_per_s: 2_500.0,
+            rate: Rate::constant(2_500.0),
             extent: Extent::Votes(50_000),
             connections: 32,
             run_id: format!("kill-{victim}"),
             seed: 1,
-            choices: vec!["cats".into(), "dogs".into()],
+            choices: ["cats", "dogs"].map(Choice::plain).into(),
             timeout: Duration::from_secs(10),
         };
         let (sender, mut progress) = tokio::sync::watch::channel(Progress::default());

@@ -11,6 +11,7 @@ mod conservation;
 mod console;
 mod elsewhere;
 mod faults;
+mod flood;
 mod proof;
 mod reach;
 mod service_faults;

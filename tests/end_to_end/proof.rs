@@ -52,13 +52,6 @@ fn the_backlog_alert_is_proven_on_a_scaled_stack() {
         "{}",
         told(&unknown)
     );
-
-    let flood = stack.json(
-        &["chaos", "flood", "--rate", "50", "--for", "2s", "--json"],
-        0,
-    );
-    assert_schema("flood.schema.json", &flood);
-    assert_eq!(flood["accepted"], 100);
 }
 
 /// A verification on its way, with its fault in force.

@@ -1,38 +1,21 @@
 //! One persistent HTTP/1 connection, driven by the task that uses it.
 
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::net::IpAddr;
-use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::pin::Pin;
 use std::time::Duration;
 
 use futures::FutureExt;
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::CONNECTION;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 use url::{Host, Url};
 
+use super::answer::{Answer, parse};
 use super::tally::ErrorKind;
 
-/// A request with everything in memory.
-pub(super) type Call = Request<Full<Bytes>>;
-
-/// The longest answer that is read; a vote app's are much shorter.
-const LONGEST_BODY_BYTES: usize = 1 << 20;
-
-/// An answer with everything in memory.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) body: Bytes,
-    /// Whether the server will close the connection.
-    pub(super) last: bool,
-}
+/// Room for one reading; nearly every answer fits into it.
+const READING_BYTES: usize = 4096;
 
 /// A connection to one server, made again when it breaks.
 pub(super) struct Connection {
@@ -41,19 +24,14 @@ pub(super) struct Connection {
     timeout: Duration,
     /// Kept and put off for each request, which is cheaper than a new timer.
     deadline: Pin<Box<Sleep>>,
-    live: Option<Live>,
-}
-
-/// A connection that is open. It makes progress only while it is polled.
-struct Live {
-    sender: SendRequest<Full<Bytes>>,
-    driver: Pin<Box<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>>,
-    /// Whether the driver is through, or the server has said that it will close the connection.
-    ended: bool,
+    stream: Option<TcpStream>,
+    /// What has come of the answer; its room is used again for the next.
+    received: Vec<u8>,
 }
 
 impl Connection {
-    /// A connection to the server of `url`, not yet open.
+    /// A connection to the server of `url`, not yet open. To be called in the runtime that drives
+    /// it.
     pub(super) fn new(url: &Url, timeout: Duration) -> Self {
         let host = match url.host() {
             Some(Host::Domain(name)) => name.to_owned(),
@@ -61,53 +39,61 @@ impl Connection {
             Some(Host::Ipv6(address)) => IpAddr::from(address).to_string(),
             None => String::new(),
         };
-        let port = url.port_or_known_default().unwrap_or(80);
         Self {
             host,
-            port,
+            port: url.port_or_known_default().unwrap_or(80),
             timeout,
             deadline: Box::pin(sleep(timeout)),
-            live: None,
+            stream: None,
+            received: Vec::with_capacity(READING_BYTES),
         }
     }
 
     /// Opens the connection unless it is open.
     pub(super) async fn open(&mut self) -> Result<(), ErrorKind> {
-        if let Some(live) = self.live.as_mut()
-            // The server may have closed it since the answer before.
-            && live.driver.as_mut().now_or_never().is_none()
-        {
+        // The server may have closed it since the answer before.
+        if self.stream.is_some() && self.closed().now_or_never().is_none() {
             return Ok(());
         }
-        self.live = None;
+        self.stream = None;
         self.put_off_deadline();
         let connected = tokio::select! {
             connected = connect(&self.host, self.port) => connected,
             () = self.deadline.as_mut() => None,
         };
-        self.live = Some(connected.ok_or(ErrorKind::Connect)?);
+        self.stream = Some(connected.ok_or(ErrorKind::Connect)?);
         Ok(())
     }
 
-    /// Sends `call` over the open connection and reads the answer. After an error the connection is
-    /// closed, for it may still carry the answer to this call.
-    pub(super) async fn exchange(&mut self, call: Call) -> Result<Answer, ErrorKind> {
+    /// Sends `request` over the open connection and has `judge` see the answer. After an error the
+    /// connection is closed, for it may still carry the answer to this request.
+    pub(super) async fn exchange<T>(
+        &mut self,
+        request: &[u8],
+        judge: impl Fn(&Answer<'_>) -> T,
+    ) -> Result<T, ErrorKind> {
         self.put_off_deadline();
-        let live = self.live.as_mut().ok_or(ErrorKind::Connect)?;
-        let answered = live.exchange(call, self.deadline.as_mut()).await;
-        if answered.is_err() || self.live.as_ref().is_some_and(|live| live.ended) {
-            self.live = None;
+        let stream = self.stream.as_mut().ok_or(ErrorKind::Connect)?;
+        let exchanged = tokio::select! {
+            biased;
+            exchanged = exchange(stream, &mut self.received, request, judge) => exchanged,
+            () = self.deadline.as_mut() => Err(ErrorKind::Timeout),
+        };
+        if !matches!(exchanged, Ok((_, false))) {
+            self.stream = None;
         }
-        answered
+        exchanged.map(|(judged, _)| judged)
     }
 
     /// Waits until the server closes the idle connection; for ever if there is none.
     pub(super) async fn closed(&mut self) {
-        let Some(live) = self.live.as_mut() else {
+        let Some(stream) = self.stream.as_mut() else {
             return pending().await;
         };
-        let _ = live.driver.as_mut().await;
-        self.live = None;
+        self.received.clear();
+        // Whatever it is: no answer is awaited, so that the next would not be known for one.
+        let _ = stream.read_buf(&mut self.received).await;
+        self.stream = None;
     }
 
     fn put_off_deadline(&mut self) {
@@ -115,92 +101,28 @@ impl Connection {
     }
 }
 
-impl Live {
-    async fn exchange(
-        &mut self,
-        call: Call,
-        mut deadline: Pin<&mut Sleep>,
-    ) -> Result<Answer, ErrorKind> {
-        let Self {
-            sender,
-            driver,
-            ended,
-        } = self;
-        let mut answer = pin!(answer(sender, call));
-        let answered = poll_fn(|cx| {
-            if let Poll::Ready(answered) = answer.as_mut().poll(cx) {
-                return Poll::Ready(answered);
-            }
-            *ended = driver.as_mut().poll(cx).is_ready();
-            // What the driver has just brought counts, also when it was the last thing it did.
-            if let Poll::Ready(answered) = answer.as_mut().poll(cx) {
-                return Poll::Ready(answered);
-            }
-            if *ended {
-                return Poll::Ready(Err(ErrorKind::Broken));
-            }
-            deadline.as_mut().poll(cx).map(|()| Err(ErrorKind::Timeout))
-        })
-        .await?;
-        *ended |= answered.last;
-        Ok(answered)
-    }
-}
-
-async fn connect(host: &str, port: u16) -> Option<Live> {
+async fn connect(host: &str, port: u16) -> Option<TcpStream> {
     let stream = TcpStream::connect((host, port)).await.ok()?;
     // Requests are small: waiting to fill a packet would only delay them.
     stream.set_nodelay(true).ok()?;
-    let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.ok()?;
-    Some(Live {
-        sender,
-        driver: Box::pin(driver),
-        ended: false,
-    })
+    Some(stream)
 }
 
-async fn answer(sender: &mut SendRequest<Full<Bytes>>, call: Call) -> Result<Answer, ErrorKind> {
-    let sent = async {
-        sender.ready().await?;
-        sender.send_request(call).await
-    };
-    let response = sent.await.map_err(|error| kind(&error))?;
-    let status = response.status();
-    let last = response
-        .headers()
-        .get(CONNECTION)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
-    Ok(Answer {
-        status,
-        last,
-        body: read_body(response).await?,
-    })
-}
-
-async fn read_body(response: Response<Incoming>) -> Result<Bytes, ErrorKind> {
-    let mut incoming = response.into_body();
-    let mut body = Bytes::new();
-    while let Some(frame) = incoming.frame().await {
-        let Ok(data) = frame.map_err(|error| kind(&error))?.into_data() else {
-            continue;
-        };
-        if body.len() + data.len() > LONGEST_BODY_BYTES {
-            return Err(ErrorKind::Unreadable);
+/// What `judge` said of the answer, and whether it was the last on this connection.
+async fn exchange<T>(
+    stream: &mut TcpStream,
+    received: &mut Vec<u8>,
+    request: &[u8],
+    judge: impl Fn(&Answer<'_>) -> T,
+) -> Result<(T, bool), ErrorKind> {
+    received.clear();
+    let broken = |_| ErrorKind::Broken;
+    stream.write_all(request).await.map_err(broken)?;
+    loop {
+        received.reserve(READING_BYTES);
+        let ended = stream.read_buf(received).await.map_err(broken)? == 0;
+        if let Some(answer) = parse(received, ended)? {
+            return Ok((judge(&answer), answer.last));
         }
-        // Nearly every answer comes in one piece, which is not copied.
-        body = if body.is_empty() {
-            data
-        } else {
-            [body, data].concat().into()
-        };
-    }
-    Ok(body)
-}
-
-fn kind(error: &hyper::Error) -> ErrorKind {
-    if error.is_parse() {
-        ErrorKind::Unreadable
-    } else {
-        ErrorKind::Broken
     }
 }

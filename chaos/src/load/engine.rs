@@ -1,30 +1,32 @@
 //! Connections that take votes as they fall due, and the collecting of what became of them.
 
 use std::io;
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
-use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::connection::{Answer, Call, Connection};
-use super::pacer::{Lanes, pace};
+use super::answer::Answer;
+use super::pacer::Lanes;
 use super::schedule::Schedule;
-use super::tally::{Fate, Tally, Times};
+use super::shard::Shard;
+use super::tally::{Fate, Tally};
 
 /// How often the tallies are collected.
 const COLLECT_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What is sent, and what an answer means.
 pub(super) trait Traffic: Send + Sync + 'static {
-    /// The request that is `index` in the schedule, to the URL of number `lane`.
-    fn call(&self, lane: usize, index: u64) -> Call;
+    /// Writes the request that is `index` in the schedule, to the URL of number `url`.
+    fn write(&self, url: usize, index: u64, request: &mut Vec<u8>);
 
     /// What became of it.
-    fn fate(&self, answer: &Answer) -> Fate;
+    fn fate(&self, answer: &Answer<'_>) -> Fate;
 }
 
 /// How the load is carried.
@@ -36,124 +38,181 @@ pub(super) struct Carriage<'a> {
     pub(super) schedule: Schedule,
 }
 
-/// What one connection shares with the collector.
-type SharedTally = Arc<Mutex<Tally>>;
+/// What a thread shares with the collector.
+pub(super) type SharedTally = Arc<Mutex<Tally>>;
 
 /// Sends `traffic` until the schedule is through or `cancel` stops it; answers to what had been sent
 /// by then are waited for. Calls `collected` a few times per second with the number of votes taken
 /// and what was counted since the call before, and once more at the end.
+///
+/// The votes are sent by threads of their own, each with a share of the connections, a timer and a
+/// runtime, so that sending one wakes nobody else: waking another thread costs more than the vote.
 pub(super) async fn drive<T: Traffic>(
     carriage: Carriage<'_>,
     traffic: T,
     cancel: &CancellationToken,
     mut collected: impl FnMut(u64, Tally),
 ) -> io::Result<()> {
-    let Carriage {
-        urls,
-        connections,
-        timeout,
-        schedule,
-    } = carriage;
-    let lanes = Arc::new(Lanes::new(urls.len(), schedule.total()));
-    let traffic = Arc::new(traffic);
-    let mut opened: Vec<_> = (0..connections)
-        .map(|number| Connection::new(&urls[number % urls.len()], timeout))
-        .collect();
-    // Opened before the first vote is due, so that it is not late. Whatever does not open fails
-    // again, and is counted, when a vote needs it.
-    join_all(opened.iter_mut().map(Connection::open)).await;
+    let cancel = cancel.child_token();
+    // When this is dropped, the threads are to end as well.
+    let _end = cancel.clone().drop_guard();
+    let mut crew = Crew::gather(&carriage, traffic, &cancel)?;
+    let ends = std::mem::take(&mut crew.ends);
+    crew.start().await;
 
-    let start = Instant::now();
-    let mut tasks = JoinSet::new();
-    let mut tallies = Vec::with_capacity(connections);
-    for (number, connection) in opened.into_iter().enumerate() {
-        let tally = SharedTally::default();
-        tallies.push(Arc::clone(&tally));
-        let lane = number % urls.len();
-        let worker = Worker {
-            lane,
-            lanes: Arc::clone(&lanes),
-            traffic: Arc::clone(&traffic),
-            schedule,
-            start,
-        };
-        tasks.spawn(worker.run(connection, tally));
-    }
-
-    let sending = async {
-        let paced = pace(schedule, start, &lanes, connections, cancel).await;
-        while tasks.join_next().await.is_some() {}
-        paced
-    };
-    let collect = || {
-        let mut sum = Tally::default();
-        for tally in &tallies {
-            tally
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .drain_into(&mut sum);
-        }
-        sum
-    };
-    let mut ticks = interval(COLLECT_INTERVAL);
+    let mut sending = std::pin::pin!(all_ended(ends));
+    let first = tokio::time::Instant::now() + COLLECT_INTERVAL;
+    let mut ticks = interval_at(first, COLLECT_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut sending = std::pin::pin!(sending);
     let sent = loop {
         tokio::select! {
             sent = &mut sending => break sent,
-            _ = ticks.tick() => collected(lanes.taken(), collect()),
+            _ = ticks.tick() => collected(crew.lanes.taken(), crew.collect()),
         }
     };
-    collected(lanes.taken(), collect());
+    collected(crew.lanes.taken(), crew.collect());
     sent
 }
 
-/// The user of one connection.
-struct Worker<T> {
-    lane: usize,
+/// What a thread sends when it ends, and why when that is too early.
+type End = oneshot::Receiver<io::Result<()>>;
+
+/// The threads that send.
+struct Crew {
     lanes: Arc<Lanes>,
-    traffic: Arc<T>,
-    schedule: Schedule,
-    start: Instant,
+    tallies: Vec<SharedTally>,
+    ends: Vec<End>,
+    /// Each tells once when its connections are open.
+    ready: mpsc::Receiver<()>,
+    start: watch::Sender<Option<Instant>>,
 }
 
-impl<T: Traffic> Worker<T> {
-    async fn run(self, mut connection: Connection, tally: SharedTally) {
-        while let Some(index) = self.next(&mut connection).await {
-            let due = self.schedule.due_at(index);
-            let opened = connection.open().await;
-            let sent = self.start.elapsed();
-            let fate = match opened {
-                Ok(()) => match connection
-                    .exchange(self.traffic.call(self.lane, index))
-                    .await
-                {
-                    Ok(answer) => self.traffic.fate(&answer),
-                    Err(kind) => Fate::Failed(kind),
-                },
-                Err(kind) => Fate::Failed(kind),
-            };
-            let times = Times {
-                due,
-                sent,
-                done: self.start.elapsed(),
-            };
-            tally
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .count(index, fate, times);
+impl Crew {
+    /// Starts the threads, which open their connections and wait.
+    fn gather<T: Traffic>(
+        carriage: &Carriage<'_>,
+        traffic: T,
+        cancel: &CancellationToken,
+    ) -> io::Result<Self> {
+        let threads = threads(carriage.connections, carriage.urls.len());
+        let lanes = carriage.urls.len() * threads;
+        let lanes = Arc::new(Lanes::new(lanes, carriage.schedule.total()));
+        let traffic = Arc::new(traffic);
+        let (is_ready, ready) = mpsc::channel(threads);
+        let (start, started) = watch::channel(None);
+        let (mut tallies, mut ends) = (Vec::new(), Vec::new());
+        for number in 0..threads {
+            let tally = SharedTally::default();
+            tallies.push(Arc::clone(&tally));
+            ends.push(spawn(Shard {
+                number,
+                urls: carriage.urls.to_vec(),
+                connections: connections_of(number, threads, carriage),
+                timeout: carriage.timeout,
+                schedule: carriage.schedule,
+                lanes: Arc::clone(&lanes),
+                traffic: Arc::clone(&traffic),
+                tally,
+                ready: is_ready.clone(),
+                start: started.clone(),
+                cancel: cancel.clone(),
+            })?);
         }
+        Ok(Self {
+            lanes,
+            tallies,
+            ends,
+            ready,
+            start,
+        })
     }
 
-    /// The next vote; meanwhile notices when the server closes the idle connection.
-    async fn next(&self, connection: &mut Connection) -> Option<u64> {
-        let mut next = std::pin::pin!(self.lanes.take(self.lane));
-        loop {
-            tokio::select! {
-                biased;
-                index = &mut next => return index,
-                () = connection.closed() => {}
-            }
+    /// Waits until all connections are open, as far as they can be, and begins.
+    async fn start(&mut self) {
+        for _ in &self.tallies {
+            // Nothing, when a thread has ended already; why is told at the end.
+            self.ready.recv().await;
+        }
+        self.start.send_replace(Some(Instant::now()));
+    }
+
+    /// What was counted since it was last asked.
+    fn collect(&self) -> Tally {
+        let mut sum = Tally::default();
+        for tally in &self.tallies {
+            // Added up after the lock is free again, for the thread waits for it.
+            let mut fresh = Tally::default();
+            std::mem::swap(
+                &mut *tally.lock().unwrap_or_else(PoisonError::into_inner),
+                &mut fresh,
+            );
+            sum.add(fresh);
+        }
+        sum
+    }
+}
+
+/// Waits until every thread has ended, or one has too early.
+async fn all_ended(ends: Vec<End>) -> io::Result<()> {
+    for end in ends {
+        let ended = end.await;
+        ended.unwrap_or_else(|_| Err(io::Error::other("it has panicked")))?;
+    }
+    Ok(())
+}
+
+/// How many threads send: one for each two cores, since the service needs cores as well, and no more
+/// than have a connection for each URL.
+fn threads(connections: usize, urls: usize) -> usize {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    (cores / 2).min(connections / urls).max(1)
+}
+
+/// How many connections to each URL a thread of many has.
+fn connections_of(number: usize, threads: usize, carriage: &Carriage<'_>) -> Vec<usize> {
+    let (urls, connections) = (carriage.urls.len(), carriage.connections);
+    let share = |of: usize, at: usize, whole: usize| whole / of + usize::from(at < whole % of);
+    let of_url = |url| share(urls, url, connections);
+    (0..urls)
+        .map(|url| share(threads, number, of_url(url)))
+        .collect()
+}
+
+fn spawn<T: Traffic>(shard: Shard<T>) -> io::Result<End> {
+    let (sender, end) = oneshot::channel();
+    let name = format!("load-{}", shard.number);
+    thread::Builder::new().name(name).spawn(move || {
+        // Nobody is there to be told when the load was dropped.
+        let _ = sender.send(shard.run());
+    })?;
+    Ok(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::load::Rate;
+
+    proptest! {
+        #[test]
+        fn threads_share_every_connection_and_each_has_one_for_each_url(
+            urls in 1..5_usize, more in 0..40_usize, threads in 1..9_usize
+        ) {
+            let connections = urls * threads + more;
+            let all = vec![Url::parse("http://localhost").unwrap(); urls];
+            let carriage = Carriage {
+                urls: &all,
+                connections,
+                timeout: Duration::ZERO,
+                schedule: Schedule::of(Rate::constant(1.0), 1).unwrap(),
+            };
+            let shares: Vec<_> = (0..threads)
+                .map(|number| connections_of(number, threads, &carriage))
+                .collect();
+            prop_assert_eq!(shares.iter().flatten().sum::<usize>(), connections);
+            prop_assert!(shares.iter().flatten().all(|share| *share >= 1));
         }
     }
 }

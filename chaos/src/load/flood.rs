@@ -2,21 +2,26 @@
 
 use std::time::Instant;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
-use hyper::{Method, Request, StatusCode, Uri};
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 use uuid::Uuid;
 
-use super::connection::{Answer, Call};
+use super::answer::Answer;
+use super::ballots::{Ballots, draw};
 use super::engine::{Carriage, Traffic, drive};
+use super::limits::make_room;
+use super::request::Post;
+use super::schedule::Schedule;
+use super::spread::Spread;
 use super::tally::{ErrorKind, Fate, Tally};
 use super::{LoadError, Plan, Progress, Report};
+
+/// A rate over a shorter time than this says nothing.
+const SHORTEST_INTERVAL_S: f64 = 0.05;
+/// The status of a vote that was accepted.
+const ACCEPTED: u16 = 202;
 
 /// Carries out `plan`, telling `progress` a few times per second. When `cancel` stops it, no
 /// further vote is sent, answers to those in flight are waited for, and the report is of what was
@@ -30,7 +35,8 @@ pub async fn flood(
     progress: &watch::Sender<Progress>,
     cancel: &CancellationToken,
 ) -> Result<Report, LoadError> {
-    let schedule = plan.schedule()?;
+    let schedule = plan.checked()?;
+    make_room(&plan.urls, plan.connections)?;
     let carriage = Carriage {
         urls: &plan.urls,
         connections: plan.connections,
@@ -39,17 +45,12 @@ pub async fn flood(
     };
     let started_at = Timestamp::now();
     let mut sum = Tally::default();
-    let mut teller = Teller::new(progress, schedule.total());
-    drive(
-        carriage,
-        Flood::new(plan)?,
-        cancel,
-        |taken, mut interval| {
-            let (lag_p99_us, latency_p99_us) = p99(&interval);
-            interval.drain_into(&mut sum);
-            teller.tell(taken, &sum, lag_p99_us, latency_p99_us);
-        },
-    )
+    let mut teller = Teller::new(progress, schedule);
+    drive(carriage, Flood::new(plan)?, cancel, |taken, interval| {
+        let (lag_p99_us, latency_p99_us) = p99(&interval);
+        sum.add(interval);
+        teller.tell(taken, &sum, lag_p99_us, latency_p99_us);
+    })
     .await
     .map_err(LoadError::Thread)?;
     Ok(Report::new(
@@ -70,40 +71,46 @@ fn p99(interval: &Tally) -> (u64, u64) {
 /// Turns what was counted into [`Progress`].
 struct Teller<'a> {
     progress: &'a watch::Sender<Progress>,
-    planned: u64,
+    schedule: Schedule,
     start: Instant,
     told_at: Instant,
-    answered: u64,
+    taken: u64,
+    rate_per_s: f64,
 }
 
 impl<'a> Teller<'a> {
-    fn new(progress: &'a watch::Sender<Progress>, planned: u64) -> Self {
+    fn new(progress: &'a watch::Sender<Progress>, schedule: Schedule) -> Self {
         let now = Instant::now();
         Self {
             progress,
-            planned,
+            schedule,
             start: now,
             told_at: now,
-            answered: 0,
+            taken: 0,
+            rate_per_s: 0.0,
         }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate for a display")]
     fn tell(&mut self, taken: u64, sum: &Tally, lag_p99_us: u64, latency_p99_us: u64) {
-        let accepted = sum.accepted.len() as u64;
-        let answered = accepted + sum.failed();
-        let since = self.told_at.elapsed().as_secs_f64();
-        let current_rate_per_s = (answered - self.answered) as f64 / since.max(1e-9);
-        (self.answered, self.told_at) = (answered, Instant::now());
+        let since_s = self.told_at.elapsed().as_secs_f64();
+        if since_s >= SHORTEST_INTERVAL_S {
+            self.rate_per_s = (taken - self.taken) as f64 / since_s;
+            (self.taken, self.told_at) = (taken, Instant::now());
+        }
+        let elapsed = self.start.elapsed();
         self.progress.send_replace(Progress {
-            elapsed: self.start.elapsed(),
-            planned: self.planned,
+            elapsed,
+            planned: self.schedule.total(),
             sent: taken,
-            accepted,
+            accepted: sum.accepted.len() as u64,
             failed: sum.failed(),
-            current_rate_per_s,
+            in_flight: taken.saturating_sub(sum.done()),
+            planned_rate_per_s: self.schedule.rate_at_per_s(elapsed),
+            current_rate_per_s: self.rate_per_s,
             lag_p99_us,
             latency_p99_us,
+            latency: Spread::of(&sum.latency_us),
         });
     }
 }
@@ -120,29 +127,30 @@ impl Flood {
         let posts = plan.urls.iter().map(Post::new).collect::<Result<_, _>>()?;
         Ok(Self {
             posts,
-            ballots: Ballots::new(&plan.run_id, &plan.choices),
+            ballots: Ballots::new(&plan.run_id, &plan.choices)?,
             seed: plan.seed,
         })
     }
 }
 
 impl Traffic for Flood {
-    fn call(&self, lane: usize, index: u64) -> Call {
-        self.posts[lane].call(self.ballots.fill(index, draw(self.seed, index)))
+    fn write(&self, url: usize, index: u64, request: &mut Vec<u8>) {
+        let (head, tail) = self.ballots.body(draw(self.seed, index));
+        self.posts[url].write(head, index, tail, request);
     }
 
-    fn fate(&self, answer: &Answer) -> Fate {
+    fn fate(&self, answer: &Answer<'_>) -> Fate {
         fate_of_vote(answer)
     }
 }
 
 /// What the answer to a vote means: only a 202 with a vote id is an acceptance.
-pub(super) fn fate_of_vote(answer: &Answer) -> Fate {
+pub(super) fn fate_of_vote(answer: &Answer<'_>) -> Fate {
     #[derive(Deserialize)]
     struct Accepted {
         vote_id: Uuid,
     }
-    if answer.status != StatusCode::ACCEPTED {
+    if answer.status != ACCEPTED {
         return Fate::Status(answer.status);
     }
     match serde_json::from_slice::<Accepted>(&answer.body) {
@@ -151,86 +159,28 @@ pub(super) fn fate_of_vote(answer: &Answer) -> Fate {
     }
 }
 
-/// `POST /vote` to one vote app.
-pub(super) struct Post {
-    uri: Uri,
-    headers: HeaderMap,
-}
-
-impl Post {
-    pub(super) fn new(url: &Url) -> Result<Self, LoadError> {
-        let (uri, mut headers) = place(url, "/vote")?;
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Ok(Self { uri, headers })
-    }
-
-    pub(super) fn call(&self, body: Bytes) -> Call {
-        let mut call = Request::new(Full::new(body));
-        *call.method_mut() = Method::POST;
-        *call.uri_mut() = self.uri.clone();
-        call.headers_mut().clone_from(&self.headers);
-        call
-    }
-}
-
-/// Target and `Host` of a request to `path` below `url`.
-pub(super) fn place(url: &Url, path: &str) -> Result<(Uri, HeaderMap), LoadError> {
-    let refused = |reason| LoadError::Url {
-        url: url.clone(),
-        reason,
-    };
-    let uri = format!("{}{path}", url.path().trim_end_matches('/'))
-        .parse()
-        .map_err(|_| refused("its path cannot be asked for"))?;
-    let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
-    let host = HeaderValue::from_str(host).map_err(|_| refused("its host cannot be named"))?;
-    Ok((uri, HeaderMap::from_iter([(HOST, host)])))
-}
-
-/// Bodies of votes: `{"voter":"NAME-NUMBER","choice":"CHOICE"}`, with all but the number prepared.
-pub(super) struct Ballots {
-    head: String,
-    tails: Vec<String>,
-}
-
-impl Ballots {
-    pub(super) fn new(name: &str, choices: &[String]) -> Self {
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        // Without the closing quote, for the number follows.
-        let name = quoted(&format!("{name}-"));
-        let head = format!("{{\"voter\":{}", &name[..name.len() - 1]);
-        let tails = choices
-            .iter()
-            .map(|choice| format!("\",\"choice\":{}}}", quoted(choice)))
-            .collect();
-        Self { head, tails }
-    }
-
-    /// The ballot of the voter `number`, who decides by the random number `draw`.
-    pub(super) fn fill(&self, number: u64, draw: u64) -> Bytes {
-        use std::io::Write;
-        let choices = self.tails.len() as u64;
-        let tail = usize::try_from(draw % choices).map_or("", |choice| self.tails[choice].as_str());
-        let mut body = Vec::with_capacity(self.head.len() + 20 + tail.len());
-        body.extend_from_slice(self.head.as_bytes());
-        // Writing to memory does not fail.
-        let _ = write!(body, "{number}");
-        body.extend_from_slice(tail.as_bytes());
-        body.into()
-    }
-}
-
-/// A random number for `index`, the same in every run with the same seed: one step of `SplitMix64`
-/// (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014), which unlike a
-/// sequential generator needs no state that all connections would have to share.
-#[must_use]
-pub fn draw(seed: u64, index: u64) -> u64 {
-    let z = seed.wrapping_add((index.wrapping_add(1)).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 #[cfg(test)]
-#[path = "flood_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_202_with_a_vote_id_is_an_acceptance() {
+        let fate = |status, body: &'static str| {
+            fate_of_vote(&Answer {
+                status,
+                last: false,
+                body: body.as_bytes().into(),
+            })
+        };
+        let id = r#"{"status":"queued","vote_id":"01890a5d-ac96-774b-bcce-b302099a8057"}"#;
+        assert!(matches!(fate(202, id), Fate::Accepted([1, 0x89, ..])));
+        assert!(matches!(fate(200, id), Fate::Status(200)));
+        for body in ["", "{}", r#"{"vote_id":"7"}"#, "<html>"] {
+            let fate = fate(202, body);
+            assert!(
+                matches!(fate, Fate::Failed(ErrorKind::Unreadable)),
+                "{body}"
+            );
+        }
+    }
+}

@@ -1,13 +1,17 @@
 //! Releasing votes when they are due, to within a fraction of a millisecond.
 
 use std::io;
-use std::sync::Arc;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, oneshot};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::schedule::{Schedule, share_of_lane};
@@ -17,14 +21,14 @@ use super::schedule::{Schedule, share_of_lane};
 /// costs most at moderate rates, so it should not be much shorter.
 const SHORTEST_TICK: Duration = Duration::from_micros(500);
 
-/// The votes of one URL that are due and not yet taken.
+/// The votes of one URL, on one thread, that are due and not yet taken.
 #[derive(Debug)]
 struct Lane {
     released: Semaphore,
     taken: AtomicU64,
 }
 
-/// The URLs' lanes; vote i belongs to lane i modulo their number.
+/// All lanes, one or more for each URL; vote i belongs to lane i modulo their number.
 #[derive(Debug)]
 pub(super) struct Lanes {
     lanes: Vec<Lane>,
@@ -58,18 +62,35 @@ impl Lanes {
 
     /// How many votes have been taken, over all lanes.
     pub(super) fn taken(&self) -> u64 {
-        let taken: u64 = self
-            .lanes
-            .iter()
-            .map(|lane| lane.taken.load(Ordering::Relaxed))
-            .sum();
-        taken
+        let taken = |lane: &Lane| lane.taken.load(Ordering::Relaxed);
+        self.lanes.iter().map(taken).sum()
+    }
+
+    /// Some of the lanes, for a pacer of its own.
+    pub(super) fn share(&self, numbers: Range<usize>) -> Share<'_> {
+        Share {
+            lanes: self,
+            numbers,
+        }
+    }
+}
+
+/// The lanes that one pacer releases votes into.
+#[derive(Debug)]
+pub(super) struct Share<'a> {
+    lanes: &'a Lanes,
+    numbers: Range<usize>,
+}
+
+impl Share<'_> {
+    fn lanes(&self) -> &[Lane] {
+        &self.lanes.lanes[self.numbers.clone()]
     }
 
     fn release(&self, from: u64, to: u64) {
-        let lanes = self.lanes.len() as u64;
-        for (lane, number) in self.lanes.iter().zip(0..) {
-            let share = share_of_lane(number, lanes, from, to);
+        let all = self.lanes.lanes.len() as u64;
+        for (lane, number) in self.lanes().iter().zip(self.numbers.start as u64..) {
+            let share = share_of_lane(number, all, from, to);
             lane.released
                 .add_permits(usize::try_from(share).unwrap_or(Semaphore::MAX_PERMITS));
         }
@@ -77,74 +98,98 @@ impl Lanes {
 
     /// Lets every taker see that nothing is left, once what is released has been taken.
     fn finish(&self, takers: usize) {
-        for lane in &self.lanes {
+        for lane in self.lanes() {
             lane.released.add_permits(takers);
         }
     }
 
     /// Takes back what is released, and sends every taker away.
     fn close(&self) {
-        for lane in &self.lanes {
+        for lane in self.lanes() {
             lane.released.close();
         }
     }
 }
 
-/// Releases every vote of `schedule` when it is due after `start`, for `takers` tasks. Returns once
-/// the last is released, or when `cancel` takes back those that nobody has taken yet.
+/// Releases every vote of `schedule` in the lanes of `share` when it is due after `start`, for
+/// `takers` tasks. Returns once the last is released, or when `cancel` takes back those that nobody
+/// has taken yet.
 ///
-/// The clock is a thread of its own, because the runtime's timers round up to whole milliseconds,
-/// which would use up all of the lag that a load may have.
+/// # Errors
+/// When the system gives no timer.
 pub(super) async fn pace(
     schedule: Schedule,
     start: Instant,
-    lanes: &Arc<Lanes>,
+    share: &Share<'_>,
     takers: usize,
     cancel: &CancellationToken,
 ) -> io::Result<()> {
-    // Dropping the sender, as when this future is dropped, stops the thread.
-    let (_stop, stopped) = channel::<()>();
-    let (released_sender, released) = oneshot::channel();
-    let releasing = Arc::clone(lanes);
-    thread::Builder::new()
-        .name("pacer".to_owned())
-        .spawn(move || {
-            release_when_due(schedule, start, &releasing, &stopped);
-            let _ = released_sender.send(());
-        })?;
-    match cancel.run_until_cancelled(released).await {
-        Some(_released) => lanes.finish(takers),
-        None => lanes.close(),
-    }
-    Ok(())
-}
-
-fn release_when_due(schedule: Schedule, start: Instant, lanes: &Lanes, stopped: &Receiver<()>) {
+    let mut timer = Timer::new()?;
     let mut released = 0;
     while released < schedule.total() {
         let elapsed = start.elapsed();
         let due = schedule.due_by(elapsed);
-        lanes.release(released, due);
+        share.release(released, due);
         released = due;
-        let next = schedule
-            .due_at(released)
-            .saturating_sub(elapsed)
-            .max(SHORTEST_TICK);
-        if stopped.recv_timeout(next) != Err(RecvTimeoutError::Timeout) {
-            return;
-        }
+        let next = schedule.due_at(released).saturating_sub(elapsed);
+        let waited = timer.wait(next.max(SHORTEST_TICK));
+        let Some(waited) = cancel.run_until_cancelled(waited).await else {
+            share.close();
+            return Ok(());
+        };
+        waited?;
+    }
+    share.finish(takers);
+    Ok(())
+}
+
+/// A timer of the kernel's, because those of the runtime round up to whole milliseconds, which
+/// would use up all of the lag that a load may have.
+struct Timer {
+    /// The runtime has no type for timers. A pipe is read in the same way, and is not checked to be
+    /// one.
+    descriptor: Receiver,
+}
+
+impl Timer {
+    fn new() -> io::Result<Self> {
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let descriptor = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        let descriptor = Receiver::from_owned_fd_unchecked(descriptor)?;
+        Ok(Self { descriptor })
+    }
+
+    async fn wait(&mut self, duration: Duration) -> io::Result<()> {
+        let never = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let setting = Itimerspec {
+            it_interval: never,
+            it_value: Timespec::try_from(duration).map_err(io::Error::other)?,
+        };
+        timerfd_settime(&self.descriptor, TimerfdTimerFlags::empty(), &setting)?;
+        // How often it went off, in eight bytes. Room for more lets the runtime see that there is no
+        // more to read.
+        let told_bytes = self.descriptor.read(&mut [0; 16]).await?;
+        debug_assert_eq!(told_bytes, 8, "a timer tells one number");
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::Rate;
 
     #[tokio::test]
     async fn lanes_take_turns_and_end() {
         let lanes = Lanes::new(3, 8);
-        lanes.release(0, 8);
-        lanes.finish(1);
+        // By two pacers, as on two threads.
+        for share in [lanes.share(0..1), lanes.share(1..3)] {
+            share.release(0, 8);
+            share.finish(1);
+        }
         let mut taken = [Vec::new(), Vec::new(), Vec::new()];
         for (lane, taken) in taken.iter_mut().enumerate() {
             while let Some(index) = lanes.take(lane).await {
@@ -156,11 +201,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_taken_when_cancelled_is_never_taken() {
-        let lanes = Arc::new(Lanes::new(1, u64::MAX));
-        let schedule = Schedule::new(1e-6, u64::MAX).unwrap();
+    async fn every_vote_is_released_by_the_end() {
+        let lanes = Lanes::new(2, 101);
+        let schedule = Schedule::over("0..20200".parse().unwrap(), Duration::from_millis(10));
+        let (schedule, share) = (schedule.unwrap(), lanes.share(0..2));
         let cancel = CancellationToken::new();
-        let pacing = pace(schedule, Instant::now(), &lanes, 1, &cancel);
+        pace(schedule, Instant::now(), &share, 1, &cancel)
+            .await
+            .unwrap();
+        for (lane, expected) in [(0, 51), (1, 50)] {
+            let mut taken = 0;
+            while lanes.take(lane).await.is_some() {
+                taken += 1;
+            }
+            assert_eq!(taken, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_taken_when_cancelled_is_never_taken() {
+        let lanes = Lanes::new(1, u64::MAX);
+        let schedule = Schedule::of(Rate::constant(1e-6), u64::MAX).unwrap();
+        let cancel = CancellationToken::new();
+        let share = lanes.share(0..1);
+        let pacing = pace(schedule, Instant::now(), &share, 1, &cancel);
         let taking = async {
             let first = lanes.take(0).await;
             cancel.cancel();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::schedule::Schedule;
+use super::{Choice, Rate};
 
 /// How long the load goes on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,8 +22,8 @@ pub enum Extent {
 pub struct Plan {
     /// The vote apps, which take turns: `http://HOST:PORT`, perhaps with a path before `/vote`.
     pub urls: Vec<Url>,
-    /// How many votes are due per second, over all URLs.
-    pub rate_per_s: f64,
+    /// How many votes are due per second, over all URLs; a ramp extends over the whole flood.
+    pub rate: Rate,
     /// How long the flood goes on.
     pub extent: Extent,
     /// How many connections are kept open, over all URLs; at least one for each.
@@ -31,8 +32,8 @@ pub struct Plan {
     pub run_id: String,
     /// Decides who votes for what: equal seeds make equal votes.
     pub seed: u64,
-    /// What is voted for, with equal probability.
-    pub choices: Vec<String>,
+    /// What is voted for, each with the probability of its share of all weights.
+    pub choices: Vec<Choice>,
     /// How long to wait for an answer, from the instant of sending.
     pub timeout: Duration,
 }
@@ -53,9 +54,10 @@ pub enum LoadError {
     },
     /// The rate is not one that can be kept.
     #[error(
-        "a rate of {0} votes per second cannot be kept; use a number from 0.000001 to 100000000"
+        "a rate of {0} votes per second cannot be kept; use a number from 0.000001 to 100000000, or \
+         a ramp between two of which one may be 0"
     )]
-    Rate(f64),
+    Rate(Rate),
     /// No vote would be sent.
     #[error("not a single vote is due in that time; ask for a longer time or a higher rate")]
     Empty,
@@ -70,26 +72,63 @@ pub enum LoadError {
     /// There is nothing to vote for.
     #[error("no choice to vote for; name at least one")]
     NoChoice,
+    /// A choice that is never to be drawn.
+    #[error("{0} has the weight 0; give it a weight of at least 1, or leave it out")]
+    Weight(String),
+    /// A choice has two weights.
+    #[error("{0} is named twice; name each choice once, with its weight behind it: {0}=2")]
+    Twice(String),
     /// There is nobody to vote.
     #[error("{0} must not be empty or zero")]
     Missing(&'static str),
-    /// The system gave no thread.
-    #[error("cannot start the thread that times the votes: {0}; is the limit of threads reached?")]
+    /// The system lets no process have so many connections.
+    #[error(
+        "{connections} connections need {needed} open files, and a process may have {limit}; use \
+         fewer, or raise the limit (ulimit -Hn)"
+    )]
+    Files {
+        /// The connections that were asked for.
+        connections: usize,
+        /// The descriptors that the process needs with them.
+        needed: u64,
+        /// The most that it may have.
+        limit: u64,
+    },
+    /// The system has not so many ports for connections to one address.
+    #[error(
+        "{connections} connections to {to} need as many local ports, and there are {ports}; use \
+         fewer, more vote apps, or a wider net.ipv4.ip_local_port_range"
+    )]
+    Ports {
+        /// The connections to one address.
+        connections: usize,
+        /// The address.
+        to: String,
+        /// How many ports there are.
+        ports: usize,
+    },
+    /// The queue cannot be asked how long it is.
+    #[error("cannot ask {redis} how long the queue is: {reason}; is Redis running there?")]
+    Queue {
+        /// The address of Redis, without its password.
+        redis: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The system gave no thread or no timer.
+    #[error("cannot start the thread that sends the votes: {0}; is a limit of the system reached?")]
     Thread(io::Error),
 }
 
 impl Plan {
-    /// How many votes the flood has in all.
-    #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the product is not negative, and a cast to u64 saturates"
-    )]
-    pub fn votes(&self) -> u64 {
+    /// When each vote is due.
+    ///
+    /// # Errors
+    /// [`LoadError::Rate`] when the rate is not one that can be kept.
+    pub fn schedule(&self) -> Result<Schedule, LoadError> {
         match self.extent {
-            Extent::Votes(votes) => votes,
-            Extent::Duration(duration) => (duration.as_secs_f64() * self.rate_per_s).round() as u64,
+            Extent::Votes(votes) => Schedule::of(self.rate, votes),
+            Extent::Duration(duration) => Schedule::over(self.rate, duration),
         }
     }
 
@@ -100,12 +139,9 @@ impl Plan {
     }
 
     /// The schedule of a plan that can be carried out.
-    pub(super) fn schedule(&self) -> Result<Schedule, LoadError> {
-        let schedule = Schedule::new(self.rate_per_s, self.votes())?;
+    pub(super) fn checked(&self) -> Result<Schedule, LoadError> {
+        let schedule = self.schedule()?;
         require_urls(&self.urls, self.connections)?;
-        if self.choices.is_empty() {
-            return Err(LoadError::NoChoice);
-        }
         if self.run_id.is_empty() {
             return Err(LoadError::Missing("the run id"));
         }
@@ -125,15 +161,11 @@ pub(super) fn require_urls(urls: &[Url], connections: usize) -> Result<(), LoadE
         return Err(LoadError::NoUrl);
     }
     for url in urls {
-        let refused = |reason| LoadError::Url {
-            url: url.clone(),
-            reason,
-        };
         if url.scheme() != "http" {
-            return Err(refused("only plain http is spoken"));
+            return Err(refuse_url(url, "only plain http is spoken"));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(refused("it has a query or a fragment"));
+            return Err(refuse_url(url, "it has a query or a fragment"));
         }
     }
     if connections < urls.len() {
@@ -143,4 +175,11 @@ pub(super) fn require_urls(urls: &[Url], connections: usize) -> Result<(), LoadE
         });
     }
     Ok(())
+}
+
+pub(super) fn refuse_url(url: &Url, reason: &'static str) -> LoadError {
+    LoadError::Url {
+        url: url.clone(),
+        reason,
+    }
 }

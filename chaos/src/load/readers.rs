@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::HeaderMap;
-use hyper::{Request, StatusCode, Uri};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::LoadError;
-use super::connection::{Answer, Call};
+use super::answer::Answer;
 use super::engine::{Carriage, Traffic, drive};
-use super::flood::{fate_of_vote, place};
+use super::flood::fate_of_vote;
 use super::plan::require_urls;
+use super::request::Get;
 use super::schedule::Schedule;
 use super::tally::Fate;
+use super::{LoadError, Rate};
 
 /// How many connections the readers share for each URL.
 const CONNECTIONS_PER_URL: usize = 4;
@@ -34,11 +31,11 @@ pub async fn run(urls: &[Url], rate_per_s: f64, stop: &CancellationToken) -> Res
         urls,
         connections,
         timeout: TIMEOUT,
-        schedule: Schedule::new(rate_per_s, u64::MAX)?,
+        schedule: Schedule::of(Rate::constant(rate_per_s), u64::MAX)?,
     };
-    let places = urls.iter().map(|url| place(url, "/results"));
+    let pages = urls.iter().map(|url| Get::new(url, "/results"));
     let readers = Readers {
-        places: places.collect::<Result<_, _>>()?,
+        pages: pages.collect::<Result<_, _>>()?,
     };
     drive(carriage, readers, stop, |_, _| {})
         .await
@@ -46,20 +43,16 @@ pub async fn run(urls: &[Url], rate_per_s: f64, stop: &CancellationToken) -> Res
 }
 
 struct Readers {
-    places: Vec<(Uri, HeaderMap)>,
+    pages: Vec<Get>,
 }
 
 impl Traffic for Readers {
-    fn call(&self, lane: usize, _: u64) -> Call {
-        let (uri, headers) = &self.places[lane];
-        let mut call = Request::new(Full::new(Bytes::new()));
-        *call.uri_mut() = uri.clone();
-        call.headers_mut().clone_from(headers);
-        call
+    fn write(&self, url: usize, _: u64, request: &mut Vec<u8>) {
+        self.pages[url].write(request);
     }
 
-    fn fate(&self, answer: &Answer) -> Fate {
-        if answer.status == StatusCode::OK {
+    fn fate(&self, answer: &Answer<'_>) -> Fate {
+        if answer.status == 200 {
             Fate::Shown
         } else {
             fate_of_vote(answer)

@@ -2,27 +2,58 @@
 
 use std::time::Duration;
 
-use super::LoadError;
+use super::{LoadError, Rate};
 
-/// Votes at a constant rate: vote i is due i / rate after the start.
+/// Votes by a rate that is constant or changes evenly.
+///
+/// With the rate a + s·t, the integral a·t + s·t²/2 tells how many votes are due in the time t, and
+/// vote i is due when it is i. Solved for t in the form 2i / (a + √(a² + 2si)), in which nothing
+/// cancels, whether the rate rises, falls or stays (Numerical Recipes, 3rd edition, 5.6); for s = 0
+/// it is i / a to the last bit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Schedule {
-    rate_per_s: f64,
+    rate: Rate,
+    /// How much the rate grows in a second, in votes per second.
+    slope_per_s2: f64,
     total: u64,
 }
 
 impl Schedule {
-    /// `total` votes at `rate_per_s`.
+    /// The votes that are due by `rate` in `duration`, over which a ramp extends.
     ///
     /// # Errors
-    /// [`LoadError::Rate`] when the rate is not a positive number that a timer can follow.
-    pub fn new(rate_per_s: f64, total: u64) -> Result<Self, LoadError> {
-        // Between one vote in ten days and more than any machine can send.
-        if (1e-6..=1e8).contains(&rate_per_s) {
-            Ok(Self { rate_per_s, total })
-        } else {
-            Err(LoadError::Rate(rate_per_s))
+    /// [`LoadError::Rate`] when the rate is not one that a timer can follow.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the product is not negative, and a cast to u64 saturates"
+    )]
+    pub fn over(rate: Rate, duration: Duration) -> Result<Self, LoadError> {
+        let length_s = duration.as_secs_f64();
+        let total = (rate.mean_per_s() * length_s).round() as u64;
+        Self::new(rate, length_s, total)
+    }
+
+    /// So many votes by `rate`; a ramp extends over the time that they take.
+    ///
+    /// # Errors
+    /// [`LoadError::Rate`] when the rate is not one that a timer can follow.
+    #[expect(clippy::cast_precision_loss, reason = "a length to 52 bits")]
+    pub fn of(rate: Rate, votes: u64) -> Result<Self, LoadError> {
+        Self::new(rate, votes as f64 / rate.mean_per_s(), votes)
+    }
+
+    fn new(rate: Rate, length_s: f64, total: u64) -> Result<Self, LoadError> {
+        if !rate.can_be_kept() {
+            return Err(LoadError::Rate(rate));
         }
+        let grows_by = rate.to_per_s - rate.from_per_s;
+        let slope_per_s2 = if total == 0 { 0.0 } else { grows_by / length_s };
+        Ok(Self {
+            rate,
+            slope_per_s2,
+            total,
+        })
     }
 
     /// How many votes are sent in all.
@@ -31,20 +62,24 @@ impl Schedule {
         self.total
     }
 
-    /// How many votes are due per second.
-    #[must_use]
-    pub fn rate_per_s(&self) -> f64 {
-        self.rate_per_s
-    }
-
     /// When vote `index` is due, from the start.
     #[must_use]
+    pub fn due_at(&self, index: u64) -> Duration {
+        Duration::try_from_secs_f64(self.due_at_s(index)).unwrap_or(Duration::MAX)
+    }
+
     #[expect(
         clippy::cast_precision_loss,
         reason = "a vote in 2^53 may be due a nanosecond off"
     )]
-    pub fn due_at(&self, index: u64) -> Duration {
-        Duration::try_from_secs_f64(index as f64 / self.rate_per_s).unwrap_or(Duration::MAX)
+    fn due_at_s(&self, index: u64) -> f64 {
+        if index == 0 {
+            return 0.0;
+        }
+        let (votes, from) = (index as f64, self.rate.from_per_s);
+        // Below zero only by rounding, where a rate that falls to nothing ends.
+        let squared = (from * from + 2.0 * self.slope_per_s2 * votes).max(0.0);
+        2.0 * votes / (from + squared.sqrt())
     }
 
     /// How many votes are due once `elapsed` has passed since the start: all those whose
@@ -53,15 +88,50 @@ impl Schedule {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "the product is not negative, and a cast to u64 saturates"
+        reason = "the integral is not negative, and a cast to u64 saturates"
     )]
     pub fn due_by(&self, elapsed: Duration) -> u64 {
-        let estimate = (elapsed.as_secs_f64() * self.rate_per_s) as u64;
-        // Rounding may put the estimate off by one, and the first vote is due at once: `due_at`
-        // decides.
-        let last = estimate.saturating_add(2);
-        let due = (estimate.saturating_sub(1)..=last).find(|index| self.due_at(*index) > elapsed);
-        due.unwrap_or(last).min(self.total)
+        let elapsed_s = elapsed.as_secs_f64().min(self.length_s());
+        let mut due = (self.integral(elapsed_s) as u64).min(self.total);
+        // Rounding may put that off by a few, and the first vote is due at once: `due_at` decides.
+        while due > 0 && self.due_at(due - 1) > elapsed {
+            due -= 1;
+        }
+        while due < self.total && self.due_at(due) <= elapsed {
+            due += 1;
+        }
+        due
+    }
+
+    /// The votes that are due in a time, as a number with a fraction.
+    fn integral(&self, time_s: f64) -> f64 {
+        (self.rate.from_per_s + self.slope_per_s2 * time_s / 2.0) * time_s
+    }
+
+    /// From the start until one vote more would be due, in seconds.
+    fn length_s(&self) -> f64 {
+        self.due_at_s(self.total)
+    }
+
+    /// From the vote that is due at a time, or the last, until the next would be, in seconds.
+    pub(super) fn gap_after_s(&self, elapsed: Duration) -> f64 {
+        let next = self.due_by(elapsed).max(1);
+        self.due_at_s(next) - self.due_at_s(next - 1)
+    }
+
+    /// Votes due per second at a time; after the end none.
+    pub(super) fn rate_at_per_s(&self, elapsed: Duration) -> f64 {
+        let elapsed_s = elapsed.as_secs_f64();
+        if elapsed_s > self.length_s() {
+            return 0.0;
+        }
+        self.rate.from_per_s + self.slope_per_s2 * elapsed_s
+    }
+
+    /// The mean of the votes due per second, from the start until a time or the end.
+    pub(super) fn mean_rate_until_per_s(&self, time_s: f64) -> f64 {
+        let time_s = time_s.min(self.length_s());
+        self.rate.from_per_s + self.slope_per_s2 * time_s / 2.0
     }
 }
 
@@ -72,48 +142,5 @@ pub(super) fn share_of_lane(lane: u64, lanes: u64, from: u64, to: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_vote_is_released_when_due_and_not_before(
-            rate_per_s in 0.01..1e6_f64, index in 0..10_000_000_u64
-        ) {
-            let schedule = Schedule::new(rate_per_s, u64::MAX).unwrap();
-            let due_at = schedule.due_at(index);
-            prop_assert!(schedule.due_by(due_at) > index);
-            if let Some(just_before) = due_at.checked_sub(Duration::from_nanos(1)) {
-                prop_assert!(schedule.due_by(just_before) <= index);
-            }
-        }
-
-        #[test]
-        fn lanes_share_every_vote(
-            lanes in 1..9_u64, from in 0..1_000_u64, count in 0..1_000_u64
-        ) {
-            let to = from + count;
-            for lane in 0..lanes {
-                let expected = (from..to).filter(|index| index % lanes == lane).count() as u64;
-                prop_assert_eq!(share_of_lane(lane, lanes, from, to), expected);
-            }
-        }
-    }
-
-    #[test]
-    fn no_more_than_the_total_is_due() {
-        let schedule = Schedule::new(100.0, 50).unwrap();
-        assert_eq!(schedule.due_by(Duration::ZERO), 1);
-        assert_eq!(schedule.due_by(Duration::from_millis(99)), 10);
-        assert_eq!(schedule.due_by(Duration::from_hours(1)), 50);
-    }
-
-    #[test]
-    fn rates_that_no_timer_can_follow_are_refused() {
-        for rate_per_s in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
-            assert!(Schedule::new(rate_per_s, 1).is_err(), "{rate_per_s}");
-        }
-    }
-}
+#[path = "schedule_tests.rs"]
+mod tests;

@@ -1,10 +1,9 @@
-//! Counting: what became of the votes of one connection since it was last asked.
+//! Counting: what became of the votes of one thread since it was last asked.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use hyper::StatusCode;
 use serde::Serialize;
 
 /// Why a vote got no answer that can be counted.
@@ -29,7 +28,7 @@ pub(super) enum Fate {
     /// No vote but a page, which was shown.
     Shown,
     /// Answered with another status.
-    Status(StatusCode),
+    Status(u16),
     /// Not answered.
     Failed(ErrorKind),
 }
@@ -76,7 +75,7 @@ impl Tally {
         match fate {
             Fate::Accepted(id) => self.accepted.push((index, id)),
             Fate::Shown => self.shown += 1,
-            Fate::Status(status) => *self.statuses.entry(status.as_u16()).or_default() += 1,
+            Fate::Status(status) => *self.statuses.entry(status).or_default() += 1,
             Fate::Failed(kind) => *self.errors.entry(kind).or_default() += 1,
         }
         if matches!(fate, Fate::Failed(ErrorKind::Connect)) {
@@ -93,27 +92,25 @@ impl Tally {
         }
     }
 
-    /// Moves everything counted so far into `sum`.
-    pub(super) fn drain_into(&mut self, sum: &mut Self) {
-        for (from, to) in [
-            (&mut self.latency_us, &mut sum.latency_us),
-            (&mut self.lag_us, &mut sum.lag_us),
-        ] {
-            if !from.is_empty() {
-                // Both resize by themselves, so that nothing is out of range.
-                let _ = to.add(&*from);
-                from.reset();
-            }
+    /// Adds everything that was counted elsewhere.
+    pub(super) fn add(&mut self, other: Self) {
+        // Both resize by themselves, so that nothing is out of range.
+        let _ = self.latency_us.add(&other.latency_us);
+        let _ = self.lag_us.add(&other.lag_us);
+        self.accepted.extend(other.accepted);
+        self.shown += other.shown;
+        for (status, count) in other.statuses {
+            *self.statuses.entry(status).or_default() += count;
         }
-        sum.accepted.append(&mut self.accepted);
-        sum.shown += std::mem::take(&mut self.shown);
-        for (status, count) in std::mem::take(&mut self.statuses) {
-            *sum.statuses.entry(status).or_default() += count;
+        for (kind, count) in other.errors {
+            *self.errors.entry(kind).or_default() += count;
         }
-        for (kind, count) in std::mem::take(&mut self.errors) {
-            *sum.errors.entry(kind).or_default() += count;
-        }
-        sum.last_sent_at = sum.last_sent_at.max(self.last_sent_at);
+        self.last_sent_at = self.last_sent_at.max(other.last_sent_at);
+    }
+
+    /// How many votes are done with, whatever became of them.
+    pub(super) fn done(&self) -> u64 {
+        self.accepted.len() as u64 + self.shown + self.failed()
     }
 
     /// How many votes were answered with anything but an acceptance, or not at all.

@@ -2,20 +2,18 @@
 
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::HeaderMap;
-use hyper::{Request, StatusCode, Uri};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::LoadError;
-use super::connection::{Answer, Call};
+use super::answer::Answer;
+use super::ballots::{Ballots, draw};
 use super::engine::{Carriage, Traffic, drive};
-use super::flood::{Ballots, Post, draw, fate_of_vote, place};
+use super::flood::fate_of_vote;
 use super::plan::require_urls;
+use super::request::{Get, Post};
 use super::schedule::Schedule;
 use super::tally::{Fate, Tally};
+use super::{Choice, LoadError, Rate};
 
 /// After so many votes, one request looks at the results.
 const VOTES_PER_VIEW: u32 = 9;
@@ -56,7 +54,8 @@ pub async fn run(plan: &Plan, shutdown: &CancellationToken) -> Result<(), LoadEr
     let connections = plan.urls.len() * CONNECTIONS_PER_URL;
     require_urls(&plan.urls, connections)?;
     let votes_per_request = f64::from(VOTES_PER_VIEW) / f64::from(VOTES_PER_VIEW + 1);
-    let schedule = Schedule::new(plan.votes_per_second / votes_per_request, u64::MAX)?;
+    let rate = Rate::constant(plan.votes_per_second / votes_per_request);
+    let schedule = Schedule::of(rate, u64::MAX)?;
     let carriage = Carriage {
         urls: &plan.urls,
         connections,
@@ -109,28 +108,27 @@ struct Voters {
 /// One vote app.
 struct Place {
     post: Post,
-    results: Uri,
-    headers: HeaderMap,
+    results: Get,
 }
 
 impl Voters {
     fn new(plan: &Plan) -> Result<Self, LoadError> {
-        if plan.choices.is_empty() {
-            return Err(LoadError::NoChoice);
-        }
         if plan.voters == 0 {
             return Err(LoadError::Missing("the number of voters"));
         }
         let place = |url| {
-            let (results, headers) = place(url, "/results")?;
             Ok(Place {
                 post: Post::new(url)?,
-                results,
-                headers,
+                results: Get::new(url, "/results")?,
             })
         };
-        let places = plan.urls.iter().map(place).collect::<Result<_, _>>()?;
-        let ballots = Ballots::new(&plan.name, &plan.choices);
+        let places = plan
+            .urls
+            .iter()
+            .map(place)
+            .collect::<Result<_, LoadError>>()?;
+        let choices: Vec<_> = plan.choices.iter().map(Choice::plain).collect();
+        let ballots = Ballots::new(&plan.name, &choices)?;
         Ok(Self {
             places,
             ballots,
@@ -141,24 +139,21 @@ impl Voters {
 }
 
 impl Traffic for Voters {
-    fn call(&self, lane: usize, index: u64) -> Call {
-        let place = &self.places[lane];
-        let random = draw(self.seed, index);
+    fn write(&self, url: usize, index: u64, request: &mut Vec<u8>) {
+        let place = &self.places[url];
         if index % RESULTS_EVERY == RESULTS_EVERY - 1 {
-            let mut call = Request::new(Full::new(Bytes::new()));
-            *call.uri_mut() = place.results.clone();
-            call.headers_mut().clone_from(&place.headers);
-            return call;
+            return place.results.write(request);
         }
+        let random = draw(self.seed, index);
         // Two independent draws, or every voter would keep to one choice.
-        place.post.call(
-            self.ballots
-                .fill(random % self.population, draw(random, index)),
-        )
+        let (head, tail) = self.ballots.body(draw(random, index));
+        place
+            .post
+            .write(head, random % self.population, tail, request);
     }
 
-    fn fate(&self, answer: &Answer) -> Fate {
-        if answer.status == StatusCode::OK {
+    fn fate(&self, answer: &Answer<'_>) -> Fate {
+        if answer.status == 200 {
             Fate::Shown
         } else {
             fate_of_vote(answer)

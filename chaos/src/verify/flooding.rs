@@ -58,12 +58,12 @@ pub(super) fn witnesses(setup: &Setup, fault: &Entry) -> Option<Flooding> {
 pub(super) fn start(voting: &Voting, load: Load) -> Flooding {
     let plan = load::Plan {
         urls: voting.vote_apps.clone(),
-        rate_per_s: load.rate_per_s,
+        rate: load::Rate::constant(load.rate_per_s),
         extent: load::Extent::Duration(Duration::from_secs_f64(load.length_s)),
         connections: CONNECTIONS.max(voting.vote_apps.len()),
         run_id: format!("verify-{}", Uuid::now_v7().simple()),
         seed: 0,
-        choices: voting.choices.clone(),
+        choices: voting.choices.iter().map(load::Choice::plain).collect(),
         timeout: Duration::from_secs(10),
     };
     let stop = CancellationToken::new();

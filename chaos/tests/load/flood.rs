@@ -7,24 +7,26 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use url::Url;
-use voteops_chaos::load::{ErrorKind, Extent, LoadError, Plan, Progress, Report, flood};
+use voteops_chaos::load::{
+    Choice, ErrorKind, Extent, LoadError, Plan, Progress, Rate, Report, flood,
+};
 
 use crate::server::{PATIENCE, Seen, Server};
 
-fn plan(urls: &[&Url], rate_per_s: f64, votes: u64) -> Plan {
+pub(crate) fn plan(urls: &[&Url], rate_per_s: f64, votes: u64) -> Plan {
     Plan {
         urls: urls.iter().copied().cloned().collect(),
-        rate_per_s,
+        rate: Rate::constant(rate_per_s),
         extent: Extent::Votes(votes),
         connections: 8,
         run_id: "run".to_owned(),
         seed: 7,
-        choices: vec!["cats".to_owned(), "dogs".to_owned()],
+        choices: ["cats", "dogs"].map(Choice::plain).into(),
         timeout: PATIENCE,
     }
 }
 
-async fn run(plan: &Plan) -> Report {
+pub(crate) async fn run(plan: &Plan) -> Report {
     let progress = watch::channel(Progress::default()).0;
     flood(plan, &progress, &CancellationToken::new())
         .await
@@ -281,7 +283,7 @@ async fn plans_that_cannot_be_carried_out_are_refused() {
         );
     }
     let plan = Plan {
-        rate_per_s: f64::NAN,
+        rate: Rate::constant(f64::NAN),
         ..good.clone()
     };
     assert!(matches!(refused(plan).await, LoadError::Rate(_)));
