@@ -115,7 +115,7 @@ pub const COLD_CACHE: Entry = Entry {
 /// Votes come faster than usual.
 pub const FLOOD: Entry = Entry {
     name: "flood",
-    about: "votes come at a constant rate, whether or not the answers keep up",
+    about: "votes come at their own pace, whether or not the answers keep up",
     touches: "nothing but the vote apps' own doors",
     undone: "it ends by itself; the votes count like any other",
     alerts: &["CriticalVoteQueueBacklog"],

@@ -18,6 +18,7 @@ pub mod catalogue;
 pub mod engine;
 pub mod error;
 pub mod experiment;
+pub mod experiments;
 pub mod faults;
 pub mod guardian;
 pub mod identity;

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use url::Url;
 
 use super::console::ConfigArgs;
+use super::experiment::{CheckFilesArgs, RunArgs};
 use super::reach::{AdminArgs, ReachArgs};
 use super::values::{fault_length, flood_rate, http_url, latency, share};
 use super::verify::VerifyArgs;
@@ -46,6 +47,16 @@ pub enum ChaosCommand {
     /// Exit codes: 0 proven, 1 not proven, 2 wrong usage, 3 could not run, 4 a fault could not
     /// be undone.
     Verify(Box<VerifyArgs>),
+    /// Run an experiment from a file: hypothesis, method, undoing, hypothesis again, votes
+    ///
+    /// Nothing has to be written for the way back: every fault is undone at the end of its step, and
+    /// at once when the run is ended. Exit codes: 0 met, 1 deviated or aborted, 2 wrong usage or file,
+    /// 3 could not run, 4 a fault could not be undone.
+    Run(RunArgs),
+    /// Check experiment files, and tell all that is wrong with them, by line and column
+    ///
+    /// Exit codes: 0 all are sound, 2 something is wrong.
+    Check(CheckFilesArgs),
     /// List the faults: what each touches, how it is undone, and the alerts that it makes fire
     List(ListArgs),
     /// Tell which faults are in force, and who looks after them

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod console;
+mod experiment;
 mod flood;
 mod reach;
 mod stack;
@@ -26,6 +27,7 @@ pub use chaos::{
 pub use console::{
     CheckArgs, ConfigArgs, ConfigCommand, LookArgs, SourceArgs, StatusArgs, TuiArgs,
 };
+pub use experiment::{CheckFilesArgs, RunArgs};
 pub use flood::FloodArgs;
 pub use reach::{AdminArgs, ReachArgs, Via};
 pub use stack::{FrontArgs, UpArgs};
@@ -156,7 +158,7 @@ pub fn parse<T: Parser>() -> Result<T, Failure> {
 }
 
 /// What clap says on several lines, without the usage, in one.
-fn one_line(told: &str) -> String {
+pub(crate) fn one_line(told: &str) -> String {
     let lines = told
         .lines()
         .map(str::trim)

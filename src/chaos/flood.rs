@@ -65,8 +65,9 @@ pub(super) fn run(args: &FloodArgs) -> Result<ExitCode, Failure> {
 fn require_no_stack(args: &FloodArgs) -> Result<(), Failure> {
     let told = if args.stop_at_queue.is_some() {
         "--stop-at-queue is asked of the stack's Redis; leave --url out"
-    } else if !args.safety.abort_if.is_empty() {
-        "--abort-if is asked of the stack's Prometheus; leave --url out"
+    } else if !args.safety.abort_if.is_empty() && args.safety.abort_prometheus.is_none() {
+        "--abort-if is asked of the stack's Prometheus; leave --url out, or name one with \
+         --abort-prometheus"
     } else {
         return Ok(());
     };

@@ -1,5 +1,6 @@
 //! `voteops chaos`.
 
+mod experiment;
 mod flood;
 mod hold;
 mod limits;
@@ -74,6 +75,8 @@ pub(crate) fn run(command: ChaosCommand) -> Result<ExitCode, Failure> {
         ChaosCommand::Status(args) => status::run(&args),
         ChaosCommand::Flood(args) => flood::run(&args),
         ChaosCommand::Verify(args) => verify::run(&args),
+        ChaosCommand::Run(args) => experiment::run(&args),
+        ChaosCommand::Check(args) => experiment::check(&args),
         ChaosCommand::Recover(args) => run_recover(&args),
         ChaosCommand::Guardian(args) => {
             let record = [OsString::from("--record"), args.record.into_os_string()];

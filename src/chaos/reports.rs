@@ -71,14 +71,22 @@ impl Reports {
     }
 }
 
-fn create(path: &Path) -> Result<(PathBuf, File), Failure> {
+/// Creates a file for a report.
+///
+/// # Errors
+/// [`Failure`] that names the file that cannot be written.
+pub(super) fn create(path: &Path) -> Result<(PathBuf, File), Failure> {
     match File::create(path) {
         Ok(file) => Ok((path.to_owned(), file)),
         Err(error) => Err(Failure::new(USAGE, unwritten(path, &error))),
     }
 }
 
-fn write(
+/// Writes a report, if it is wanted.
+///
+/// # Errors
+/// [`Failure`] when the file takes nothing more.
+pub(super) fn write(
     to: Option<(PathBuf, File)>,
     text: impl FnOnce() -> Result<String, Failure>,
 ) -> Result<(), Failure> {

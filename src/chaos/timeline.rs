@@ -79,7 +79,8 @@ impl Timeline {
     }
 }
 
-fn spinner() -> ProgressBar {
+/// A line that is redrawn while somebody waits.
+pub(super) fn spinner() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
         bar.set_style(style);

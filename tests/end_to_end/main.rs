@@ -10,6 +10,7 @@ mod cli;
 mod conservation;
 mod console;
 mod elsewhere;
+mod experiments;
 mod faults;
 mod flood;
 mod proof;

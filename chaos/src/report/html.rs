@@ -5,7 +5,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 use super::{Proof, chart, headline, told_s};
 use crate::verify::Report;
 
-const STYLE: &str = include_str!("page.css");
+/// The style of every page.
+pub(crate) const STYLE: &str = include_str!("page.css");
 
 /// The proofs as an HTML page.
 #[must_use]

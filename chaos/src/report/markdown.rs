@@ -82,7 +82,7 @@ fn write_phases(out: &mut String, report: &Report) -> std::fmt::Result {
 }
 
 /// A text without what would break a table or be taken for markup.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

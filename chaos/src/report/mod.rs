@@ -1,11 +1,11 @@
 //! What becomes of proofs for whoever was not there: JUnit XML for pipelines, Markdown for
 //! tickets, one HTML page for people, and a journal, line by line while they run.
 
-mod chart;
-mod html;
+pub(crate) mod chart;
+pub(crate) mod html;
 pub mod journal;
 mod junit;
-mod markdown;
+pub(crate) mod markdown;
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ impl Proof {
 }
 
 /// Seconds as they are shown; a dash for none.
-fn told_s(seconds: Option<f64>) -> String {
+pub(crate) fn told_s(seconds: Option<f64>) -> String {
     seconds.map_or_else(|| "–".to_owned(), |seconds| format!("{seconds:.1} s"))
 }
 

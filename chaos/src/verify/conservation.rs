@@ -12,7 +12,7 @@ const LISTED: usize = 100;
 /// Compares the votes that were answered 202, each of a voter of its own, with the ledger's rows
 /// of these voters. A vote is recorded when the row of its voter has its id; a voter with another
 /// id is a lost vote. A row that no answer promised is no fault: its answer was lost on the way.
-pub(super) fn compare(accepted: &[(String, Uuid)], rows: &[(String, Uuid)]) -> Votes {
+pub(crate) fn compare(accepted: &[(String, Uuid)], rows: &[(String, Uuid)]) -> Votes {
     let recorded: HashMap<&str, Uuid> = rows
         .iter()
         .map(|(voter, id)| (voter.as_str(), *id))
