@@ -12,6 +12,7 @@ pub mod combined;
 pub mod config;
 pub mod grafana;
 pub mod logs;
+pub mod marks;
 pub mod prometheus;
 pub mod promql;
 pub mod replay;

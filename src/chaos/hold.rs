@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -11,8 +12,10 @@ use voteops_chaos::experiment::Experiment;
 use voteops_chaos::faults::{Hold, Injected, Plan};
 use voteops_chaos::guardian::Launcher;
 use voteops_chaos::load::readers;
+use voteops_observability::marks::Fault;
 
 use super::limits::{self, Bounds};
+use super::marker::Marker;
 use super::plan::Planned;
 use super::{fault_failure, stop_on_signals, told_length};
 use crate::Failure;
@@ -88,6 +91,7 @@ pub(super) fn run(
     runtime::multi_thread()?.block_on(async {
         let stop = stop_on_signals()?;
         let conditions = limits::watch(&course.safety, ground.stack.as_ref()).await?;
+        let marker = Marker::begin(&course.safety, ground.stack.as_ref())?;
         let names: Vec<_> = plan.targets().iter().map(|t| t.name.clone()).collect();
         let fault = plan.fault().name;
         // Its guardian waits for as much longer before it undoes the fault itself.
@@ -100,6 +104,12 @@ pub(super) fn run(
             names.join(", "),
             told_length(course.length)
         );
+        let told = Fault {
+            name: fault.to_owned(),
+            targets: names.join(", "),
+            alert: None,
+        };
+        marker.begun(fault, told, injected.onset().1);
         let over = CancellationToken::new();
         let reading = async {
             let Some(Reading { rate_per_s, urls }) = reading else {
@@ -119,6 +129,10 @@ pub(super) fn run(
         };
         let (held, read) = tokio::join!(holding, reading);
         let code = held?;
+        if code != ExitCode::from(NOT_UNDONE) {
+            marker.ended(fault, Timestamp::now());
+        }
+        marker.finish().await;
         read?;
         Ok(code)
     })

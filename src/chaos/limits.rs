@@ -155,6 +155,7 @@ mod tests {
             most_share: Some(0.5),
             highest_rate: Some(1000.0),
             protected: None,
+            marks: None,
         }
     }
 

@@ -5,6 +5,7 @@ mod flood;
 mod hold;
 mod limits;
 mod list;
+mod marker;
 pub(crate) mod plan;
 mod reach;
 mod reports;

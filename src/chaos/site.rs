@@ -80,6 +80,11 @@ impl<'a> Site<'a> {
         })
     }
 
+    /// The stack, if it is one of `voteops up`.
+    pub(super) fn stack(&self) -> Option<&StackFile> {
+        self.stack.as_ref()
+    }
+
     /// A fault on everything that it touches here, as hard as it usually is. Blocks.
     pub(super) fn means(&self, fault: &'static Entry) -> Result<Means, Failure> {
         if let Some(stack) = &self.stack {

@@ -9,10 +9,12 @@ use voteops_chaos::abort::Watched;
 use voteops_chaos::catalogue::{Entry, proving};
 use voteops_chaos::guardian::Launcher;
 use voteops_chaos::report::Proof;
-use voteops_chaos::verify::{Error, Progress, Report, Setup, Verdict, verify};
+use voteops_chaos::verify::{Error, Progress, Report, Setup, Step, Verdict, verify};
+use voteops_observability::marks::Fault;
 use voteops_observability::prometheus::RuleKind;
 
 use super::limits::{self, Bounds};
+use super::marker::Marker;
 use super::reports::Reports;
 use super::site::{self, Means, Site};
 use super::timeline::{self, Timeline};
@@ -36,6 +38,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
             args.alerts.clone()
         };
         let mut reports = Reports::open(&args.reports)?;
+        let marker = Marker::begin(&args.safety, site.stack())?;
         let bounds = Within {
             safety: &args.safety,
             longest: limits.longest,
@@ -49,7 +52,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
             let (begun_at, begun) = (Timestamp::now(), Instant::now());
             let outcome = match bounds.stopped() {
                 Some(reason) => Err(Failure::new(1, reason)),
-                None => prove(alert, args.fault, &site, bounds, &mut reports).await,
+                None => prove(alert, args.fault, &site, bounds, (&mut reports, &marker)).await,
             };
             if let (Ok(report), false) = (&outcome, args.json) {
                 print!("{}", timeline::table(report));
@@ -70,6 +73,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
             reports.end(&proof);
             proofs.push(proof);
         }
+        marker.finish().await;
         tell(&proofs, args.json)?;
         reports.write(&proofs)?;
         Ok(ExitCode::from(worst(&codes)))
@@ -149,7 +153,7 @@ async fn prove(
     fault: Option<&'static Entry>,
     site: &Site<'_>,
     within: Within<'_>,
-    reports: &mut Reports,
+    (reports, marker): (&mut Reports, &Marker),
 ) -> Result<Report, Failure> {
     let Some(fault) = fault.or_else(|| proving(alert)) else {
         return Err(unproven(site, alert).await);
@@ -183,11 +187,30 @@ async fn prove(
     let mut timeline = Timeline::new(alert, fault.name, site.time_scale);
     let shown = |progress: Progress| {
         reports.progress(alert, &progress);
+        mark(alert, marker, &progress);
         timeline.show(progress);
     };
     let outcome = verify(&setup, within.conditions, shown).await;
     timeline.finish();
     outcome.map_err(failure)
+}
+
+/// Marks the beginning and the end of the fault of a proof.
+fn mark(alert: &str, marker: &Marker, progress: &Progress) {
+    match progress {
+        Progress::Injected { fault, targets, .. } => {
+            let fault = Fault {
+                name: (*fault).to_owned(),
+                targets: targets.clone(),
+                alert: Some(alert.to_owned()),
+            };
+            marker.begun(alert, fault, Timestamp::now());
+        }
+        Progress::Phase(phase) if phase.name == Step::Undone && phase.observed_s.is_some() => {
+            marker.ended(alert, Timestamp::now());
+        }
+        _ => {}
+    }
 }
 
 /// Tells of all proofs. One alert is one report, several are a list.

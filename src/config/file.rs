@@ -66,6 +66,8 @@ pub(crate) struct Chaos {
     pub(crate) highest_rate: Option<f64>,
     /// A name that has to be given with `--confirm`, or typed, before every experiment.
     pub(crate) protected: Option<String>,
+    /// The context in whose Loki and Grafana faults are marked.
+    pub(crate) marks: Option<String>,
 }
 
 /// A service and its backends.

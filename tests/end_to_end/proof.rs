@@ -56,6 +56,8 @@ fn the_backlog_alert_is_proven_on_a_scaled_stack() {
 
 /// A verification on its way, with its fault in force.
 fn verification(stack: &Stack) -> Child {
+    let injected = || stack.audit().matches("\"injected\"").count();
+    let before = injected();
     let verify = stack
         .home
         .command("voteops")
@@ -64,10 +66,32 @@ fn verification(stack: &Stack) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    wait_until("the fault is in force", || {
-        stack.audit().contains("injected")
-    });
+    wait_until("the fault is in force", || injected() > before);
     verify
+}
+
+/// Has a proof be refuted by something that is done in the midst of it, and undone afterwards. A machine
+/// that does other things besides may make another step late first: there are three attempts.
+fn refuted_by(stack: &Stack, spoil: impl Fn(), mend: impl Fn(), is_told: impl Fn(&Value) -> bool) {
+    for _ in 0..3 {
+        let verify = verification(stack);
+        spoil();
+        let report = not_proven(verify);
+        mend();
+        assert_eq!(report["verdict"], "refuted", "{report:#}");
+        assert!(stack.no_faults_on_record());
+        if is_told(&report) {
+            return;
+        }
+        eprintln!("refuted otherwise this time: {report:#}");
+    }
+    panic!("never refuted by what was done");
+}
+
+/// Whether it fired in time and nothing was heard of it.
+fn is_unheard(report: &Value) -> bool {
+    let reason = report["reason"].as_str().unwrap();
+    reason.starts_with("notified: not seen") && report["phases"][1]["ok"] == true
 }
 
 /// Its report, once it has ended with exit code 1.
@@ -87,19 +111,13 @@ fn not_proven(verify: Child) -> Value {
 #[test]
 fn an_alertmanager_that_hangs_refutes_the_proof() {
     let stack = Home::new().stack(&["--time-scale", "30"]);
-    let verify = verification(&stack);
-    kill(stack.pid("alertmanager"), Signal::STOP);
-    let report = not_proven(verify);
-    assert_eq!(report["verdict"], "refuted");
-    assert!(
-        report["reason"]
-            .as_str()
-            .unwrap()
-            .starts_with("notified: not seen"),
-        "{report:#}"
+    let alertmanager = stack.pid("alertmanager");
+    refuted_by(
+        &stack,
+        || kill(alertmanager, Signal::STOP),
+        || kill(alertmanager, Signal::CONT),
+        is_unheard,
     );
-    assert_eq!(report["phases"][1]["ok"], true, "{report:#}");
-    assert!(stack.no_faults_on_record());
 }
 
 #[test]
@@ -113,25 +131,22 @@ fn a_receiver_that_is_away_refutes_the_proof() {
     // Nobody listens there.
     std::fs::write(&config, text.replace(&port, ":1/")).unwrap();
     kill(stack.pid("alertmanager"), Signal::HUP);
-    let report = not_proven(verification(&stack));
-    let reason = report["reason"].as_str().unwrap();
-    assert!(reason.starts_with("notified: not seen"), "{report:#}");
-    assert_eq!(report["phases"][1]["ok"], true, "{report:#}");
-    assert!(stack.no_faults_on_record());
+    refuted_by(&stack, || {}, || {}, is_unheard);
 }
 
 #[test]
 fn an_exporter_that_hangs_refutes_the_proof() {
     let stack = Home::new().stack(&["--time-scale", "30"]);
-    let verify = verification(&stack);
     let exporter = stack.pid("redis-exporter");
-    kill(exporter, Signal::STOP);
-    let report = not_proven(verify);
-    kill(exporter, Signal::CONT);
-    assert_eq!(report["verdict"], "refuted");
-    let reason = report["reason"].as_str().unwrap();
-    assert!(reason.starts_with("pending: not seen"), "{report:#}");
-    assert!(stack.no_faults_on_record());
+    refuted_by(
+        &stack,
+        || kill(exporter, Signal::STOP),
+        || kill(exporter, Signal::CONT),
+        |report| {
+            let reason = report["reason"].as_str().unwrap();
+            reason.starts_with("pending: not seen")
+        },
+    );
 }
 
 #[test]

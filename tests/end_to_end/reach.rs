@@ -1,6 +1,6 @@
 //! Faults on whatever is named, and on workers that die.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
@@ -202,4 +202,95 @@ fn a_service_is_asked_by_its_listener_and_one_that_was_restarted_is_told_apart()
     assert!(lines.any(|line| line.contains("was restarted or has ended meanwhile")));
     assert!(runner.wait().unwrap().success());
     assert!(stack.no_faults_on_record());
+}
+
+/// A server that takes whatever it is sent, and gives the first lines and the bodies.
+fn taker() -> (u16, std::sync::mpsc::Receiver<(String, String)>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut lines = reader.by_ref().lines().map_while(Result::ok);
+            let Some(first) = lines.next() else { continue };
+            let length = lines
+                .take_while(|line| !line.is_empty())
+                .filter_map(|line| {
+                    line.to_lowercase()
+                        .strip_prefix("content-length: ")?
+                        .parse()
+                        .ok()
+                })
+                .last();
+            let mut body = vec![0; length.unwrap_or(0)];
+            reader.read_exact(&mut body).unwrap();
+            let answer = "{\"id\":7}";
+            let told = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
+                answer.len()
+            );
+            stream.write_all(told.as_bytes()).unwrap();
+            let told = (first, String::from_utf8(body).unwrap());
+            if sender.send(told).is_err() {
+                return;
+            }
+        }
+    });
+    (port, receiver)
+}
+
+#[test]
+fn a_fault_is_marked_where_the_configuration_says() {
+    let home = Home::new();
+    let data_dir = home.data_dir();
+    let (port, taken) = taker();
+    let config = data_dir.with_file_name("marks.toml");
+    let url = format!("http://127.0.0.1:{port}");
+    let text = format!(
+        "[chaos]\nmarks = \"shop\"\n[contexts.shop]\nprometheus = \"{url}\"\n\
+         loki = \"{url}\"\ngrafana = \"{url}\"\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    let sleeper = Sleeper::start();
+    let pid = sleeper.pid().to_string();
+    let run = |config: &std::path::Path| {
+        home.voteops(&[
+            "chaos",
+            "stall-worker",
+            "--pid",
+            &pid,
+            "--for",
+            "200ms",
+            "--data-dir",
+            data_dir.to_str().unwrap(),
+            "--config",
+            config.to_str().unwrap(),
+        ])
+    };
+    let done = run(&config);
+    assert!(done.status.success(), "{}", told(&done));
+    assert!(done.stderr.is_empty(), "{}", told(&done));
+    let mut all: Vec<_> = taken.iter().take(4).collect();
+    all.sort_by_key(|(first, _)| first.starts_with("PATCH"));
+    let firsts: Vec<_> = all
+        .iter()
+        .map(|(first, _)| first.split(' ').nth(1).unwrap())
+        .collect();
+    let count = |path| firsts.iter().filter(|first| **first == path).count();
+    assert_eq!(
+        (count("/loki/api/v1/push"), count("/api/annotations")),
+        (2, 1),
+        "{all:?}"
+    );
+    assert!(all[3].0.starts_with("PATCH /api/annotations/7 "), "{all:?}");
+    assert!(all[3].1.contains("timeEnd"), "{all:?}");
+
+    // A name that is no context is told before anything is touched.
+    std::fs::write(&config, "[chaos]\nmarks = \"nowhere\"\n").unwrap();
+    let refused = run(&config);
+    assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
+    assert!(told(&refused).contains("nowhere"), "{}", told(&refused));
+    assert_ne!(state(sleeper.pid()), Some('T'));
 }

@@ -121,7 +121,10 @@ mod tests {
         Plan {
             name: "stall-worker".into(),
             lines: Vec::new(),
-            command: ["sh", "-c", script].map(Into::into).into(),
+            // A shell cannot trap what it was started with ignoring, as in the background of another.
+            command: ["env", "--default-signal=INT", "sh", "-c", script]
+                .map(Into::into)
+                .into(),
         }
     }
 

@@ -165,6 +165,20 @@ impl Http {
         self.send(request, &url).await
     }
 
+    /// Sends `PATCH path` with a JSON body and returns status and body.
+    ///
+    /// # Errors
+    /// As [`Http::get`].
+    pub async fn patch_json<T: Serialize + Sync>(
+        &self,
+        path: &str,
+        body: &T,
+    ) -> Result<(StatusCode, Vec<u8>), BackendError> {
+        let url = self.endpoint(path)?;
+        let request = self.client.request(Method::PATCH, url.clone()).json(body);
+        self.send(request, &url).await
+    }
+
     /// Sends `DELETE path` and returns status and body.
     ///
     /// # Errors

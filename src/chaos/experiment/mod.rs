@@ -18,8 +18,10 @@ use voteops_chaos::experiments::{self, Error, Polls, Progress, Report, Script, S
 use voteops_chaos::guardian::Launcher;
 use voteops_ledger::Ledger;
 use voteops_local::StackFile;
+use voteops_observability::marks::Fault;
 
 use super::limits::{self, Bounds};
+use super::marker::Marker;
 use super::{fault_failure, plan, state_dir, stop_on_signals, vote_apps};
 use crate::args::{CheckFilesArgs, READS_PER_S, RunArgs};
 use crate::failure::{CANNOT_ASK, NOT_UNDONE, USAGE};
@@ -104,15 +106,38 @@ async fn carry_out(
         plan: &plan,
         cancel,
     };
+    let marker = Marker::begin(&args.safety, Some(stack))?;
     let shown = RefCell::new((Timeline::new(script), reports));
     let progress = |progress: Progress| {
         let (timeline, reports) = &mut *shown.borrow_mut();
         reports.progress(&progress);
         timeline.show(&progress);
+        mark(&marker, &progress);
     };
     let outcome = experiments::run(script, &setup, conditions.as_ref(), &progress).await;
     shown.borrow().0.finish();
+    marker.finish().await;
     outcome.map_err(failure)
+}
+
+/// Marks the beginning and the end of each fault.
+fn mark(marker: &Marker, progress: &Progress) {
+    match progress {
+        Progress::Step(taken) => {
+            if let Some(fault) = &taken.fault {
+                let fault = Fault {
+                    name: fault.clone(),
+                    targets: taken.targets.join(", "),
+                    alert: None,
+                };
+                marker.begun(&taken.step.to_string(), fault, Timestamp::now());
+            }
+        }
+        Progress::StepOver(taken) if taken.fault.is_some() => {
+            marker.ended(&taken.step.to_string(), Timestamp::now());
+        }
+        _ => {}
+    }
 }
 
 /// Begins to check the stop conditions of the file and of the command line.
