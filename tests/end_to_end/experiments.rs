@@ -91,7 +91,7 @@ fn an_experiment_that_is_met_is_reported_in_every_form() {
     }
     assert_eq!(stack.audit(), "");
 
-    let report = stack.json(&args, 0);
+    let report = stack.met(&args);
     assert_schema("experiment.schema.json", &report);
     assert_eq!(report["verdict"], "met", "{report:#}");
     assert_eq!(report["alerts"][0]["alert"], "WorkerDown");
