@@ -1,4 +1,4 @@
-//! The processes behind `voteops up`.
+//! The processes behind `voteops up`, and those of containers.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use voteops_local::{launch, supervisor};
 use crate::Failure;
 use crate::args::InternalCommand;
 use crate::failure::USAGE;
-use crate::runtime;
+use crate::{container, runtime};
 
 pub(crate) fn run(command: InternalCommand) -> Result<ExitCode, Failure> {
     match command {
@@ -45,6 +45,8 @@ pub(crate) fn run(command: InternalCommand) -> Result<ExitCode, Failure> {
                 })?;
         }
         InternalCommand::Voters { rate, url } => crate::chaos::voters(rate, url)?,
+        InternalCommand::Receiver { listen } => container::receiver(listen)?,
+        InternalCommand::Probe { url } => container::probe(&url)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ pub mod args;
 mod chaos;
 mod config;
 pub mod console;
+mod container;
 mod dispatch;
 mod experimenter;
 mod experiments;

@@ -1,5 +1,6 @@
-//! The configuration files that the project ships, fitted to a running stack: only targets,
-//! addresses and (with a time scale) durations differ from the files.
+//! The configuration files that the project ships, fitted to a stack on one machine: only targets,
+//! addresses and (with a time scale) durations differ from the files. Containers read the files to
+//! the letter.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +60,10 @@ pub fn prometheus(
             for key in ["scrape_interval", "scrape_timeout"] {
                 scale_field(job, key, time_scale)?;
             }
-            job["static_configs"][0]["targets"] = strings(targets.iter().map(String::as_str));
+            // In containers targets are found by asking the network for their name.
+            remove(job, "dns_sd_configs")?;
+            let targets = strings(targets.iter().map(String::as_str));
+            job["static_configs"] = sequence(mapping([("targets", targets)]));
         }
         Ok(())
     })
@@ -121,7 +125,13 @@ pub fn promtail(
         root["server"]["http_listen_port"] = http_port.into();
         root["positions"]["filename"] = positions.into();
         root["clients"][0]["url"] = format!("{loki_url}/loki/api/v1/push").into();
-        root["scrape_configs"][0]["static_configs"][0]["labels"]["__path__"] = logs.into();
+        let job = &mut root["scrape_configs"][0];
+        // In containers the engine is asked for them.
+        remove(job, "docker_sd_configs")?;
+        remove(job, "relabel_configs")?;
+        let labels = mapping([("job", "voteops".into()), ("__path__", logs.into())]);
+        let targets = strings(["localhost"]);
+        job["static_configs"] = sequence(mapping([("targets", targets), ("labels", labels)]));
         Ok(())
     })
 }
@@ -158,6 +168,24 @@ fn fit(
     let mut root: Value = serde_norway::from_str(text).map_err(|error| wrong(error.to_string()))?;
     change(&mut root).map_err(wrong)?;
     serde_norway::to_string(&root).map_err(|error| wrong(error.to_string()))
+}
+
+/// Takes a key out of a mapping, whether or not it is there.
+fn remove(from: &mut Value, key: &str) -> Result<(), String> {
+    let mapping = from
+        .as_mapping_mut()
+        .ok_or_else(|| format!("no mapping that {key} could stand in"))?;
+    mapping.remove(key);
+    Ok(())
+}
+
+fn mapping<const N: usize>(entries: [(&str, Value); N]) -> Value {
+    let entries = entries.map(|(key, value)| (Value::from(key), value));
+    Value::Mapping(entries.into_iter().collect())
+}
+
+fn sequence(only: Value) -> Value {
+    Value::Sequence(vec![only])
 }
 
 fn strings<'a>(items: impl IntoIterator<Item = &'a str>) -> Value {
@@ -210,6 +238,7 @@ mod tests {
             of(&fitted, "vote_app")["static_configs"][0]["targets"],
             strings(["127.0.0.1:2", "127.0.0.1:3"])
         );
+        assert!(!text.contains("dns_sd_configs"), "{text}");
         let unknown = BTreeMap::from([("nobody", vec![])]);
         let error = prometheus(&unknown, "r", "a", 1.0).unwrap_err();
         assert_eq!(error.to_string(), "prometheus.yml: no job nobody");
@@ -244,6 +273,13 @@ mod tests {
         let root: Value = serde_norway::from_str(&text).unwrap();
         let url = root["clients"][0]["url"].as_str();
         assert_eq!(url, Some("http://127.0.0.1:1/loki/api/v1/push"));
+        let job = &root["scrape_configs"][0];
+        let path = &job["static_configs"][0]["labels"]["__path__"];
+        assert_eq!(path.as_str(), Some("/data/*.log"));
+        assert!(!text.contains("docker_sd_configs") && !text.contains("relabel_configs"));
+        let shipped: Value = serde_norway::from_str(PROMTAIL).unwrap();
+        let stages = &shipped["scrape_configs"][0]["pipeline_stages"];
+        assert_eq!(&job["pipeline_stages"], stages);
 
         let urls = BTreeMap::from([("prometheus", "http://127.0.0.1:9".to_owned())]);
         let text = grafana_datasources(&urls).unwrap();

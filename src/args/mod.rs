@@ -9,6 +9,7 @@ mod stack;
 mod values;
 mod verify;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -139,6 +140,17 @@ pub enum InternalCommand {
         /// Vote apps
         #[arg(long, required = true)]
         url: Vec<Url>,
+    },
+    /// Take notifications from Alertmanager, and log them
+    Receiver {
+        /// Address to take them on
+        #[arg(long, default_value = "127.0.0.1:9095")]
+        listen: SocketAddr,
+    },
+    /// Succeed when an address is answered with success
+    Probe {
+        /// What is asked
+        url: Url,
     },
 }
 
