@@ -117,20 +117,9 @@ fn of_load(load: &Load) -> Option<String> {
 }
 
 fn of_votes(votes: &Votes) -> Option<String> {
-    if votes.lost > 0 {
-        return Some(format!(
-            "{} accepted votes are not in the ledger",
-            votes.lost
-        ));
-    }
-    if votes.duplicated > 0 {
-        return Some(format!(
-            "{} votes are in the ledger twice",
-            votes.duplicated
-        ));
-    }
+    let unheard = || "none of the experiment's votes was accepted".to_owned();
     // Nothing is known of votes of which none was accepted.
-    (votes.accepted == 0).then(|| "none of the experiment's votes was accepted".to_owned())
+    votes.flaw().or_else(|| (votes.accepted == 0).then(unheard))
 }
 
 #[cfg(test)]

@@ -6,17 +6,8 @@ use crate::load;
 
 /// The first thing that is not as it was to be. `drive` is the load that was to make the alert fire.
 pub(super) fn refutation(steps: &[Phase], votes: &Votes, drive: Option<&Flood>) -> Option<String> {
-    if votes.lost > 0 {
-        return Some(format!(
-            "{} accepted votes are not in the ledger",
-            votes.lost
-        ));
-    }
-    if votes.duplicated > 0 {
-        return Some(format!(
-            "{} votes are in the ledger twice",
-            votes.duplicated
-        ));
+    if let Some(flaw) = votes.flaw() {
+        return Some(flaw);
     }
     if let Some(phase) = steps.iter().find(|phase| !phase.ok) {
         return Some(told_phase(phase));

@@ -141,6 +141,17 @@ impl Votes {
         }
     }
 
+    /// What is wrong with them, if anything is: votes that were accepted are recorded once each.
+    pub(crate) fn flaw(&self) -> Option<String> {
+        if self.lost > 0 {
+            return Some(format!(
+                "{} accepted votes are not in the ledger",
+                self.lost
+            ));
+        }
+        (self.duplicated > 0).then(|| format!("{} votes are in the ledger twice", self.duplicated))
+    }
+
     /// How many are lost, if that is known.
     #[must_use]
     pub fn known_lost(&self) -> Option<usize> {

@@ -5,6 +5,8 @@ mod fill;
 #[cfg(test)]
 mod guardian;
 #[cfg(test)]
+mod kill;
+#[cfg(test)]
 mod kill_campaign;
 #[cfg(test)]
 mod lease;

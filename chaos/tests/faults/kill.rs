@@ -1,0 +1,121 @@
+//! The kill: what keeps a supervisor from starting a process again, and who may not be touched.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use voteops_chaos::Error;
+use voteops_chaos::audit::{By, Event};
+use voteops_chaos::catalogue::KILL_WORKER;
+use voteops_chaos::experiment::Experiment;
+use voteops_chaos::faults::{Hold, Injected, LEASE, kill};
+use voteops_chaos::process::State;
+
+use crate::support::{Sleeper, audited, eventually, helper, launcher, records};
+
+const TTL: Duration = Duration::from_mins(10);
+/// Nobody's user id.
+const NOBODY: u32 = 65_534;
+
+fn killed(dir: &Path, sleeper: &Sleeper) -> Injected {
+    let experiment = Experiment::open(dir).unwrap();
+    let targets = vec![sleeper.target("worker-1")];
+    let plan = kill::plan(&KILL_WORKER, targets, Some(&dir.join("holds"))).unwrap();
+    plan.inject(&experiment, TTL, &launcher()).unwrap()
+}
+
+fn age(hold: &Path) -> Duration {
+    let written_at = hold.metadata().unwrap().modified().unwrap();
+    written_at.elapsed().unwrap_or_default()
+}
+
+#[test]
+fn a_killed_process_is_held_down_by_a_file_until_that_is_undone() {
+    let (dir, sleeper) = (tempfile::tempdir().unwrap(), Sleeper::start());
+    let hold = dir.path().join("holds/worker-1");
+    let mut injected = killed(dir.path(), &sleeper);
+    assert!(!sleeper.process().state().unwrap().is_alive());
+    assert!(hold.exists());
+    assert_eq!(injected.check()[0].1, Hold::Held);
+
+    assert!(injected.undo().is_complete());
+    assert!(!hold.exists());
+    assert_eq!(records(dir.path()), []);
+    assert_eq!(
+        audited(dir.path()),
+        [(Event::Injected, By::Runner), (Event::Undone, By::Runner)]
+    );
+}
+
+#[test]
+fn a_hold_is_renewed_and_one_that_somebody_has_removed_is_not_made_anew() {
+    let (dir, sleeper) = (tempfile::tempdir().unwrap(), Sleeper::start());
+    let hold = dir.path().join("holds/worker-1");
+    let injected = killed(dir.path(), &sleeper);
+    let grow_old = || {
+        let file = std::fs::File::options().append(true).open(&hold).unwrap();
+        file.set_modified(SystemTime::now() - LEASE).unwrap();
+    };
+    grow_old();
+    assert!(age(&hold) >= LEASE);
+    eventually("it is renewed", || age(&hold) < LEASE);
+
+    // Another that is renewed at the same time tells that the time for it has come.
+    let beside = tempfile::tempdir().unwrap();
+    let other = Sleeper::start();
+    let second = killed(beside.path(), &other);
+    std::fs::remove_file(&hold).unwrap();
+    assert_eq!(injected.check()[0].1, Hold::Lifted);
+    let watched = beside.path().join("holds/worker-1");
+    for _ in 0..2 {
+        let file = std::fs::File::options()
+            .append(true)
+            .open(&watched)
+            .unwrap();
+        file.set_modified(SystemTime::now() - LEASE).unwrap();
+        eventually("the other is renewed", || age(&watched) < LEASE);
+    }
+    assert!(!hold.exists());
+    drop(second);
+}
+
+#[test]
+fn a_process_that_nobody_would_start_again_is_not_killed() {
+    let sleeper = Sleeper::start();
+    let refused = kill::plan(&KILL_WORKER, vec![sleeper.target("worker-1")], None).unwrap_err();
+    assert!(matches!(refused, Error::Unfit { .. }), "{refused}");
+    assert_eq!(sleeper.process().state().unwrap(), State::Running);
+}
+
+#[test]
+fn what_may_not_be_signalled_is_refused_before_anything_is_on_record() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let dir = tempfile::tempdir().unwrap();
+    let open = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(dir.path(), open).unwrap();
+    let program = dir.path().join("helper");
+    std::fs::copy(helper(), &program).unwrap();
+    let sleeper = Sleeper::start();
+    let mut command = Command::new(&program);
+    let state = dir.path().join("state");
+    command.arg("runner").arg(&state).arg("60000");
+    if rustix::process::getuid().is_root() {
+        command
+            .uid(NOBODY)
+            .gid(NOBODY)
+            .arg(sleeper.process().pid.to_string());
+    } else {
+        // The first process is never ours.
+        command.arg("1");
+    }
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        said.starts_with("error no permission to signal process"),
+        "{said}"
+    );
+    assert_eq!(records(&state), []);
+    assert_eq!(audited(&state), []);
+    assert_eq!(sleeper.process().state().unwrap(), State::Running);
+}
