@@ -1,9 +1,31 @@
 //! A histogram in text.
 
+use std::os::fd::AsFd;
+
+use rustix::termios::tcgetwinsize;
 use voteops_chaos::load::{Bar, Spread};
 
-/// Columns of the longest bar.
-const WIDTH: u64 = 30;
+/// Columns of the longest bar, where there is room for it,
+const WIDEST: usize = 30;
+/// and at least.
+const NARROWEST: usize = 5;
+/// Columns of a line beside its bar: bounds, votes, and the spaces between.
+const BESIDE: usize = 25;
+
+/// Columns of the longest bar where `output` goes.
+pub(super) fn width(output: impl AsFd) -> usize {
+    fitting(tcgetwinsize(output).ok().map(|size| size.ws_col))
+}
+
+/// What is no terminal, or does not tell, has room.
+fn fitting(columns: Option<u16>) -> usize {
+    match columns {
+        None | Some(0) => WIDEST,
+        Some(columns) => usize::from(columns)
+            .saturating_sub(BESIDE)
+            .clamp(NARROWEST, WIDEST),
+    }
+}
 
 /// What bars are drawn with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +75,9 @@ impl Glyphs {
         }
     }
 
-    /// A bar for `part` of `whole`; whatever is not nothing is seen.
-    fn bar(self, part: u64, whole: u64) -> String {
-        let eighths = u128::from(part) * u128::from(WIDTH) * 8 / u128::from(whole.max(1));
+    /// A bar for `part` of `whole`, which has `width` columns; whatever is not nothing is seen.
+    fn bar(self, part: u64, whole: u64, width: usize) -> String {
+        let eighths = u128::from(part) * width as u128 * 8 / u128::from(whole.max(1));
         // At most eight for each column.
         let eighths = usize::try_from(eighths)
             .unwrap_or(0)
@@ -70,8 +92,8 @@ impl Glyphs {
     }
 }
 
-/// A line for each range of latencies: its bounds, a bar, and its votes.
-pub(super) fn lines(spread: &Spread, glyphs: Glyphs) -> Vec<String> {
+/// A line for each range of latencies: its bounds, a bar of at most `width` columns, and its votes.
+pub(super) fn lines(spread: &Spread, glyphs: Glyphs, width: usize) -> Vec<String> {
     let most = spread.bars().map(|bar| bar.votes).max().unwrap_or(0);
     let line = |bar: Bar| {
         let Bar {
@@ -83,9 +105,8 @@ pub(super) fn lines(spread: &Spread, glyphs: Glyphs) -> Vec<String> {
             Some(below_us) => format!("{}{}{}", ms(from_us), glyphs.to(), ms(below_us)),
             None => format!("over {}", ms(from_us)),
         };
-        let drawn = glyphs.bar(votes, most);
-        let pad = usize::try_from(WIDTH).unwrap_or(0);
-        format!("{range:>11} ms {drawn:<pad$} {votes:>8}")
+        let drawn = glyphs.bar(votes, most, width);
+        format!("{range:>11} ms {drawn:<width$} {votes:>8}")
     };
     spread.bars().map(line).collect()
 }
@@ -111,9 +132,24 @@ mod tests {
             (510, "███████████████▎", "################"),
             (1000, &"█".repeat(30), &"#".repeat(30)),
         ] {
-            assert_eq!(Glyphs::Blocks.bar(part, 1000), blocks);
-            assert_eq!(Glyphs::Ascii.bar(part, 1000), ascii);
+            assert_eq!(Glyphs::Blocks.bar(part, 1000, WIDEST), blocks);
+            assert_eq!(Glyphs::Ascii.bar(part, 1000, WIDEST), ascii);
         }
+    }
+
+    #[test]
+    fn bars_leave_room_for_the_rest_of_their_lines() {
+        for (columns, width) in [
+            (None, 30),
+            (Some(0), 30),
+            (Some(200), 30),
+            (Some(80), 30),
+            (Some(40), 15),
+            (Some(10), 5),
+        ] {
+            assert_eq!(fitting(columns), width, "{columns:?}");
+        }
+        assert_eq!(Glyphs::Ascii.bar(1000, 1000, 15), "#".repeat(15));
     }
 
     #[test]

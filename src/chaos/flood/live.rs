@@ -55,7 +55,11 @@ fn block(glyphs: Glyphs) -> ProgressBar {
 /// Everything below the bar.
 fn message(now: &Progress, queue: Option<u64>, glyphs: Glyphs) -> String {
     let mut lines = vec![rates(now, queue)];
-    lines.extend(bars::lines(&now.latency, glyphs));
+    lines.extend(bars::lines(
+        &now.latency,
+        glyphs,
+        bars::width(std::io::stderr()),
+    ));
     lines.join("\n")
 }
 

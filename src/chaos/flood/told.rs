@@ -75,7 +75,11 @@ pub(super) fn text(plan: &Plan, report: &Report, early: Option<&Early>, glyphs: 
             ms(latency.max_us)
         ));
     }
-    lines.extend(bars::lines(&report.latency_histogram, glyphs));
+    lines.extend(bars::lines(
+        &report.latency_histogram,
+        glyphs,
+        bars::width(std::io::stdout()),
+    ));
     lines.push(format!(
         "voters    {}-0 to {}",
         plan.run_id,
