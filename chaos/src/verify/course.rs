@@ -173,6 +173,7 @@ impl Course<'_> {
                 from_ms: -forecast::millis(ended_s),
                 to_ms: -forecast::millis((ended_s - undone_s).max(0.0)),
                 late: false,
+                little: false,
             };
             // From the later of the times it may have resolved already.
             if let Some(window) = forecast::resolved(&rule, &scene, aftermath, after(ended_s))? {

@@ -15,14 +15,15 @@ use crate::catalogue::{
     STALL_REDIS, STALL_WORKER,
 };
 
-/// Samples that usual rates are measured over, at the most.
-const USUAL: usize = 20;
 /// How far the share of votes that fail in a short time may be from what was asked for.
 const SHARE_TOLERANCE: f64 = 0.4;
 /// How long a worker may take to be started and to serve, in milliseconds.
 const MOST_STARTING_MS: i64 = 3_000;
 /// How far the achieved rate of a load may be from the planned one.
 pub(super) const RATE_TOLERANCE: f64 = 0.03;
+
+/// What is seen late or not, and little counted before it or not, in all combinations.
+const EITHER_WAY: [(bool, bool); 4] = [(false, false), (false, true), (true, false), (true, true)];
 
 /// A fault as far as rules can see it.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,8 @@ struct Turn {
     strength: f64,
     /// Whether it is seen as late as can be.
     late: bool,
+    /// Whether as little has been counted since the last samples as may be.
+    little: bool,
 }
 
 /// The fault from its onset on.
@@ -70,6 +73,8 @@ pub(super) struct Aftermath<'a> {
     pub(super) to_ms: i64,
     /// Whether a scrape that was under way at the end saw the fault, or waited and saw its end.
     pub(super) late: bool,
+    /// Whether as little has been counted since the last samples as may be.
+    pub(super) little: bool,
 }
 
 impl<'a> Effect<'a> {
@@ -79,10 +84,15 @@ impl<'a> Effect<'a> {
             fault if *fault == FAIL_VOTES => SHARE_TOLERANCE,
             _ => RATE_TOLERANCE,
         };
-        [1.0 - tolerance, 1.0 + tolerance]
-            .into_iter()
-            .flat_map(|strength| [false, true].map(|late| Turn { strength, late }))
-            .map(move |turn| Onset { effect: self, turn })
+        let ways = EITHER_WAY.map(|(late, little)| {
+            [1.0 - tolerance, 1.0 + tolerance].map(|strength| Turn {
+                strength,
+                late,
+                little,
+            })
+        });
+        let turns = ways.into_iter().flatten();
+        turns.map(move |turn| Onset { effect: self, turn })
     }
 
     /// How long what it does takes to be over, in milliseconds, once it is undone.
@@ -127,8 +137,7 @@ impl<'a> Effect<'a> {
     }
 
     fn per_s(self, series: &History) -> f64 {
-        let usual = self.usual.find(&series.labels);
-        usual.map_or(0.0, |usual| usual.per_s(USUAL))
+        self.usual.usual_per_s(&series.labels)
     }
 
     fn touches(self, target: &Scraped) -> bool {
@@ -210,7 +219,22 @@ fn is_redis(series: &History) -> bool {
     series.name().starts_with("redis_")
 }
 
+impl<'a> Aftermath<'a> {
+    /// Every way in which it may turn out that makes a difference.
+    pub(super) fn ways(self) -> impl Iterator<Item = Aftermath<'a>> {
+        EITHER_WAY.into_iter().map(move |(late, little)| Aftermath {
+            late,
+            little,
+            ..self
+        })
+    }
+}
+
 impl Outlook for Onset<'_> {
+    fn counted_little(&self) -> bool {
+        self.turn.little
+    }
+
     fn change(&self, target: &Scraped, series: &History) -> Change {
         let Effect {
             load, inflow_per_s, ..
@@ -288,6 +312,10 @@ impl Outlook for Onset<'_> {
 }
 
 impl Outlook for Aftermath<'_> {
+    fn counted_little(&self) -> bool {
+        self.little
+    }
+
     fn change(&self, _: &Scraped, _: &History) -> Change {
         Change::Usual
     }

@@ -11,7 +11,7 @@ use voteops_observability::replay::machine::Holds;
 use voteops_observability::replay::scenario::{Phase, Scenario};
 
 use super::effect::{Aftermath, Effect};
-use super::outlook;
+use super::outlook::{self, Undisturbed};
 use super::rule::{QUEUE, Rule};
 use super::scene::Scene;
 use crate::catalogue::{Entry, KILL_WORKER, STALL_WORKER};
@@ -134,8 +134,7 @@ pub(super) fn resolved(
 ) -> Result<Option<Window>, ReplayError> {
     let ended_ms = ended.as_millisecond();
     let mut window: Option<Window> = None;
-    for late in [false, true] {
-        let aftermath = Aftermath { late, ..aftermath };
+    for aftermath in aftermath.ways() {
         let scenario = outlook::scenario(scene, aftermath.effect.usual, ended_ms, &aftermath);
         for shift_ms in shifts_ms(rule) {
             let timed = timed(rule, ended_ms, shift_ms, None);
@@ -150,6 +149,21 @@ pub(super) fn resolved(
     // What was in hand when the fault ended is still to be told of.
     let lingers_s = super::scene::secs(aftermath.effect.lingers_ms());
     Ok(window.map(|window| window.widened(JITTER_S, JITTER_S + lingers_s)))
+}
+
+/// Whether the rule stays inactive, if all goes on as it has been. Rates that were measured over a
+/// hitch are not usual ones, and nothing can be predicted from them.
+pub(super) fn stays_inactive(
+    rule: &Rule,
+    scene: &Scene,
+    at: Timestamp,
+) -> Result<bool, ReplayError> {
+    let at_ms = at.as_millisecond();
+    let scenario = outlook::scenario(scene, scene, at_ms, &Undisturbed);
+    let timed = timed(rule, at_ms, 0, Some(-2 * millis(rule.evaluation_s)));
+    let turns = |forecast: &Forecast| forecast.pending.window;
+    let forecast = follow(rule, &timed, &scenario, scene, turns)?;
+    Ok(forecast.pending.window.is_none())
 }
 
 /// Replays the rule until a step is reached, or for so long that it never will be.

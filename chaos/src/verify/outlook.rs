@@ -7,8 +7,6 @@ use voteops_observability::replay::scenario::{
 
 use super::scene::{History, Scene, Scraped, secs};
 
-/// Samples that the usual rate of a counter is measured over, at the most.
-const USUAL: usize = 20;
 /// Samples that its rate of just now is measured over.
 const RECENT: usize = 4;
 /// A series is gone when it has no sample for so many scrapes.
@@ -45,6 +43,10 @@ pub(super) enum Change {
 
 /// What is expected of everything that a rule reads.
 pub(super) trait Outlook {
+    /// Whether counters have counted as little since their last samples as may be; otherwise they
+    /// went on as they did. They count whole things that come by chance, so that both may be.
+    fn counted_little(&self) -> bool;
+
     /// What becomes of a series.
     fn change(&self, target: &Scraped, series: &History) -> Change;
 
@@ -54,6 +56,27 @@ pub(super) trait Outlook {
 
     /// When a target cannot be scraped.
     fn outages(&self, target: &Scraped) -> Vec<Outage>;
+}
+
+/// Nothing is done: all goes on as usual.
+pub(super) struct Undisturbed;
+
+impl Outlook for Undisturbed {
+    fn counted_little(&self) -> bool {
+        false
+    }
+
+    fn change(&self, _: &Scraped, _: &History) -> Change {
+        Change::Usual
+    }
+
+    fn newcomers(&self, _: &Scraped) -> Vec<(Labels, f64)> {
+        Vec::new()
+    }
+
+    fn outages(&self, _: &Scraped) -> Vec<Outage> {
+        Vec::new()
+    }
 }
 
 /// A scene that goes on from `at_ms` (Unix milliseconds), which becomes its time 0. `usual` is the
@@ -66,7 +89,7 @@ pub(super) fn scenario(
 ) -> Scenario {
     let targets = scene.targets.iter().map(|target| {
         let old = target.series.iter().map(|series| Exposed {
-            course: course(target, series, usual, at_ms, outlook.change(target, series)),
+            course: course(target, series, usual, at_ms, outlook),
             labels: series.labels.clone(),
         });
         let new = outlook.newcomers(target).into_iter();
@@ -90,7 +113,14 @@ pub(super) fn scenario(
 }
 
 /// The course of a series: its samples, what it does until time 0, and its change.
-fn course(target: &Scraped, series: &History, usual: &Scene, at_ms: i64, change: Change) -> Course {
+fn course(
+    target: &Scraped,
+    series: &History,
+    usual: &Scene,
+    at_ms: i64,
+    outlook: &dyn Outlook,
+) -> Course {
+    let change = outlook.change(target, series);
     let mut points: Vec<_> = series
         .samples
         .iter()
@@ -102,21 +132,25 @@ fn course(target: &Scraped, series: &History, usual: &Scene, at_ms: i64, change:
         return Course::Points(Vec::new());
     };
     let is_counter = series.is_counter();
-    let now_per_s = if is_counter {
-        series.per_s(RECENT)
+    let counted = if is_counter {
+        series.per_s(RECENT) * secs((-last_ms).max(0))
     } else {
         0.0
     };
-    let start = last + now_per_s * secs((-last_ms).max(0));
+    let start = if outlook.counted_little() {
+        last + least(counted)
+    } else {
+        last + counted
+    };
     let from_ms = last_ms.max(0);
     points.push((from_ms, start));
-    let usual = usual.find(&series.labels);
     match change {
         Change::Usual if is_counter => {
-            let per_s = usual.map_or(0.0, |usual| usual.per_s(USUAL));
+            let per_s = usual.usual_per_s(&series.labels);
             points.push((FAR_MS, start + per_s * secs(FAR_MS - from_ms)));
         }
         Change::Usual => {
+            let usual = usual.find(&series.labels);
             let level = usual.and_then(|usual| usual.samples.last());
             let level = level.map_or(last, |(_, level)| *level);
             points.extend([(from_ms, level), (FAR_MS, level)]);
@@ -148,6 +182,12 @@ fn course(target: &Scraped, series: &History, usual: &Scene, at_ms: i64, change:
         course = missing(0, i64::MAX, course);
     }
     course
+}
+
+/// As little as is counted where so much is on average: two standard deviations of a Poisson process
+/// less, and one, since what is counted is whole.
+fn least(average: f64) -> f64 {
+    (average - 2.0 * average.sqrt() - 1.0).max(0.0)
 }
 
 /// A counter that appears with the first that it counts.

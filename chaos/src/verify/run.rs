@@ -13,12 +13,16 @@ use super::forecast::Load;
 use super::report::Report;
 use super::rule::{self, Rule};
 use super::scene::Scene;
+use super::settle::Settled;
 use super::watch::Watch;
 use super::{Error, Progress, Setup, flooding, forecast, settle};
 use crate::abort::Watched;
 use crate::catalogue::{COLD_CACHE, Entry};
 use crate::experiment::Experiment;
 use crate::faults::Injected;
+
+/// How often the usual rates are measured before they are given up as unusual.
+const STEADY_TRIES: usize = 10;
 
 /// Proves the alert, or finds out why that cannot be done. A stop condition that comes to hold ends
 /// the run, as [`Setup::cancel`] does.
@@ -53,9 +57,7 @@ pub async fn verify(
         Some(_) => None,
         None => flooding::witnesses(setup, fault),
     };
-    let settled = settle::wait(setup, &rule, route, conditions, &mut progress).await?;
-
-    let scene = Scene::read(&setup.prometheus, &rule, Timestamp::now()).await?;
+    let (settled, scene) = steady(setup, &rule, route, conditions, &mut progress).await?;
     let none = Map::new();
     let effect = Effect {
         fault,
@@ -125,6 +127,30 @@ pub async fn verify(
         undo_asked_s: 0.0,
     };
     course.go(rise, &mut progress).await
+}
+
+/// Waits for a state from which something can be proven, and reads it.
+async fn steady(
+    setup: &Setup,
+    rule: &Rule,
+    route: RouteTiming,
+    conditions: Option<&Watched>,
+    progress: &mut impl FnMut(Progress),
+) -> Result<(Settled, Scene), Error> {
+    for _ in 0..STEADY_TRIES {
+        let begun = Timestamp::now();
+        let settled = settle::wait(setup, rule, route, conditions, progress).await?;
+        let now = Timestamp::now();
+        let scene = Scene::read(&setup.prometheus, rule, now).await?;
+        let scene = scene.usual_since(begun);
+        if forecast::stays_inactive(rule, &scene, now)? {
+            return Ok((settled, scene));
+        }
+    }
+    Err(Error::NotSteady(format!(
+        "by the rates that were measured, {} would fire without a fault",
+        rule.name
+    )))
 }
 
 /// Injects the fault, unless it may not last for as long as it may have to, or somebody or something

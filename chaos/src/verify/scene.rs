@@ -11,6 +11,8 @@ use super::Error;
 use super::forecast::millis;
 use super::rule::Rule;
 
+/// Samples that the usual rate of a counter is measured over, at the most.
+const USUAL: usize = 20;
 /// For how long a sample stands for its series, in seconds (`--query.lookback-delta`).
 const LOOKBACK_S: f64 = 300.0;
 /// The targets and their series, as they are at one time.
@@ -18,6 +20,8 @@ const LOOKBACK_S: f64 = 300.0;
 pub(super) struct Scene {
     pub(super) targets: Vec<Scraped>,
     pub(super) settings: Settings,
+    /// Since when all has been as it is now, in Unix milliseconds: rates of before are none of its.
+    pub(super) usual_from_ms: i64,
 }
 
 /// A target.
@@ -64,7 +68,30 @@ impl Scene {
         Ok(Self {
             targets,
             settings: Settings::new(semantics),
+            usual_from_ms: i64::MIN,
         })
+    }
+
+    /// The same, of which it is known since when all has been as it is now.
+    pub(super) fn usual_since(self, since: Timestamp) -> Self {
+        Self {
+            usual_from_ms: since.as_millisecond(),
+            ..self
+        }
+    }
+
+    /// How fast a counter counts as a rule, per second; 0 for one that is not there.
+    pub(super) fn usual_per_s(&self, labels: &Labels) -> f64 {
+        let Some(history) = self.find(labels) else {
+            return 0.0;
+        };
+        let samples = history.samples.iter().rev();
+        let usual = samples.take_while(|(ms, _)| *ms >= self.usual_from_ms);
+        match usual.count() {
+            // Too young to be measured by its own samples.
+            0 | 1 => history.per_s(USUAL),
+            count => history.per_s(count.min(USUAL)),
+        }
     }
 
     /// The series with these labels.

@@ -120,6 +120,7 @@ fn well(phase_ms: i64) -> Scene {
             target("redis", "exporter:9121", phase_ms, redis.into()),
         ],
         settings: Settings::new(Semantics::V2),
+        usual_from_ms: i64::MIN,
     }
 }
 
@@ -319,6 +320,7 @@ fn resolved(name: &str, fault: &Entry, lasted_s: f64) -> (f64, f64) {
         from_ms: -millis(lasted_s),
         to_ms: 0,
         late: false,
+        little: false,
     };
     let window = forecast::resolved(&rule, &scene, aftermath, at(ended_ms)).unwrap();
     let window = window.unwrap_or_else(|| panic!("{name} is not expected to resolve"));
@@ -352,6 +354,72 @@ fn a_scrape_that_hung_when_redis_went_on_may_see_that_or_not() {
     // Scraped 3 s before the end and evaluated at it: now, or only after the next scrape.
     let (lo_s, hi_s) = resolved("RedisDown", &STALL_REDIS, 1_205.0);
     assert!(lo_s < 1.0 && hi_s > 14.0, "{lo_s}–{hi_s}");
+}
+
+#[test]
+fn a_counter_may_have_counted_nothing_more_after_a_scrape_just_before_the_onset() {
+    // Scraped 31 ms before: a minute after the scrape before that one, or after this one.
+    let rise = rise("VoteTrafficStopped", &MUTE_TRAFFIC, 14_969, 5_000).unwrap();
+    assert!((49.5..50.0).contains(&rise.pending.lo_s), "{rise:?}");
+    assert!((65.0..65.5).contains(&rise.pending.hi_s), "{rise:?}");
+}
+
+/// The series of a scene that have this name.
+fn named<'s>(scene: &'s mut Scene, name: &str) -> impl Iterator<Item = &'s mut History> {
+    let series = scene
+        .targets
+        .iter_mut()
+        .flat_map(|target| &mut target.series);
+    series.filter(move |series| series.name() == name)
+}
+
+#[test]
+fn usual_rates_are_of_the_time_since_all_is_as_it_is() {
+    let mut scene = well(0);
+    let from_ms = ONSET_MS - 5 * INTERVAL_MS;
+    for votes in named(&mut scene, "votes_accepted_total") {
+        let began = votes.samples.iter().filter(|(ms, _)| *ms >= from_ms);
+        let more = (0..began.count()).map(|number| f64::from(u32::try_from(number).unwrap()));
+        let late = votes.samples.iter_mut().filter(|(ms, _)| *ms >= from_ms);
+        // Ten a second until then, and thirty from then on.
+        for ((_, value), more) in late.zip(more) {
+            *value += more * 20.0 * 15.0;
+        }
+    }
+    let labels = named(&mut scene, "votes_accepted_total")
+        .next()
+        .unwrap()
+        .labels
+        .clone();
+    let mixed_per_s = scene.usual_per_s(&labels);
+    assert!((11.0..29.0).contains(&mixed_per_s), "{mixed_per_s}");
+    let scene = scene.usual_since(at(from_ms));
+    assert!((scene.usual_per_s(&labels) - 30.0).abs() < 1e-6);
+    let gone = [("__name__".into(), "gone_total".into())].into();
+    assert!(scene.usual_per_s(&gone).abs() < f64::EPSILON);
+}
+
+#[test]
+fn nothing_is_predicted_from_rates_by_which_the_alert_would_fire_by_itself() {
+    for alert in rules::shipped().unwrap() {
+        let rule = shipped(&alert.name, 5_000);
+        let quiet = forecast::stays_inactive(&rule, &well(2_000), at(ONSET_MS)).unwrap();
+        assert!(quiet, "{}", alert.name);
+    }
+    let mut scene = well(2_000);
+    let votes = [("route", "/vote"), ("status", "503")];
+    let mut failed = series("http_request_duration_seconds_count", &votes, 2_000, 0.0);
+    failed.labels.extend(scene.targets[0].labels.clone());
+    // One hitch, a minute ago.
+    for (_, value) in failed.samples.iter_mut().rev().take(4) {
+        *value = 20.0;
+    }
+    scene.targets[0].series.push(failed);
+    let rule = shipped("VoteAppErrorBudgetBurnSlow", 5_000);
+    let hitch = scene.clone().usual_since(at(ONSET_MS - 6 * INTERVAL_MS));
+    assert!(!forecast::stays_inactive(&rule, &hitch, at(ONSET_MS)).unwrap());
+    let since = scene.usual_since(at(ONSET_MS - 4 * INTERVAL_MS));
+    assert!(forecast::stays_inactive(&rule, &since, at(ONSET_MS)).unwrap());
 }
 
 proptest! {
