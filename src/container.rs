@@ -1,17 +1,20 @@
 //! What containers of the stack run beside its services: the receiver of notifications, and the
 //! question whether a service is well.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use tokio::sync::broadcast::Receiver as Arrivals;
 use tokio::sync::broadcast::error::RecvError::{Closed, Lagged};
 use url::Url;
 use voteops_observability::backend::Http;
+use voteops_observability::config;
 use voteops_observability::webhook::{Received, Receiver};
 use voteops_service::{http, logs, shutdown};
 
 use crate::Failure;
-use crate::failure::CANNOT_ASK;
+use crate::failure::{CANNOT_ASK, USAGE};
 use crate::runtime;
 
 /// Takes Alertmanager's notifications and logs each, until it is told to stop.
@@ -26,6 +29,20 @@ pub(crate) fn receiver(listen: SocketAddr) -> Result<(), Failure> {
         receiver.serve(listener, stop).await?;
         Ok(())
     })
+}
+
+/// Writes the files that tell Prometheus and Alertmanager how long things last, with these durations divided.
+/// They are for all to read, since servers in containers are users of their own.
+pub(crate) fn scaled(time_scale: f64, dir: &Path) -> Result<(), Failure> {
+    for (name, text) in config::scaled(time_scale)? {
+        let path = dir.join(name);
+        let written = path
+            .parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| fs::write(&path, text));
+        written.map_err(|error| Failure::new(USAGE, format!("{}: {error}", path.display())))?;
+    }
+    Ok(())
 }
 
 async fn tell(mut arrivals: Arrivals<Received>) {

@@ -46,6 +46,7 @@ pub(crate) fn run(command: InternalCommand) -> Result<ExitCode, Failure> {
         }
         InternalCommand::Voters { rate, url } => crate::chaos::voters(rate, url)?,
         InternalCommand::Receiver { listen } => container::receiver(listen)?,
+        InternalCommand::Scaled { time_scale, dir } => container::scaled(time_scale, &dir)?,
         InternalCommand::Probe { url } => container::probe(&url)?,
     }
     Ok(ExitCode::SUCCESS)

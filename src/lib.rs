@@ -3,6 +3,7 @@
 
 pub mod args;
 mod chaos;
+mod compose;
 mod config;
 pub mod console;
 mod container;

@@ -18,6 +18,7 @@ use voteops_observability::snapshot::Sources;
 
 use crate::Failure;
 use crate::args::SourceArgs;
+use crate::compose::Compose;
 use crate::config::{Config, Context};
 use crate::experimenter::OnStack;
 use crate::experiments;
@@ -61,7 +62,7 @@ pub(crate) fn find(args: &SourceArgs) -> Result<Found, Failure> {
     }
     if let Some(name) = &args.context {
         let config = Config::read(args.config.config.as_deref())?;
-        return of_context(name, config.context(name)?);
+        return of_name(name, &config);
     }
     match StackFile::find(args.stack.data_dir.as_deref()) {
         Ok(stack) => of_stack(&stack),
@@ -72,7 +73,27 @@ pub(crate) fn find(args: &SourceArgs) -> Result<Found, Failure> {
                     return of_context(name, config.context(name)?);
                 }
             }
-            Err(Failure::from(error).with_code(CANNOT_ASK))
+            let none = Failure::from(error).with_code(CANNOT_ASK);
+            match args.stack.data_dir {
+                None => compose_or(none)?.sources(),
+                Some(_) => Err(none),
+            }
+        }
+    }
+}
+
+/// The stack that Compose runs, where no other is found, which `none` tells.
+pub(crate) fn compose_or(none: Failure) -> Result<Compose, Failure> {
+    match Compose::find() {
+        Ok(Some(compose)) => Ok(compose),
+        Ok(None) => Err(none),
+        // An engine that nobody may ask is no reason to say less of what was looked for.
+        Err(error) => {
+            let code = error.code();
+            Err(Failure::new(
+                code,
+                format!("{none}; nor one of Compose: {error}"),
+            ))
         }
     }
 }
@@ -80,7 +101,8 @@ pub(crate) fn find(args: &SourceArgs) -> Result<Found, Failure> {
 /// The name by which `:context` goes to the stack that runs on this machine.
 const STACK: &str = "stack";
 
-/// The names that `:context` can go to: the configuration's, and the stack of this machine.
+/// The names that `:context` can go to: the configuration's, the stack of this machine, and what Compose
+/// runs here.
 pub(crate) fn contexts(args: &SourceArgs) -> Result<Vec<String>, Failure> {
     let config = Config::read(args.config.config.as_deref())?;
     let mut names: Vec<_> = config.file.contexts.into_keys().collect();
@@ -88,6 +110,9 @@ pub(crate) fn contexts(args: &SourceArgs) -> Result<Vec<String>, Failure> {
     {
         names.push(STACK.into());
     }
+    let composed = Compose::names().into_iter();
+    let composed: Vec<_> = composed.filter(|name| !names.contains(name)).collect();
+    names.extend(composed);
     Ok(names)
 }
 
@@ -98,7 +123,18 @@ pub(crate) fn named(args: &SourceArgs, name: &str) -> Result<Found, Failure> {
         let stack = StackFile::find(args.stack.data_dir.as_deref());
         return of_stack(&stack.map_err(|error| Failure::from(error).with_code(CANNOT_ASK))?);
     }
-    of_context(name, config.context(name)?)
+    of_name(name, &config)
+}
+
+/// The servers of a context, or of a project of Compose.
+fn of_name(name: &str, config: &Config) -> Result<Found, Failure> {
+    match config.context(name) {
+        Ok(context) => of_context(name, context),
+        Err(unknown) => match Compose::named(name) {
+            Some(compose) => compose.sources(),
+            None => Err(unknown),
+        },
+    }
 }
 
 /// The servers of a context.

@@ -301,30 +301,49 @@ impl Store {
 /// [`Error::Store`] when the file cannot be read, [`Error::Unreadable`] when it is no record or
 /// one of a newer version.
 pub fn read(path: &Path) -> Result<Option<Record>, Error> {
-    #[derive(Deserialize)]
-    struct Versioned {
-        version: u32,
+    Kept::read(path)?.map(|kept| kept.record()).transpose()
+}
+
+/// The bytes of a record, not yet understood.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Kept {
+    /// Reads the file at `path`; `None` when it is not there.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>, Error> {
+        match fs::read(path) {
+            Ok(bytes) => Ok(Some(Self {
+                path: path.to_owned(),
+                bytes,
+            })),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::store("read", path)(error)),
+        }
     }
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::store("read", path)(error)),
-    };
-    let unreadable = |reason: String| Error::Unreadable {
-        path: path.to_owned(),
-        reason,
-    };
-    let told = serde_json::from_slice::<Versioned>(&bytes)
-        .map_err(|error| unreadable(error.to_string()))?;
-    if told.version > VERSION {
-        return Err(unreadable(format!(
-            "it has version {}, newer than {VERSION}",
-            told.version
-        )));
+
+    /// The record that they are.
+    pub(crate) fn record(&self) -> Result<Record, Error> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        let unreadable = |reason: String| Error::Unreadable {
+            path: self.path.clone(),
+            reason,
+        };
+        let told = serde_json::from_slice::<Versioned>(&self.bytes)
+            .map_err(|error| unreadable(error.to_string()))?;
+        if told.version > VERSION {
+            return Err(unreadable(format!(
+                "it has version {}, newer than {VERSION}",
+                told.version
+            )));
+        }
+        serde_json::from_slice(&self.bytes).map_err(|error| unreadable(error.to_string()))
     }
-    serde_json::from_slice(&bytes)
-        .map(Some)
-        .map_err(|error| unreadable(error.to_string()))
 }
 
 /// Removes what a write of the record at `path` left behind when it was cut short.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_norway::Value;
 
-use crate::rules::scale_field;
+use crate::rules::{self, RULE_FILES, RuleError, scale_field};
 
 /// Prometheus's configuration, to the letter.
 pub const PROMETHEUS: &str = include_str!("../prometheus/prometheus.yml");
@@ -89,6 +89,41 @@ pub fn alertmanager(webhook_url: &str, time_scale: f64) -> Result<String, Config
         webhook["url"] = Value::String(webhook_url.to_owned());
         Ok(())
     })
+}
+
+/// The files that tell Prometheus and Alertmanager in containers how long things last, with these durations
+/// divided by `time_scale`, each under its name: all else is as it is shipped.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn scaled(time_scale: f64) -> Result<Vec<(String, String)>, ConfigError> {
+    let prometheus = fit("prometheus.yml", PROMETHEUS, |root| {
+        let global = root.get_mut("global").ok_or("no global")?;
+        for key in ["scrape_interval", "scrape_timeout", "evaluation_interval"] {
+            scale_field(global, key, time_scale)?;
+        }
+        Ok(())
+    });
+    let alertmanager = fit("alertmanager.yml", ALERTMANAGER, |root| {
+        let route = root.get_mut("route").ok_or("no route")?;
+        for key in ["group_wait", "group_interval", "repeat_interval"] {
+            scale_field(route, key, time_scale)?;
+        }
+        Ok(())
+    });
+    let mut files = vec![
+        ("prometheus.yml".to_owned(), prometheus?),
+        ("alertmanager.yml".to_owned(), alertmanager?),
+    ];
+    for file in RULE_FILES {
+        let wrong = |error: RuleError| ConfigError {
+            file: file.name,
+            reason: error.to_string(),
+        };
+        let text = rules::scale(file.name, file.text, time_scale).map_err(wrong)?;
+        files.push((format!("rules/{}", file.name), text));
+    }
+    Ok(files)
 }
 
 /// Loki's configuration on the loopback address, writing below `dir`.
@@ -200,6 +235,38 @@ fn strings<'a>(items: impl IntoIterator<Item = &'a str>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_files_of_containers_are_scaled_and_otherwise_the_shipped_ones() {
+        let parsed = |text: &str| -> Value { serde_norway::from_str(text).unwrap() };
+        let once = scaled(1.0).unwrap();
+        let text = |files: &[(String, String)], name: &str| {
+            let found = files.iter().find(|(file, _)| file == name);
+            parsed(&found.unwrap_or_else(|| panic!("no {name}")).1)
+        };
+        assert_eq!(text(&once, "prometheus.yml"), parsed(PROMETHEUS));
+        assert_eq!(text(&once, "alertmanager.yml"), parsed(ALERTMANAGER));
+        let often = scaled(30.0).unwrap();
+        for file in RULE_FILES {
+            let name = format!("rules/{}", file.name);
+            assert_eq!(text(&once, &name), parsed(file.text));
+            assert_ne!(text(&often, &name), parsed(file.text));
+        }
+        let prometheus = text(&often, "prometheus.yml");
+        assert_eq!(
+            prometheus["global"]["scrape_interval"].as_str(),
+            Some("500ms")
+        );
+        assert_eq!(
+            prometheus["scrape_configs"],
+            parsed(PROMETHEUS)["scrape_configs"]
+        );
+        let alertmanager = text(&often, "alertmanager.yml");
+        assert_eq!(
+            alertmanager["route"]["group_interval"].as_str(),
+            Some("10s")
+        );
+    }
 
     #[test]
     fn targets_and_durations_change_and_nothing_else() {

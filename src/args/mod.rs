@@ -147,6 +147,14 @@ pub enum InternalCommand {
         #[arg(long, default_value = "127.0.0.1:9095")]
         listen: SocketAddr,
     },
+    /// Write the files of Prometheus and Alertmanager in containers, with all durations divided
+    Scaled {
+        /// What they are divided by
+        #[arg(long, value_name = "N", value_parser = self::values::time_scale)]
+        time_scale: f64,
+        /// Where the files are written to
+        dir: PathBuf,
+    },
     /// Succeed when an address is answered with success
     Probe {
         /// What is asked

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use url::Url;
 use uuid::Uuid;
 use voteops_chaos::load::{Backlog, Extent, LoadError, Plan, Progress, Report, flood};
 use voteops_local::StackFile;
@@ -21,7 +22,7 @@ use super::{stop_on_signals, vote_apps};
 use crate::Failure;
 use crate::args::FloodArgs;
 use crate::failure::{CANNOT_ASK, USAGE};
-use crate::runtime;
+use crate::{runtime, sources};
 
 /// How long an answer is waited for.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,11 +31,7 @@ pub(super) fn run(args: &FloodArgs) -> Result<ExitCode, Failure> {
     if !args.url.is_empty() {
         require_no_stack(args)?;
     }
-    let stack = if args.url.is_empty() {
-        Some(super::stack(&args.stack)?)
-    } else {
-        None
-    };
+    let (stack, urls) = aim(args)?;
     limits::confirm(&args.safety)?;
     limits::permit(
         &args.safety,
@@ -44,7 +41,7 @@ pub(super) fn run(args: &FloodArgs) -> Result<ExitCode, Failure> {
             ..Bounds::default()
         },
     )?;
-    let plan = plan(args, stack.as_ref());
+    let plan = plan(args, urls);
     runtime::multi_thread()?.block_on(async {
         let (report, early) = carry_out(args, &plan, stack.as_ref()).await?;
         if args.json {
@@ -74,8 +71,34 @@ fn require_no_stack(args: &FloodArgs) -> Result<(), Failure> {
     Err(Failure::new(USAGE, told))
 }
 
-fn plan(args: &FloodArgs, stack: Option<&StackFile>) -> Plan {
-    let urls = stack.map_or_else(|| args.url.clone(), vote_apps);
+/// Where the votes go: to the addresses that are named, the stack that runs, or the one that Compose runs.
+fn aim(args: &FloodArgs) -> Result<(Option<StackFile>, Vec<Url>), Failure> {
+    if !args.url.is_empty() {
+        return Ok((None, args.url.clone()));
+    }
+    let none = match StackFile::find(args.stack.data_dir.as_deref()) {
+        Ok(stack) => {
+            let urls = vote_apps(&stack);
+            return Ok((Some(stack), urls));
+        }
+        Err(error) => Failure::from(error).with_code(CANNOT_ASK),
+    };
+    if args.stack.data_dir.is_some() {
+        return Err(none);
+    }
+    let compose = sources::compose_or(none)?;
+    require_no_stack(args)?;
+    let gateway = compose.gateway().ok_or_else(|| {
+        let told = format!(
+            "the Compose project {} opens no gateway on this machine; name the vote apps with --url",
+            compose.name()
+        );
+        Failure::new(CANNOT_ASK, told)
+    })?;
+    Ok((None, vec![gateway]))
+}
+
+fn plan(args: &FloodArgs, urls: Vec<Url>) -> Plan {
     Plan {
         connections: usize::from(args.connections).max(urls.len()),
         urls,

@@ -21,9 +21,6 @@ use crate::Failure;
 use crate::args::{AdminArgs, ReachArgs, StackArgs, Via};
 use crate::failure::{CANNOT_ASK, USAGE};
 
-/// The label by which the containers of a voting service are known.
-const LABEL: &str = "voteops.component";
-
 /// Where an experiment is done.
 #[derive(Debug)]
 pub(super) struct Ground {
@@ -183,7 +180,7 @@ fn labelled(
     };
     if selection == of_project {
         let kind = component(kind(fault));
-        selection.labels = vec![format!("{LABEL}={kind}")];
+        selection.labels = vec![format!("{}={kind}", engine::COMPONENT)];
     }
     let address = match &reach.engine {
         Some(address) => Address::from(address.as_str()),

@@ -1,4 +1,4 @@
-//! Where an alert is proven: on a stack of `voteops up`, or by servers that are named.
+//! Where an alert is proven: on a stack of `voteops up`, on one that Compose runs, or by servers that are named.
 
 use url::Url;
 use voteops_chaos::catalogue::{Entry, KILL_WORKER, MUTE_TRAFFIC, STALL_REDIS, STALL_WORKER};
@@ -14,12 +14,17 @@ use voteops_observability::webhook::ReceiverClient;
 
 use super::plan::{self, Planned};
 use super::reach::{self, Ground};
-use crate::args::{SiteArgs, StackArgs, VerifyArgs};
+use crate::args::{SiteArgs, StackArgs, VerifyArgs, Via};
+use crate::compose::Compose;
 use crate::failure::{CANNOT_ASK, USAGE};
 use crate::{Failure, sources};
 
 /// Faults that can be done to whatever is named.
 const ANYWHERE: [Entry; 4] = [STALL_WORKER, KILL_WORKER, STALL_REDIS, MUTE_TRAFFIC];
+
+/// Targets that are named where a stack of `voteops up` runs.
+const NAMED_ALONE: &str = "targets are named together with --prometheus and --alertmanager; without these the \
+                           alert is proven on the stack that runs";
 
 /// Where an alert is proven.
 pub(super) struct Site<'a> {
@@ -31,6 +36,7 @@ pub(super) struct Site<'a> {
     pub(super) is_shipped: bool,
     args: &'a VerifyArgs,
     stack: Option<StackFile>,
+    compose: Option<Compose>,
 }
 
 /// A fault that is to prove something, and what is known of its targets.
@@ -59,9 +65,34 @@ impl<'a> Site<'a> {
                 is_shipped: false,
                 args,
                 stack: None,
+                compose: None,
             });
         }
-        Self::of_stack(super::stack(&args.stack)?, args)
+        match StackFile::find(args.stack.data_dir.as_deref()) {
+            Ok(_) if reach::is_named(&args.reach) => Err(Failure::new(USAGE, NAMED_ALONE)),
+            Ok(stack) => Self::of_stack(stack, args),
+            Err(error) => {
+                let none = Failure::from(error).with_code(CANNOT_ASK);
+                if args.stack.data_dir.is_some() {
+                    return Err(none);
+                }
+                Self::of_compose(sources::compose_or(none)?, args)
+            }
+        }
+    }
+
+    fn of_compose(compose: Compose, args: &'a VerifyArgs) -> Result<Self, Failure> {
+        Ok(Self {
+            prometheus: Prometheus::new(&compose.prometheus()?)?,
+            alertmanager: Alertmanager::new(&compose.alertmanager()?)?,
+            // Its receiver is in a network of its own.
+            delivery: Delivery::Alertmanager,
+            time_scale: compose.time_scale(),
+            is_shipped: true,
+            args,
+            stack: None,
+            compose: Some(compose),
+        })
     }
 
     fn of_stack(stack: StackFile, args: &'a VerifyArgs) -> Result<Self, Failure> {
@@ -77,6 +108,7 @@ impl<'a> Site<'a> {
             is_shipped: true,
             args,
             stack: Some(stack),
+            compose: None,
         })
     }
 
@@ -100,7 +132,7 @@ impl<'a> Site<'a> {
         }
         if !ANYWHERE.contains(fault) {
             let told = format!(
-                "{} can be done to a stack of `voteops up` only; with --prometheus, give --fault {}",
+                "{} can be done to a stack of `voteops up` only; elsewhere, give --fault {}",
                 fault.name,
                 ANYWHERE.map(|fault| fault.name).join(" or ")
             );
@@ -110,7 +142,14 @@ impl<'a> Site<'a> {
         let elsewhere = StackArgs {
             data_dir: self.args.stack.data_dir.clone(),
         };
-        let planned = plan::halt_named(fault, &elsewhere, &self.args.reach)?;
+        let mut reach = self.args.reach.clone();
+        if let Some(compose) = &self.compose
+            && !reach::is_named(&reach)
+        {
+            reach.via = Some(Via::Docker);
+            reach.project = Some(compose.name().to_owned());
+        }
+        let planned = plan::halt_named(fault, &elsewhere, &reach)?;
         let mut touched = listeners::addresses(planned.plan.targets());
         touched.extend(self.args.site.scraped.iter().cloned());
         Ok(Means { planned, touched })
@@ -127,13 +166,18 @@ impl<'a> Site<'a> {
             }));
         }
         let site = &self.args.site;
-        if site.vote_app.is_empty() {
+        let gateway = self.compose.as_ref().and_then(Compose::gateway);
+        let vote_apps = match gateway {
+            Some(gateway) if site.vote_app.is_empty() => vec![gateway],
+            _ => site.vote_app.clone(),
+        };
+        if vote_apps.is_empty() {
             return Ok(None);
         }
         let ledger = site.ledger.as_deref().map(Ledger::connect);
         let ledger = ledger.transpose();
         Ok(Some(Voting {
-            vote_apps: site.vote_app.clone(),
+            vote_apps,
             choices,
             ledger: ledger.map_err(|error| Failure::from(error).with_code(USAGE))?,
         }))
@@ -164,18 +208,12 @@ fn address(url: &str) -> Option<String> {
 /// No targets are named where there have to be.
 pub(super) fn require_named(args: &VerifyArgs) -> Result<(), Failure> {
     let elsewhere = args.site.prometheus.is_some();
-    let named = reach::is_named(&args.reach);
-    match (elsewhere, named) {
-        (true, false) => Err(Failure::new(
+    if elsewhere && !reach::is_named(&args.reach) {
+        return Err(Failure::new(
             USAGE,
             "with --prometheus, name the targets of the fault: --pid, --unit, --container, --service, \
              --label or --via docker",
-        )),
-        (false, true) => Err(Failure::new(
-            USAGE,
-            "targets are named together with --prometheus and --alertmanager; without these the alert is \
-             proven on the stack that runs",
-        )),
-        _ => Ok(()),
+        ));
     }
+    Ok(())
 }

@@ -57,6 +57,11 @@ impl Address {
         Ok(Self(format!("unix://{}", found.display())))
     }
 
+    /// Whether the engine is one of this machine.
+    pub(super) fn is_here(&self) -> Result<bool, EngineError> {
+        Ok(matches!(self.way()?, Way::Socket(_)))
+    }
+
     /// How it is reached.
     pub(super) fn way(&self) -> Result<Way<'_>, EngineError> {
         let refused = |reason| EngineError::Address {

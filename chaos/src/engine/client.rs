@@ -59,9 +59,25 @@ impl Client {
         &self,
         labels: &[String],
     ) -> Result<Vec<ContainerSummary>, EngineError> {
+        self.list(labels, false).await
+    }
+
+    /// The containers that have all of the labels, whether or not they run.
+    pub(crate) async fn all(
+        &self,
+        labels: &[String],
+    ) -> Result<Vec<ContainerSummary>, EngineError> {
+        self.list(labels, true).await
+    }
+
+    async fn list(
+        &self,
+        labels: &[String],
+        ended_too: bool,
+    ) -> Result<Vec<ContainerSummary>, EngineError> {
         let filters = [("label".to_owned(), labels.to_vec())].into();
         let options = ListContainersOptionsBuilder::new().filters(&filters);
-        let options = options.build();
+        let options = options.all(ended_too).build();
         timely(&self.address, self.docker.list_containers(Some(options))).await
     }
 
@@ -166,7 +182,7 @@ async fn timely<T>(
 ) -> Result<T, EngineError> {
     let slow = || EngineError::Slow {
         address: address.to_string(),
-        patience_s: PATIENCE.as_secs(),
+        patience_s: PATIENCE.as_secs_f64(),
     };
     match tokio::time::timeout(PATIENCE, answer).await {
         Ok(Err(ApiError::RequestTimeoutError)) | Err(_) => Err(slow()),

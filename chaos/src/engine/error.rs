@@ -6,7 +6,7 @@ use voteops_observability::text::clean_line;
 use super::Address;
 
 /// Why an engine did not do as it was asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum EngineError {
     /// There is no engine where engines usually are.
     #[error(
@@ -42,7 +42,7 @@ pub enum EngineError {
         /// The address.
         address: String,
         /// How long it was given, in seconds.
-        patience_s: u64,
+        patience_s: f64,
     },
     /// It has no such container.
     #[error("there is no such container any more")]

@@ -8,6 +8,7 @@
 mod address;
 mod client;
 mod error;
+mod projects;
 mod select;
 
 use std::fmt;
@@ -23,9 +24,14 @@ pub(crate) use client::Client;
 
 pub use address::Address;
 pub use error::EngineError;
+pub use projects::{Container, Opened, Project, projects};
 pub(crate) use select::is_own;
 pub use select::{Selection, containers};
 
+/// The label by which the containers of a voting service tell what they are.
+pub const COMPONENT: &str = "voteops.component";
+/// The label by which one of them tells what the durations of its rules are divided by.
+const TIME_SCALE: &str = "voteops.time-scale";
 /// Characters of an id that are enough to tell containers apart, as `docker ps` has them.
 const SHORT: usize = 12;
 

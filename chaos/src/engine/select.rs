@@ -7,8 +7,8 @@ use crate::identity::Identity;
 use crate::record::Target;
 
 /// The labels by which Compose, and Podman's Compose after it, knows its containers.
-const PROJECT: &str = "com.docker.compose.project";
-const SERVICE: &str = "com.docker.compose.service";
+pub(super) const PROJECT: &str = "com.docker.compose.project";
+pub(super) const SERVICE: &str = "com.docker.compose.service";
 
 /// What containers have to be to be meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::audit::{By, Entry, Event};
 use crate::experiment::Experiment;
 use crate::faults::{self, Hold};
 use crate::guardian::{Launcher, Watched};
-use crate::record::{Record, Target};
+use crate::record::{self, Record, Target};
 use crate::undo::{UndoReport, settle};
 
 /// Why a fault ended before its runner wanted it to. It has been undone by then, as far as
@@ -120,7 +120,10 @@ impl Injected {
         let store = experiment.store();
         let guardian = launcher.launch(&store.path(record.id))?;
         record.guardian = Some(guardian.process());
-        let written = store.write(&record);
+        // Who finds it has to understand it.
+        let path = store.path(record.id);
+        let written = store.write(&record).and_then(|()| record::read(&path));
+        let deadline = record.deadline_at;
         let shared = Arc::new(Shared {
             experiment: experiment.clone(),
             record,
@@ -128,8 +131,8 @@ impl Injected {
         });
         let (sender, breach) = watch::channel(None);
         let watching = Arc::clone(&shared);
-        let armed = written.and_then(|()| {
-            guardian.arm(move || {
+        let armed = written.and_then(|_| {
+            guardian.arm(deadline, move || {
                 // Judged before undoing, which takes time.
                 let breach = watching.breach_now();
                 let _ = watching.undo();

@@ -11,10 +11,11 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
-use super::{ARMED, DISMISSAL, READY};
+use super::{DISMISSAL, READY, armed};
 use crate::Error;
 use crate::process::Process;
 
@@ -138,10 +139,15 @@ impl Started {
         self.process
     }
 
-    /// Tells the guardian that the record is durable, and returns once it is ready. From then on
+    /// Tells the guardian that the record is durable and that its fault may last until `deadline`, and
+    /// returns once it is ready. From then on
     /// `on_death` is called, on a thread of its own, should it end without being dismissed; a
     /// thread, because it must work however busy or broken the runner's runtime is.
-    pub(crate) fn arm(self, on_death: impl FnOnce() + Send + 'static) -> Result<Watched, Error> {
+    pub(crate) fn arm(
+        self,
+        deadline: Timestamp,
+        on_death: impl FnOnce() + Send + 'static,
+    ) -> Result<Watched, Error> {
         let Self {
             mut child,
             mut heartbeat,
@@ -149,7 +155,7 @@ impl Started {
             process,
         } = self;
         heartbeat
-            .write_all(&[ARMED])
+            .write_all(&armed(deadline))
             .map_err(|error| error.to_string())
             .and_then(|()| await_ready(stdout))
             .map_err(guardian_error)?;

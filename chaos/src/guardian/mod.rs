@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -28,10 +28,11 @@ use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::audit::By;
-use crate::record::{self, Record, Store};
+use crate::record::{self, Kept, Record, Store};
 use crate::undo::{settle, settle_again};
 
-/// The byte that tells the guardian that the record is written and the fault may follow.
+/// The byte that tells the guardian that the record is written and the fault may follow, before the
+/// deadline in Unix milliseconds (64 bits, the lowest first).
 pub const ARMED: u8 = b'a';
 
 /// The byte that tells the guardian that the fault has been undone and it may go.
@@ -49,7 +50,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The guardian's program: `--record PATH` with the pipes of a [`Launcher`]. Returns 0 when it was
-/// dismissed or has undone the fault, 3 when it could not start, 4 when the fault could not be
+/// dismissed or has undone the fault, 3 when it could not start or read the record, 4 when the fault could not be
 /// undone.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match record_path(args).and_then(|path| guard(&path)) {
@@ -67,29 +68,29 @@ fn guard(path: &Path) -> Result<ExitCode, String> {
     rustix::process::setsid().map_err(|error| format!("no session of its own: {error}"))?;
     let store = Store::of_record(path)
         .ok_or_else(|| format!("{} is not in a state directory", path.display()))?;
-    let armed = next_byte() == Some(ARMED);
-    let record = match record::read(path).map_err(|error| error.to_string())? {
-        Some(record) => record,
-        None if armed => return Err(format!("there is no record at {}", path.display())),
+    let deadline = armed_until();
+    let kept = match Kept::read(path).map_err(|error| error.to_string())? {
+        Some(kept) => kept,
+        None if deadline.is_some() => {
+            return Err(format!("there is no record at {}", path.display()));
+        }
         None => {
             // The runner died before it had written the record: nothing was injected.
             record::sweep(path);
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let guardian = Guardian {
-        store,
-        record,
-        terminated,
-    };
-    if armed {
+    if let Some(deadline) = deadline {
         // A runner that has died meanwhile is found by the wait.
         let _ = writeln!(io::stdout(), "{READY}");
-        if let Wake::Dismissed = guardian.wait() {
+        if let Wake::Dismissed = wait(deadline, &terminated) {
             return Ok(ExitCode::SUCCESS);
         }
     }
-    Ok(guardian.undo())
+    // Only now, since what understands it is a good part of the memory that a waiting guardian would take. The runner has
+    // understood it before.
+    let record = kept.record().map_err(|error| error.to_string())?;
+    Ok(undo(&store, &record))
 }
 
 fn record_path(args: impl IntoIterator<Item = OsString>) -> Result<PathBuf, String> {
@@ -108,59 +109,75 @@ enum Wake {
     Undo,
 }
 
-struct Guardian {
-    store: Store,
-    record: Record,
-    /// Readable once SIGTERM has come.
-    terminated: UnixStream,
-}
-
-impl Guardian {
-    /// Blocks until there is something to do.
-    fn wait(&self) -> Wake {
-        let stdin = io::stdin();
-        let left = Timestamp::now().duration_until(self.record.deadline_at);
-        let deadline = Instant::now() + Duration::try_from(left).unwrap_or_default();
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let Some(timeout) = Timespec::try_from(left).ok().filter(|_| !left.is_zero()) else {
-                return Wake::Undo;
-            };
-            let mut fds = [
-                PollFd::new(&stdin, PollFlags::IN),
-                PollFd::new(&self.terminated, PollFlags::IN),
-            ];
-            match poll(&mut fds, Some(&timeout)) {
-                Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) if !fds[1].revents().is_empty() => return Wake::Undo,
-                Ok(_) if next_byte() == Some(DISMISSAL) => return Wake::Dismissed,
-                Ok(_) | Err(_) => return Wake::Undo,
-            }
+/// Blocks until there is something to do: at the deadline at the latest. `terminated` is readable once SIGTERM
+/// has come.
+fn wait(deadline: SystemTime, terminated: &UnixStream) -> Wake {
+    let stdin = io::stdin();
+    let left = deadline.duration_since(SystemTime::now());
+    let deadline = Instant::now() + left.unwrap_or_default();
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Some(timeout) = Timespec::try_from(left).ok().filter(|_| !left.is_zero()) else {
+            return Wake::Undo;
+        };
+        let mut fds = [
+            PollFd::new(&stdin, PollFlags::IN),
+            PollFd::new(terminated, PollFlags::IN),
+        ];
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) if !fds[1].revents().is_empty() => return Wake::Undo,
+            Ok(_) if next_bytes() == Some([DISMISSAL]) => return Wake::Dismissed,
+            Ok(_) | Err(_) => return Wake::Undo,
         }
-    }
-
-    /// Undoes the fault; again and again if it does not let itself be undone at first.
-    fn undo(&self) -> ExitCode {
-        let give_up_at = Instant::now() + PERSISTENCE;
-        let mut pause = FIRST_PAUSE;
-        let mut report = settle(&self.store, &self.record, By::Guardian);
-        while !report.is_complete() {
-            if Instant::now() >= give_up_at {
-                return ExitCode::from(4);
-            }
-            sleep(pause);
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            report = settle_again(&self.store, &self.record, By::Guardian, &report);
-        }
-        ExitCode::SUCCESS
     }
 }
 
-/// The runner's next byte; none when the runner is dead.
-fn next_byte() -> Option<u8> {
-    let mut byte = [0];
-    let read = rustix::io::retry_on_intr(|| rustix::io::read(io::stdin(), &mut byte));
-    (read == Ok(1)).then_some(byte[0])
+/// Undoes the fault; again and again if it does not let itself be undone at first.
+fn undo(store: &Store, record: &Record) -> ExitCode {
+    let give_up_at = Instant::now() + PERSISTENCE;
+    let mut pause = FIRST_PAUSE;
+    let mut report = settle(store, record, By::Guardian);
+    while !report.is_complete() {
+        if Instant::now() >= give_up_at {
+            return ExitCode::from(4);
+        }
+        sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        report = settle_again(store, record, By::Guardian, &report);
+    }
+    ExitCode::SUCCESS
+}
+
+/// What tells the guardian that the record is written, and until when its fault may last.
+fn armed(deadline: Timestamp) -> [u8; 9] {
+    let mut told = [ARMED; 9];
+    told[1..].copy_from_slice(&deadline.as_millisecond().to_le_bytes());
+    told
+}
+
+/// The deadline that the runner tells; none when it died before it had told.
+fn armed_until() -> Option<SystemTime> {
+    let [ARMED] = next_bytes()? else {
+        return None;
+    };
+    let deadline_ms = i64::from_le_bytes(next_bytes()?);
+    let since = Duration::from_millis(u64::try_from(deadline_ms).unwrap_or(0));
+    Some(SystemTime::UNIX_EPOCH + since)
+}
+
+/// The runner's next bytes; none when the runner is dead.
+fn next_bytes<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let mut known = 0;
+    while known < N {
+        // Not through the buffer of the standard library, which would hide from `poll` what it has read.
+        match rustix::io::retry_on_intr(|| rustix::io::read(io::stdin(), &mut bytes[known..])) {
+            Ok(0) | Err(_) => return None,
+            Ok(count) => known += count,
+        }
+    }
+    Some(bytes)
 }
 
 /// Keeps SIGINT and SIGHUP from ending this process, and turns SIGTERM into something to read.

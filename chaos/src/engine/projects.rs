@@ -1,0 +1,192 @@
+//! Voting services that Compose runs, and where they can be reached from this machine.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use bollard::models::{ContainerSummary, PortSummary};
+
+use super::select::{PROJECT, SERVICE};
+use super::{Address, COMPONENT, Client, EngineError, TIME_SCALE};
+use crate::blocking::on_own_thread;
+
+/// A Compose project of which some containers say what part of a voting service they are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Project {
+    /// Its name.
+    pub name: String,
+    /// Its containers, whether or not they run.
+    pub containers: Vec<Container>,
+    /// What the durations of its rules are divided by.
+    pub time_scale: f64,
+}
+
+/// A container of a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// The Compose service that it is of.
+    pub service: String,
+    /// What it is in a voting service, if it says so: `worker`, `vote-app`, `redis`, `voters`.
+    pub component: Option<String>,
+    /// Where its ports are opened on this machine, while it runs.
+    pub opened: Vec<Opened>,
+}
+
+/// A port of a container that is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Its number in the container.
+    pub port: u16,
+    /// Where it is reached.
+    pub at: SocketAddr,
+}
+
+impl Project {
+    /// Where a service's port is reached; `None` when it is not opened.
+    #[must_use]
+    pub fn opened(&self, service: &str, port: u16) -> Option<SocketAddr> {
+        let of_service = self.containers.iter().filter(|it| it.service == service);
+        let mut opened = of_service.flat_map(|container| &container.opened);
+        Some(opened.find(|opened| opened.port == port)?.at)
+    }
+
+    /// How many containers it has that are such a part of a voting service.
+    #[must_use]
+    pub fn count(&self, component: &str) -> usize {
+        let components = self.containers.iter().map(|it| it.component.as_deref());
+        components.filter(|it| *it == Some(component)).count()
+    }
+}
+
+/// The Compose projects that run voting services, by their names. Only an engine of this machine is
+/// asked, since its containers' ports are opened here.
+///
+/// Blocks for some milliseconds, for `patience` at the most.
+///
+/// # Errors
+/// [`EngineError`].
+pub fn projects(address: &Address, patience: Duration) -> Result<Vec<Project>, EngineError> {
+    if !address.is_here()? {
+        return Ok(Vec::new());
+    }
+    let found = on_own_thread(async || {
+        let found = async {
+            let client = Client::open(address).await?;
+            client.all(&[PROJECT.to_owned()]).await
+        };
+        let slow = |_| EngineError::Slow {
+            address: address.to_string(),
+            patience_s: patience.as_secs_f64(),
+        };
+        tokio::time::timeout(patience, found).await.map_err(slow)?
+    });
+    let containers = found.map_err(|error| EngineError::NoRuntime(error.to_string()))?;
+    Ok(grouped(containers?))
+}
+
+fn grouped(containers: Vec<ContainerSummary>) -> Vec<Project> {
+    let mut projects: BTreeMap<String, Project> = BTreeMap::new();
+    for container in containers {
+        let labels = container.labels.unwrap_or_default();
+        let label = |name: &str| labels.get(name).cloned();
+        let (Some(project), Some(service)) = (label(PROJECT), label(SERVICE)) else {
+            continue;
+        };
+        let ports = container.ports.unwrap_or_default();
+        let mut opened: Vec<_> = ports.iter().filter_map(opened).collect();
+        opened.sort_by_key(|opened| opened.at.is_ipv6());
+        let project = projects.entry(project).or_insert_with_key(|name| Project {
+            name: name.clone(),
+            containers: Vec::new(),
+            time_scale: 1.0,
+        });
+        let scale = label(TIME_SCALE).and_then(|scale| scale.parse::<f64>().ok());
+        if let Some(scale) = scale.filter(|scale| scale.is_finite() && *scale >= 1.0) {
+            project.time_scale = scale;
+        }
+        project.containers.push(Container {
+            service,
+            component: label(COMPONENT),
+            opened,
+        });
+    }
+    projects
+        .into_values()
+        .filter(|project| project.containers.iter().any(|it| it.component.is_some()))
+        .collect()
+}
+
+fn opened(port: &PortSummary) -> Option<Opened> {
+    let ip: IpAddr = port.ip.as_deref()?.parse().ok()?;
+    let ip = match ip {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    Some(Opened {
+        port: port.private_port,
+        at: SocketAddr::new(ip, port.public_port?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn container(labels: &[(&str, &str)], ports: &[(&str, u16, Option<u16>)]) -> ContainerSummary {
+        let labels = labels.iter();
+        let ports = ports
+            .iter()
+            .map(|(ip, private_port, public_port)| PortSummary {
+                ip: Some((*ip).to_owned()),
+                private_port: *private_port,
+                public_port: *public_port,
+                typ: None,
+            });
+        ContainerSummary {
+            labels: Some(
+                labels
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                    .collect(),
+            ),
+            ports: Some(ports.collect()),
+            ..ContainerSummary::default()
+        }
+    }
+
+    #[test]
+    fn containers_are_told_by_project_with_the_ports_that_are_opened() {
+        let of = |service: &'static str| [(PROJECT, "shop"), (SERVICE, service)];
+        let worker = [
+            (PROJECT, "shop"),
+            (SERVICE, "worker"),
+            (COMPONENT, "worker"),
+        ];
+        let found = grouped(vec![
+            container(&worker, &[("", 8081, None)]),
+            container(&worker, &[]),
+            container(
+                &of("prometheus"),
+                &[("::", 9090, Some(32769)), ("127.0.0.1", 9090, Some(32768))],
+            ),
+            container(
+                &[(PROJECT, "shop"), (SERVICE, "x"), (TIME_SCALE, "30")],
+                &[],
+            ),
+            container(&of("gateway"), &[("0.0.0.0", 8080, Some(80))]),
+            container(&[(PROJECT, "blog"), (SERVICE, "web")], &[]),
+        ]);
+        let [shop] = &found[..] else {
+            panic!("{found:?}");
+        };
+        assert_eq!(shop.name, "shop");
+        assert!((shop.time_scale - 30.0).abs() < f64::EPSILON);
+        assert_eq!(shop.count("worker"), 2);
+        assert_eq!(shop.count("vote-app"), 0);
+        let at = |service, port| shop.opened(service, port).map(|at| at.to_string());
+        assert_eq!(at("prometheus", 9090).unwrap(), "127.0.0.1:32768");
+        assert_eq!(at("gateway", 8080).unwrap(), "127.0.0.1:80");
+        assert_eq!(at("worker", 8081), None);
+        assert_eq!(at("gateway", 8081), None);
+    }
+}

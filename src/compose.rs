@@ -1,0 +1,154 @@
+//! The voting service that Compose runs on this machine, found by its containers.
+
+use std::time::Duration;
+
+use url::Url;
+use voteops_chaos::engine::{self, Address, EngineError, Project};
+use voteops_observability::alertmanager::Alertmanager;
+use voteops_observability::logs::{LogSource, Loki};
+use voteops_observability::prometheus::Prometheus;
+use voteops_observability::signals::Component;
+use voteops_observability::snapshot::Sources;
+use voteops_observability::{signals, slo};
+
+use crate::Failure;
+use crate::failure::{CANNOT_ASK, USAGE};
+use crate::sources::Found;
+
+/// The servers of docker-compose.yml, each with the port that it listens on in its container.
+const PROMETHEUS: (&str, u16) = ("prometheus", 9090);
+const ALERTMANAGER: (&str, u16) = ("alertmanager", 9093);
+const LOKI: (&str, u16) = ("loki", 3100);
+const GATEWAY: (&str, u16) = ("gateway", 8080);
+
+/// How long the engine may take where nothing can be said without it,
+const PATIENCE: Duration = Duration::from_secs(5);
+/// and where it is only looked whether there is one, too.
+const GLANCE: Duration = Duration::from_millis(300);
+
+/// A voting service in containers.
+#[derive(Clone, Debug)]
+pub(crate) struct Compose(Project);
+
+impl Compose {
+    /// The one that there is; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Failure`] when there are several, and when the engine that there is cannot be asked.
+    pub(crate) fn find() -> Result<Option<Self>, Failure> {
+        let mut found =
+            all(PATIENCE).map_err(|error| Failure::from(error).with_code(CANNOT_ASK))?;
+        if found.len() > 1 {
+            let names: Vec<_> = found.iter().map(Self::name).collect();
+            let told = format!(
+                "several Compose projects run a voting service: {}; say which with --context",
+                names.join(", ")
+            );
+            return Err(Failure::new(USAGE, told));
+        }
+        Ok(found.pop())
+    }
+
+    /// The one of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let mut found = all(GLANCE).unwrap_or_default().into_iter();
+        found.find(|compose| compose.name() == name)
+    }
+
+    /// The names of all that there are.
+    pub(crate) fn names() -> Vec<String> {
+        let found = all(GLANCE).unwrap_or_default().into_iter();
+        found.map(|compose| compose.0.name).collect()
+    }
+
+    /// The project's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What the durations of its rules are divided by.
+    pub(crate) fn time_scale(&self) -> f64 {
+        self.0.time_scale
+    }
+
+    /// Where its Prometheus is reached.
+    ///
+    /// # Errors
+    /// [`Failure`] when it is not.
+    pub(crate) fn prometheus(&self) -> Result<Url, Failure> {
+        self.required(PROMETHEUS)
+    }
+
+    /// Where its Alertmanager is reached.
+    ///
+    /// # Errors
+    /// [`Failure`] when it is not.
+    pub(crate) fn alertmanager(&self) -> Result<Url, Failure> {
+        self.required(ALERTMANAGER)
+    }
+
+    /// Where it takes votes.
+    pub(crate) fn gateway(&self) -> Option<Url> {
+        self.url(GATEWAY)
+    }
+
+    /// Its servers, to be asked.
+    ///
+    /// # Errors
+    /// [`Failure`] when its Prometheus is not reached.
+    pub(crate) fn sources(&self) -> Result<Found, Failure> {
+        let alertmanager = self.url(ALERTMANAGER).as_ref().map(Alertmanager::new);
+        let loki = self.url(LOKI).as_ref().map(Loki::new).transpose()?;
+        let scale = self.time_scale();
+        Ok(Found {
+            sources: Sources {
+                prometheus: Prometheus::new(&self.prometheus()?)?,
+                alertmanager: alertmanager.transpose()?,
+                // It wants a password, which nobody gave.
+                grafana: None,
+                signals: signals::shipped(scale)?,
+            },
+            title: if scale > 1.0 {
+                format!("compose {}, time ÷{scale}", self.name())
+            } else {
+                format!("compose {}", self.name())
+            },
+            time_scale: scale,
+            expected: vec![
+                (Component::VoteApp, self.0.count("vote-app")),
+                (Component::Worker, self.0.count("worker")),
+            ],
+            logs: loki.map(LogSource::Loki),
+            slos: slo::shipped(scale)?,
+            read_only: false,
+            stack: None,
+        })
+    }
+
+    fn url(&self, (service, port): (&str, u16)) -> Option<Url> {
+        let at = self.0.opened(service, port)?;
+        format!("http://{at}").parse().ok()
+    }
+
+    fn required(&self, (service, port): (&str, u16)) -> Result<Url, Failure> {
+        self.url((service, port)).ok_or_else(|| {
+            let told = format!(
+                "the Compose project {} opens no port {port} of a service {service} on this machine; \
+                 does it run? `docker compose up -d {service}` starts it",
+                self.name()
+            );
+            Failure::new(CANNOT_ASK, told)
+        })
+    }
+}
+
+/// All that there are; none where there is no engine.
+fn all(patience: Duration) -> Result<Vec<Compose>, EngineError> {
+    let address = match Address::usual() {
+        Ok(address) => address,
+        Err(EngineError::None) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let found = engine::projects(&address, patience)?.into_iter();
+    Ok(found.map(Compose).collect())
+}
