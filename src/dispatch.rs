@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::args::{Cli, Command};
-use crate::{Failure, chaos, config, console, internal, manual, status, up};
+use crate::{Failure, chaos, config, console, doctor, internal, manual, status, up};
 
 /// Runs what the command line asks for.
 ///
@@ -14,6 +14,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Up(args) => up::up(&args),
         Command::Down(args) => up::down(&args),
         Command::Status(args) => status::status(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Tui(args) => console::run(&args),
         Command::Chaos(command) => chaos::run(command),
         Command::Config(command) => config::run(&command),

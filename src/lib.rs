@@ -8,6 +8,7 @@ mod config;
 pub mod console;
 mod container;
 mod dispatch;
+mod doctor;
 mod experimenter;
 mod experiments;
 mod failure;

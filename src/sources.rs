@@ -224,9 +224,14 @@ fn loki(base: &Url) -> Result<LogSource, Failure> {
 
 /// The stack's Loki, or its components' own log files.
 fn logs_of(stack: &StackFile) -> Result<LogSource, Failure> {
-    if let Some(base) = stack.url(Kind::Loki) {
-        return loki(&base);
+    match stack.url(Kind::Loki) {
+        Some(base) => loki(&base),
+        None => Ok(LogSource::Files(log_files(stack))),
     }
+}
+
+/// The log files of a stack's components.
+pub(crate) fn log_files(stack: &StackFile) -> LogFiles {
     let files = stack.components.iter().filter_map(|component| {
         Some(LogFile {
             // worker-1 is an instance of the service worker.
@@ -239,7 +244,7 @@ fn logs_of(stack: &StackFile) -> Result<LogSource, Failure> {
             path: component.log.as_ref()?.into(),
         })
     });
-    Ok(LogSource::Files(LogFiles::new(files.collect())))
+    LogFiles::new(files.collect())
 }
 
 fn sources(
@@ -269,6 +274,11 @@ fn whoami() -> String {
 }
 
 impl Found {
+    /// Whether it is the voting service that is looked at, and not another that a context is of.
+    pub(crate) fn is_voting(&self) -> bool {
+        !self.slos.is_empty()
+    }
+
     /// What the console is started with.
     pub(crate) fn settings(
         self,

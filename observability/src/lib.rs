@@ -10,6 +10,7 @@ pub mod alertmanager;
 pub mod backend;
 pub mod combined;
 pub mod config;
+pub mod doctor;
 pub mod grafana;
 pub mod logs;
 pub mod marks;

@@ -1,9 +1,10 @@
 //! What voteops reads out of PromQL expressions, and the one change that it makes to them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
+use promql_parser::label::MatchOp;
 use promql_parser::parser::{self, BinaryExpr, Expr, Offset, VectorSelector};
 use serde::{Deserialize, Serialize};
 
@@ -187,12 +188,7 @@ fn filters(expr: &Expr) -> bool {
 /// The parser's message when `expr` is not PromQL.
 pub fn selectors(expr: &str) -> Result<Vec<String>, String> {
     let mut found = Vec::new();
-    collect_selectors(&parser::parse(expr)?, &mut found);
-    Ok(found)
-}
-
-fn collect_selectors(expr: &Expr, found: &mut Vec<String>) {
-    let mut take = |selector: &VectorSelector| {
+    each_selector(&parser::parse(expr)?, &mut |selector| {
         let bare = VectorSelector {
             offset: None,
             at: None,
@@ -202,28 +198,63 @@ fn collect_selectors(expr: &Expr, found: &mut Vec<String>) {
         if !found.contains(&text) {
             found.push(text);
         }
-    };
+    });
+    Ok(found)
+}
+
+/// A metric that an expression reads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Selected {
+    /// Its name.
+    pub metric: String,
+    /// The job of which it is read, when it is of one alone.
+    pub job: Option<String>,
+}
+
+/// The metrics that `expr` reads; selectors without a name are left out.
+///
+/// # Errors
+/// The parser's message when `expr` is not PromQL.
+pub fn selected(expr: &str) -> Result<BTreeSet<Selected>, String> {
+    let mut found = BTreeSet::new();
+    each_selector(&parser::parse(expr)?, &mut |selector| {
+        let matchers = &selector.matchers.matchers;
+        let equal = |name: &str| {
+            let mut matchers = matchers.iter();
+            let equal =
+                matchers.find(|matcher| matcher.name == name && matcher.op == MatchOp::Equal);
+            equal.map(|matcher| matcher.value.clone())
+        };
+        if let Some(metric) = selector.name.clone().or_else(|| equal("__name__")) {
+            let job = equal("job");
+            found.insert(Selected { metric, job });
+        }
+    });
+    Ok(found)
+}
+
+fn each_selector(expr: &Expr, take: &mut impl FnMut(&VectorSelector)) {
     match expr {
         Expr::MatrixSelector(matrix) => take(&matrix.vs),
         Expr::VectorSelector(vector) => take(vector),
-        Expr::Subquery(subquery) => collect_selectors(&subquery.expr, found),
+        Expr::Subquery(subquery) => each_selector(&subquery.expr, take),
         Expr::Aggregate(aggregate) => {
-            collect_selectors(&aggregate.expr, found);
+            each_selector(&aggregate.expr, take);
             if let Some(parameter) = &aggregate.param {
-                collect_selectors(parameter, found);
+                each_selector(parameter, take);
             }
         }
         Expr::Binary(binary) => {
-            collect_selectors(&binary.lhs, found);
-            collect_selectors(&binary.rhs, found);
+            each_selector(&binary.lhs, take);
+            each_selector(&binary.rhs, take);
         }
         Expr::Call(call) => {
             for argument in &call.args.args {
-                collect_selectors(argument, found);
+                each_selector(argument, take);
             }
         }
-        Expr::Paren(inner) => collect_selectors(&inner.expr, found),
-        Expr::Unary(inner) => collect_selectors(&inner.expr, found),
+        Expr::Paren(inner) => each_selector(&inner.expr, take),
+        Expr::Unary(inner) => each_selector(&inner.expr, take),
         Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
     }
 }
@@ -343,6 +374,17 @@ mod tests {
         for rule in crate::rules::shipped().unwrap() {
             assert!(!selectors(&rule.expr).unwrap().is_empty(), "{}", rule.name);
         }
+    }
+
+    #[test]
+    fn metrics_are_found_with_the_job_that_they_are_read_of() {
+        let expr = "rate(a{job=\"x\"}[5m]) / b > 1 or {__name__=\"c\",job=~\"y|z\"} or {job=\"x\"}";
+        let found = selected(expr).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|s| (&*s.metric, s.job.as_deref()))
+            .collect();
+        assert_eq!(found, [("a", Some("x")), ("b", None), ("c", None)]);
     }
 
     #[test]

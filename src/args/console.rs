@@ -8,7 +8,7 @@ use url::Url;
 use voteops_console::Look;
 
 use super::StackArgs;
-use super::values::{duration, http_url, refresh};
+use super::values::{duration, http_url, refresh, time_limit};
 
 /// Which servers are asked.
 #[derive(Debug, Clone, Args)]
@@ -47,6 +47,24 @@ pub struct StatusArgs {
     #[command(flatten)]
     pub sources: SourceArgs,
     /// Print JSON (schemas/status.schema.json)
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `voteops doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// Which servers are asked
+    #[command(flatten)]
+    pub sources: SourceArgs,
+    /// Also push a line into Loki and, on a stack of this machine, send an alert that pages nobody, and
+    /// wait until they arrive
+    #[arg(long)]
+    pub probe: bool,
+    /// How long each question may take
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = time_limit)]
+    pub time_limit: Duration,
+    /// Print JSON (schemas/doctor.schema.json)
     #[arg(long)]
     pub json: bool,
 }

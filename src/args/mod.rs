@@ -26,7 +26,7 @@ pub use chaos::{
     StallArgs, VotesArgs,
 };
 pub use console::{
-    CheckArgs, ConfigArgs, ConfigCommand, LookArgs, SourceArgs, StatusArgs, TuiArgs,
+    CheckArgs, ConfigArgs, ConfigCommand, DoctorArgs, LookArgs, SourceArgs, StatusArgs, TuiArgs,
 };
 pub use experiment::{CheckFilesArgs, RunArgs};
 pub use flood::FloodArgs;
@@ -57,6 +57,14 @@ pub enum Command {
     /// Exit codes: 0 nothing fires, 1 something fires, 2 wrong usage, 3 a backend could not be
     /// asked.
     Status(StatusArgs),
+    /// Check whether what watches the service can be relied on, and tell the way out of what is wrong
+    ///
+    /// One line for each check: servers, targets, rules, metrics, services, clocks, logs, the route of
+    /// alerts, storage; processes, disk, faults, secrets and ports of this machine. Nothing is written
+    /// without --probe.
+    ///
+    /// Exit codes: 0 nothing failed, 1 something failed, 2 wrong usage, 3 a server could not be asked.
+    Doctor(DoctorArgs),
     /// Open the console
     Tui(TuiArgs),
     /// Inject faults that are always undone, and prove alerts with them

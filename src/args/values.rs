@@ -34,6 +34,16 @@ pub(crate) fn refresh(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// How long a question may take.
+pub(super) fn time_limit(text: &str) -> Result<Duration, String> {
+    let given = duration(text)?;
+    if (Duration::from_millis(500)..=Duration::from_mins(1)).contains(&given) {
+        Ok(given)
+    } else {
+        Err("it must be between 500ms and 1m".into())
+    }
+}
+
 pub(crate) fn fault_length(text: &str) -> Result<Duration, String> {
     let given = duration(text)?;
     if (Duration::from_millis(100)..=Duration::from_hours(4)).contains(&given) {

@@ -11,7 +11,7 @@ mod reach;
 mod reports;
 mod select;
 mod site;
-mod status;
+pub(crate) mod status;
 mod timeline;
 mod verify;
 
@@ -120,7 +120,7 @@ pub(crate) fn voters(votes_per_second: f64, urls: Vec<Url>) -> Result<(), Failur
 }
 
 /// The data directory of a stack, whether or not it runs.
-fn data_dir(args: &StackArgs) -> Result<PathBuf, Failure> {
+pub(crate) fn data_dir(args: &StackArgs) -> Result<PathBuf, Failure> {
     Ok(match &args.data_dir {
         Some(dir) => dir.clone(),
         None => match StackFile::find(None) {

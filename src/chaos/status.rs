@@ -1,5 +1,6 @@
 //! `voteops chaos status`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use crate::failure::NOT_UNDONE;
 
 /// A fault on record: `schemas/chaos-status.schema.json`.
 #[derive(Debug, Serialize)]
-struct OnRecord {
+pub(crate) struct OnRecord {
     id: String,
     fault: String,
     by: String,
@@ -66,8 +67,19 @@ impl OnRecord {
         }
     }
 
+    /// What it is, on what and by whom, in one line.
+    pub(crate) fn told(&self) -> String {
+        let targets: Vec<_> = self.targets.iter().map(|target| &*target.name).collect();
+        format!("{} on {} by {}", self.fault, targets.join(", "), self.by)
+    }
+
+    /// When its guardian undoes it at the latest.
+    pub(crate) fn deadline(&self) -> Timestamp {
+        self.deadline
+    }
+
     /// Whether nobody is there to undo it.
-    fn is_left_behind(&self) -> bool {
+    pub(crate) fn is_left_behind(&self) -> bool {
         !self.runner_alive && !self.guardian_alive
     }
 
@@ -96,9 +108,9 @@ impl OnRecord {
     }
 }
 
-/// Tells which faults are on record.
-pub(super) fn run(args: &FaultStatusArgs) -> Result<ExitCode, Failure> {
-    let dir = state_dir(&data_dir(&args.stack)?);
+/// The faults on record of the stack in a data directory, and what cannot be read of them.
+pub(crate) fn on_record(data_dir: &Path) -> Result<(Vec<OnRecord>, Vec<String>), Failure> {
+    let dir = state_dir(data_dir);
     let records = if dir.join("faults").is_dir() {
         let store = Store::open(&dir).map_err(fault_failure)?;
         store.list().map_err(fault_failure)?
@@ -106,24 +118,30 @@ pub(super) fn run(args: &FaultStatusArgs) -> Result<ExitCode, Failure> {
         Vec::new()
     };
     let mut known = Vec::new();
-    let mut unreadable = 0;
+    let mut unreadable = Vec::new();
     for record in records {
         match record {
             Ok(record) => known.push(OnRecord::of(record)),
-            Err(error) => {
-                unreadable += 1;
-                eprintln!("voteops: {error}");
-            }
+            Err(error) => unreadable.push(error.to_string()),
         }
+    }
+    Ok((known, unreadable))
+}
+
+/// Tells which faults are on record.
+pub(super) fn run(args: &FaultStatusArgs) -> Result<ExitCode, Failure> {
+    let (known, unreadable) = on_record(&data_dir(&args.stack)?)?;
+    for error in &unreadable {
+        eprintln!("voteops: {error}");
     }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&known)?);
-    } else if known.is_empty() && unreadable == 0 {
+    } else if known.is_empty() && unreadable.is_empty() {
         println!("no fault is in force");
     } else {
         known.iter().for_each(OnRecord::tell);
     }
-    let left_behind = unreadable > 0 || known.iter().any(OnRecord::is_left_behind);
+    let left_behind = !unreadable.is_empty() || known.iter().any(OnRecord::is_left_behind);
     Ok(ExitCode::from(match (left_behind, known.is_empty()) {
         (true, _) => NOT_UNDONE,
         (false, false) => 1,

@@ -9,6 +9,7 @@
 mod cli;
 mod conservation;
 mod console;
+mod doctor;
 mod elsewhere;
 mod experiments;
 mod faults;

@@ -60,9 +60,20 @@ pub struct HeldStatus {
 pub struct Status {
     /// Its configuration.
     pub config: StatusConfig,
+    /// What it was built from.
+    #[serde(default)]
+    pub version_info: VersionInfo,
     /// Since when it runs.
     #[serde(default)]
     pub uptime: Option<Timestamp>,
+}
+
+/// What an Alertmanager was built from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct VersionInfo {
+    /// Its version, such as `0.28.1`.
+    #[serde(default)]
+    pub version: String,
 }
 
 /// The configuration that is in force.
@@ -106,6 +117,10 @@ impl Alertmanager {
     #[must_use]
     pub fn base(&self) -> &Url {
         self.http.base()
+    }
+
+    pub(crate) fn http(&self) -> &Http {
+        &self.http
     }
 
     /// The alerts it holds, silenced and inhibited ones too.

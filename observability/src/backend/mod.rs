@@ -1,6 +1,7 @@
 //! The HTTP client that every backend client is built on, and what can go wrong with it.
 
 mod error;
+mod look;
 
 use std::time::{Duration, Instant};
 

@@ -5,6 +5,7 @@
 mod types;
 
 use reqwest::StatusCode;
+use serde::Deserialize;
 use url::Url;
 
 use crate::access::Access;
@@ -20,6 +21,16 @@ const RULES: &str = "api/prometheus/grafana/api/v1/rules";
 #[derive(Debug, Clone)]
 pub struct Grafana {
     http: Http,
+}
+
+/// How a Grafana is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Health {
+    /// `ok` while its database answers.
+    pub database: String,
+    /// Its version; empty where it is kept from strangers.
+    #[serde(default)]
+    pub version: String,
 }
 
 impl Grafana {
@@ -45,6 +56,19 @@ impl Grafana {
     #[must_use]
     pub fn base(&self) -> &Url {
         self.http.base()
+    }
+
+    pub(crate) fn http(&self) -> &Http {
+        &self.http
+    }
+
+    /// Its version and whether its database answers, which it tells everybody
+    /// (<https://grafana.com/docs/grafana/latest/developer-resources/api-reference/http-api/other/#health-api>).
+    ///
+    /// # Errors
+    /// Any [`BackendError`].
+    pub async fn health(&self) -> Result<Health, BackendError> {
+        self.http.get_json("api/health", &[]).await
     }
 
     /// Its alert rules, most urgent first: those in the folders that the credentials may read.

@@ -38,6 +38,21 @@ impl LogFiles {
         Self { files }
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Those that cannot be read, and why.
+    #[must_use]
+    pub fn unreadable(&self) -> Vec<(&LogFile, std::io::Error)> {
+        let files = self.files.iter();
+        files
+            .filter_map(|file| Some((file, File::open(&file.path).err()?)))
+            .collect()
+    }
+
     /// The newest lines of a time, as far as the last 4 MiB of each file hold them.
     pub(super) async fn newest(
         &self,

@@ -75,6 +75,26 @@ impl Loki {
         self.http.base()
     }
 
+    pub(crate) fn http(&self) -> &Http {
+        &self.http
+    }
+
+    /// The server's version, such as `3.4.2`.
+    ///
+    /// # Errors
+    /// Any [`BackendError`].
+    pub async fn version(&self) -> Result<String, BackendError> {
+        #[derive(Deserialize)]
+        struct Build {
+            version: String,
+        }
+        let build: Build = self
+            .http
+            .get_json("loki/api/v1/status/buildinfo", &[])
+            .await?;
+        Ok(build.version)
+    }
+
     /// The names of all labels of the last hours; the least that can be asked.
     ///
     /// # Errors

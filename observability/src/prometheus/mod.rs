@@ -15,8 +15,8 @@ use crate::access::Access;
 use crate::backend::{BackendError, Http};
 use types::Envelope;
 pub use types::{
-    ActiveAlert, AlertState, Answer, Labels, Rule, RuleGroup, RuleKind, Sample, Series, Target,
-    TargetHealth, held_s,
+    ActiveAlert, AlertState, Answer, Labels, Rule, RuleGroup, RuleKind, Runtime, Sample, Series,
+    Target, TargetHealth, held_s,
 };
 
 /// A client of one Prometheus server.
@@ -131,17 +131,31 @@ impl Prometheus {
         Ok(build.await?.data.version)
     }
 
+    /// How the server fares: its configuration, and what it stores.
+    ///
+    /// # Errors
+    /// Any [`BackendError`].
+    pub async fn runtime(&self) -> Result<Runtime, BackendError> {
+        let runtime = self.read::<Runtime>("api/v1/status/runtimeinfo", &[]);
+        Ok(runtime.await?.data)
+    }
+
+    /// The addresses to which the server sends alerts.
+    ///
+    /// # Errors
+    /// Any [`BackendError`].
+    pub async fn alertmanagers(&self) -> Result<Vec<String>, BackendError> {
+        let answer = self.read::<types::Alertmanagers>("api/v1/alertmanagers", &[]);
+        let active = answer.await?.data.active.into_iter();
+        Ok(active.map(|alertmanager| alertmanager.url).collect())
+    }
+
     /// Whether the server says that it is ready to answer.
     ///
     /// # Errors
     /// [`BackendError::Status`] while it is starting, or any other [`BackendError`].
     pub async fn ready(&self) -> Result<(), BackendError> {
-        let (status, body) = self.http.get("-/ready", &[]).await?;
-        if status.is_success() {
-            Ok(())
-        } else {
-            Err(self.http.status_error("-/ready", status, &body))
-        }
+        self.http.ready("-/ready").await
     }
 
     async fn read<T: DeserializeOwned>(

@@ -200,6 +200,39 @@ pub struct Target {
     pub scrape_timeout: String,
 }
 
+/// How a server fares.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Runtime {
+    /// Whether the configuration that it was last given is in force.
+    #[serde(default = "yes")]
+    pub reload_config_success: bool,
+    /// When the configuration that is in force was given.
+    #[serde(default)]
+    pub last_config_time: Option<Timestamp>,
+    /// How often its log of samples was found broken.
+    #[serde(default)]
+    pub corruption_count: u64,
+    /// How long it keeps samples, as it writes it.
+    #[serde(default)]
+    pub storage_retention: String,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Deserialize)]
+pub(super) struct Alertmanagers {
+    #[serde(default, rename = "activeAlertmanagers")]
+    pub(super) active: Vec<AlertmanagerUrl>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct AlertmanagerUrl {
+    pub(super) url: String,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Envelope<T> {

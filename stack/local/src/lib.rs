@@ -21,6 +21,7 @@ pub mod supervisor;
 
 pub use event::Event;
 pub use options::Options;
+pub use plan::taken_ports;
 pub use stack_file::StackFile;
 
 /// Why the stack could not be started, found or stopped. Each message is one line that names

@@ -89,6 +89,16 @@ pub(crate) fn plan(options: &Options, dir: &DataDir, voteops: &Path) -> Result<P
     })
 }
 
+/// What `voteops up` would say of ports that others hold: one sentence each.
+///
+/// # Errors
+/// [`Error::NoPort`].
+pub fn taken_ports(options: &Options) -> Result<Vec<String>, Error> {
+    let mut ports = Ports::default();
+    Layout::choose(options, &mut ports)?;
+    Ok(ports.notes)
+}
+
 /// Makes the components of one stack.
 struct Builder<'a> {
     options: &'a Options,
