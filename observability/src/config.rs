@@ -171,11 +171,16 @@ pub fn promtail(
     })
 }
 
-/// Grafana's data sources at other addresses: those whose type has none are left out.
+/// Grafana's data sources at other addresses: those whose type has none are left out, with the ways to
+/// them, since Grafana does not start with a way to nowhere. The scrape interval that it knows is divided by
+/// `time_scale`.
 ///
 /// # Errors
 /// [`ConfigError`].
-pub fn grafana_datasources(urls: &BTreeMap<&str, String>) -> Result<String, ConfigError> {
+pub fn grafana_datasources(
+    urls: &BTreeMap<&str, String>,
+    time_scale: f64,
+) -> Result<String, ConfigError> {
     fit("datasources/voteops.yml", GRAFANA_DATASOURCES, |root| {
         let sources = root["datasources"]
             .as_sequence_mut()
@@ -185,7 +190,15 @@ pub fn grafana_datasources(urls: &BTreeMap<&str, String>) -> Result<String, Conf
                 .as_str()
                 .is_some_and(|t| urls.contains_key(t))
         });
+        let there: Vec<_> = sources.iter().map(|source| source["uid"].clone()).collect();
         for source in sources {
+            if let Some(data) = source.get_mut("jsonData") {
+                scale_field(data, "timeInterval", time_scale)?;
+            }
+            let ways = source.get_mut("correlations");
+            if let Some(ways) = ways.and_then(Value::as_sequence_mut) {
+                ways.retain(|way| there.contains(&way["targetUID"]));
+            }
             if let Some(url) = source["type"].as_str().and_then(|kind| urls.get(kind)) {
                 source["url"] = url.as_str().into();
             }
@@ -349,10 +362,20 @@ mod tests {
         assert_eq!(&job["pipeline_stages"], stages);
 
         let urls = BTreeMap::from([("prometheus", "http://127.0.0.1:9".to_owned())]);
-        let text = grafana_datasources(&urls).unwrap();
+        let text = grafana_datasources(&urls, 30.0).unwrap();
         assert!(
             text.contains("http://127.0.0.1:9") && !text.contains("loki"),
             "{text}"
+        );
+        assert!(text.contains("timeInterval: 500ms"), "{text}");
+        let urls = BTreeMap::from([
+            ("prometheus", "http://127.0.0.1:9".to_owned()),
+            ("loki", "http://127.0.0.1:8".to_owned()),
+        ]);
+        assert!(
+            grafana_datasources(&urls, 1.0)
+                .unwrap()
+                .contains("targetUID: loki")
         );
     }
 }

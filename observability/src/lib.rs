@@ -16,6 +16,7 @@ pub mod logs;
 pub mod marks;
 pub mod prometheus;
 pub mod promql;
+pub mod provision;
 pub mod replay;
 pub mod rules;
 pub mod signals;

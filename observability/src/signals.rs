@@ -27,6 +27,16 @@ impl Component {
     /// Every component, in the direction that votes flow.
     pub const ALL: [Self; 3] = [Self::VoteApp, Self::Redis, Self::Worker];
 
+    /// The label `job` of its series, and `component` of its alerts.
+    #[must_use]
+    pub fn job(self) -> &'static str {
+        match self {
+            Self::VoteApp => "vote_app",
+            Self::Redis => "redis",
+            Self::Worker => "worker",
+        }
+    }
+
     /// The name that a person reads.
     #[must_use]
     pub fn title(self) -> &'static str {

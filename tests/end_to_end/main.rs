@@ -9,6 +9,7 @@
 mod cli;
 mod conservation;
 mod console;
+mod dashboards;
 mod doctor;
 mod elsewhere;
 mod experiments;

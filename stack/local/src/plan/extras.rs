@@ -5,6 +5,8 @@ use std::ffi::OsString;
 
 use url::Url;
 use voteops_observability::config;
+use voteops_observability::provision::{self, Setting};
+use voteops_observability::webhook::WEBHOOK_PATH;
 
 use super::{Builder, Spec, http, local_url, wrong};
 use crate::Error;
@@ -105,11 +107,20 @@ impl Builder<'_> {
             ),
         ]);
         urls.extend(loki.map(|url| ("loki", url.to_string())));
-        let text = config::grafana_datasources(&urls).map_err(wrong)?;
+        let time_scale = self.options.time_scale;
+        let text = config::grafana_datasources(&urls, time_scale).map_err(wrong)?;
         self.dir
-            .write_config("grafana/datasources/voteops.yml", &text)?;
+            .write_config("grafana/provisioning/datasources/voteops.yml", &text)?;
         let root = self.dir.root();
         let path = |sub: &str| root.join(sub).to_string_lossy().into_owned();
+        let webhook = format!("http://127.0.0.1:{}{WEBHOOK_PATH}", self.layout.webhook);
+        self.provision(&Setting {
+            time_scale,
+            logs: loki.is_some(),
+            dashboards: path("config/grafana/dashboards"),
+            webhook_url: Some(webhook),
+            paged_by: Some("prometheus".into()),
+        })?;
         let url = local_url(port);
         Ok(Some(Spec {
             name: "grafana".into(),
@@ -128,7 +139,11 @@ impl Builder<'_> {
                 ("GF_PATHS_DATA", path("grafana")),
                 ("GF_PATHS_LOGS", path("grafana/logs")),
                 ("GF_PATHS_PLUGINS", path("grafana/plugins")),
-                ("GF_PATHS_PROVISIONING", path("config/grafana")),
+                ("GF_PATHS_PROVISIONING", path("config/grafana/provisioning")),
+                (
+                    "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH",
+                    path("config/grafana/dashboards/voteops-overview.json"),
+                ),
                 ("GF_AUTH_ANONYMOUS_ENABLED", "true".into()),
                 ("GF_ANALYTICS_REPORTING_ENABLED", "false".into()),
                 ("GF_ANALYTICS_CHECK_FOR_UPDATES", "false".into()),
@@ -137,5 +152,14 @@ impl Builder<'_> {
             url: Some(url),
             admin_url: None,
         }))
+    }
+
+    /// Writes Grafana's dashboards and alert rules.
+    fn provision(&self, setting: &Setting) -> Result<(), Error> {
+        for file in provision::files(setting).map_err(wrong)? {
+            let name = format!("grafana/{}", file.path);
+            self.dir.write_config(&name, &file.text)?;
+        }
+        Ok(())
     }
 }
