@@ -122,6 +122,7 @@ impl Compose {
             slos: slo::shipped(scale)?,
             read_only: false,
             stack: None,
+            is_composed: true,
         })
     }
 

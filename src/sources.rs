@@ -38,6 +38,8 @@ pub(crate) struct Found {
     pub(crate) read_only: bool,
     /// The stack itself, when it is one of this machine.
     pub(crate) stack: Option<StackFile>,
+    /// Whether it is one that Compose runs on this machine.
+    pub(crate) is_composed: bool,
 }
 
 /// The servers that the arguments name, those of a context, or those of the stack that runs.
@@ -57,6 +59,7 @@ pub(crate) fn find(args: &SourceArgs) -> Result<Found, Failure> {
             logs: args.loki.as_ref().map(loki).transpose()?,
             slos: slo::shipped(1.0)?,
             stack: None,
+            is_composed: false,
             read_only: false,
         });
     }
@@ -179,6 +182,7 @@ fn of_context(name: &str, context: &Context) -> Result<Found, Failure> {
             Vec::new()
         },
         stack: None,
+        is_composed: false,
         read_only: context.read_only,
     })
 }
@@ -213,6 +217,7 @@ pub(crate) fn of_stack(stack: &StackFile) -> Result<Found, Failure> {
         logs: Some(logs_of(stack)?),
         slos: slo::shipped(stack.time_scale)?,
         stack: Some(stack.clone()),
+        is_composed: false,
         read_only: false,
     })
 }

@@ -169,7 +169,7 @@ fn subject(args: &DoctorArgs, found: Found, compose: Option<&Compose>) -> Subjec
     let is_local = found.sources.prometheus.base().host_str() == Some("127.0.0.1");
     let place = match stack {
         Some(stack) => place_of(stack),
-        None if compose.is_some() && is_local && voting => Place::Compose,
+        None if found.is_composed || compose.is_some() && is_local && voting => Place::Compose,
         None => Place::Elsewhere,
     };
     let with_loki = matches!(found.logs, Some(LogSource::Loki(_)));
