@@ -191,7 +191,7 @@ impl Board {
         let grafana = json!({ "type": "grafana", "uid": "-- Grafana --" });
         let mut news = "alertstate=\"firing\"".to_owned();
         if !self.heartbeats.is_empty() {
-            news += &format!(",alertname!~\"{}\"", self.heartbeats.join("|"));
+            news.extend([format!(",alertname!~\"{}\"", self.heartbeats.join("|"))]);
         }
         let firing = format!("max by (alertname, severity) (ALERTS{{{news}}})");
         let mut list = vec![

@@ -79,7 +79,7 @@ pub(super) fn told(groups: &[Group], names: &[String], unit: Unit) -> String {
             format!(" {} {value}", limit.comparison.symbol())
         });
         let held = units::prometheus_duration(rule.held_for);
-        told += &format!("\n\nAlert {}:{limit} for {held}.", rule.name);
+        told.extend([format!("\n\nAlert {}:{limit} for {held}.", rule.name)]);
     }
     told
 }

@@ -262,9 +262,9 @@ fn quoted(text: &str) -> String {
                 }
             });
         if is_time || last == "=" {
-            quoted += &format!("{head}'{last}'\n");
+            quoted.extend([format!("{head}'{last}'\n")]);
         } else {
-            quoted += &format!("{line}\n");
+            quoted.extend([format!("{line}\n")]);
         }
     }
     quoted

@@ -176,19 +176,19 @@ impl Makings {
         }];
         let left = format!(
             "1 - clamp_min({}, 0) / {}",
-            self.errors(slo, &slo.window)?,
+            Self::errors(slo, &slo.window)?,
             budget(slo)
         );
         Ok(panel.asking("budget left", left))
     }
 
     /// How fast a budget burns over a window.
-    fn burn(&self, slo: &Slo, window: &str) -> Result<String, ProvisionError> {
-        let errors = self.errors(slo, window)?;
+    fn burn(slo: &Slo, window: &str) -> Result<String, ProvisionError> {
+        let errors = Self::errors(slo, window)?;
         Ok(format!("clamp_min({errors}, 0) / {}", budget(slo)))
     }
 
-    fn errors(&self, slo: &Slo, window: &str) -> Result<String, ProvisionError> {
+    fn errors(slo: &Slo, window: &str) -> Result<String, ProvisionError> {
         slo.expr(window).map_err(|reason| ProvisionError::Slo {
             id: slo.id.clone(),
             reason,

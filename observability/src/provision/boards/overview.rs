@@ -56,7 +56,7 @@ pub(super) fn board(makings: &Makings) -> Result<Dashboard, ProvisionError> {
         let title = format!("{}: burn rate", slo.title);
         let mut panel = Panel::new(Kind::Stat, title, text).unit(Unit::Count);
         for window in ["5m", "1h", "6h"] {
-            panel = panel.asking(window, makings.burn(slo, window)?);
+            panel = panel.asking(window, Makings::burn(slo, window)?);
         }
         board.panel(panel, 8, 5);
     }

@@ -25,7 +25,7 @@ pub(super) fn board(makings: &Makings) -> Result<Dashboard, ProvisionError> {
         );
         board.row(&heading);
         board.panel(makings.budget_left(slo)?, 6, 8);
-        board.panel(errors(makings, slo)?, 9, 8);
+        board.panel(errors(slo)?, 9, 8);
         board.panel(burn_rates(makings, slo)?, 9, 8);
     }
     board.row("Alerts");
@@ -43,7 +43,7 @@ fn watches(makings: &Makings, slo: &Slo, rule: &Rule) -> bool {
 }
 
 /// The share of bad answers, against the share that may be bad.
-fn errors(makings: &Makings, slo: &Slo) -> Result<Panel, ProvisionError> {
+fn errors(slo: &Slo) -> Result<Panel, ProvisionError> {
     let text = "Share of the answers that are bad, over five minutes. Above the line the budget shrinks faster than \
                 it may.";
     let title = format!("{}: bad answers", slo.title);
@@ -55,7 +55,7 @@ fn errors(makings: &Makings, slo: &Slo) -> Result<Panel, ProvisionError> {
         value: budget(slo),
         critical: false,
     }];
-    let bad = makings.errors(slo, "5m")?;
+    let bad = Makings::errors(slo, "5m")?;
     Ok(panel.asking("bad", format!("clamp_min({bad}, 0)")))
 }
 
@@ -70,10 +70,10 @@ fn burn_rates(makings: &Makings, slo: &Slo) -> Result<Panel, ProvisionError> {
         links.extend(runbook(rule));
         if let Some(limit) = Limit::of(rule) {
             let factor = (limit.value / budget(slo) * 1e3).round() / 1e3;
-            text += &format!(
+            text.extend([format!(
                 "\n\nAlert {} at {factor}x, over its two windows.",
                 rule.name
-            );
+            )]);
             limits.push(Limit {
                 value: factor,
                 ..limit
@@ -87,7 +87,7 @@ fn burn_rates(makings: &Makings, slo: &Slo) -> Result<Panel, ProvisionError> {
     panel.logs_of = Some("vote-app");
     panel.alerts = rules.iter().map(|rule| rule.name.clone()).collect();
     for window in BURN_WINDOWS {
-        panel = panel.asking(window, makings.burn(slo, window)?);
+        panel = panel.asking(window, Makings::burn(slo, window)?);
     }
     Ok(panel)
 }

@@ -257,18 +257,18 @@ fn notifications_have_keys_that_grafana_knows() {
         hold(mute, MUTE);
         for interval in list(&mute["time_intervals"]) {
             hold(interval, INTERVAL);
-            list(&interval["times"])
-                .iter()
-                .for_each(|times| hold(times, TIMES));
+            for times in list(&interval["times"]) {
+                hold(times, TIMES);
+            }
         }
     }
     for policy in list(&file["policies"]) {
         hold(policy, POLICY);
         // The root takes no times: Grafana would refuse it.
         assert!(policy.get("mute_time_intervals").is_none());
-        list(&policy["routes"])
-            .iter()
-            .for_each(|route| hold(route, POLICY));
+        for route in list(&policy["routes"]) {
+            hold(route, POLICY);
+        }
     }
 }
 

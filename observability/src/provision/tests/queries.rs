@@ -106,12 +106,15 @@ fn log_selectors(expr: &str) -> Vec<String> {
     let (mut quote, mut begun) = (None, None);
     for (at, c) in expr.char_indices() {
         match (quote, c) {
-            (Some(end), c) if c == end => quote = None,
-            (Some(_), _) => {}
+            (Some(end), c) => {
+                if c == end {
+                    quote = None;
+                }
+            }
             (None, '"' | '`') => quote = Some(c),
             (None, '{') => begun = Some(at),
             (None, '}') => found.push(expr[begun.take().unwrap()..=at].to_owned()),
-            _ => {}
+            (None, _) => {}
         }
     }
     assert!(
