@@ -93,7 +93,9 @@ fn text(snapshot: &Snapshot) -> String {
 /// The rules that are not quiet, how many are, and whose are not known.
 fn alerts_text(out: &mut String, snapshot: &Snapshot) {
     if let Some(alerts) = &snapshot.alerts {
-        let is_active = |alert: &&AlertStatus| alert.state < AlertState::Inactive;
+        let (heartbeats, alerts): (Vec<_>, Vec<_>) =
+            alerts.iter().partition(|alert| alert.is_heartbeat());
+        let is_active = |alert: &&&AlertStatus| alert.state < AlertState::Inactive;
         for alert in alerts.iter().filter(is_active) {
             line(out, &alert_line(alert, snapshot));
         }
@@ -109,6 +111,20 @@ fn alerts_text(out: &mut String, snapshot: &Snapshot) {
         }
         let (quiet, all) = (quiet.count(), alerts.len());
         line(out, &format!("  ● {quiet} of {all} rules inactive"));
+        for heartbeat in heartbeats {
+            let name = heartbeat.full_name();
+            let name = clean_line(&name);
+            line(
+                out,
+                &if heartbeat.beats() {
+                    format!("  ● {name} fires, as it always has to")
+                } else {
+                    format!(
+                        "  ▲ {name} does not fire, and always has to: other alerts may not come either"
+                    )
+                },
+            );
+        }
     }
     for origin in &snapshot.alerts_missing {
         let name = origin.name();
@@ -251,6 +267,32 @@ mod tests {
             "  ✖ A (grafana) FIRING: slow\n  ▲ A pending: slow\n  \
              ▲ C (grafana) rule error: the query gave no data\n  ● 2 of 4 rules inactive\n"
         );
+    }
+
+    #[test]
+    fn a_heartbeat_is_told_when_it_stops() {
+        let heartbeat = |state| AlertStatus {
+            labels: [("severity".to_owned(), "none".to_owned())].into(),
+            ..alert("Watchdog", Origin::Prometheus, state)
+        };
+        for (state, told) in [
+            (
+                AlertState::Firing,
+                "  ● 0 of 0 rules inactive\n  ● Watchdog fires, as it always has to\n",
+            ),
+            (
+                AlertState::Inactive,
+                "  ● 0 of 0 rules inactive\n  ▲ Watchdog does not fire, and always has to: \
+                 other alerts may not come either\n",
+            ),
+        ] {
+            let mut out = String::new();
+            alerts_text(
+                &mut out,
+                &snapshot(Some(vec![heartbeat(state)]), Vec::new()),
+            );
+            assert_eq!(out, told);
+        }
     }
 
     #[test]

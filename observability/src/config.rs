@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 
 use serde_norway::Value;
+use url::Url;
 
-use crate::rules::{self, RULE_FILES, RuleError, scale_field};
+use crate::rules::{self, RULE_FILES, RuleError, items, scale_field};
 
 /// Prometheus's configuration, to the letter.
 pub const PROMETHEUS: &str = include_str!("../prometheus/prometheus.yml");
@@ -69,24 +70,23 @@ pub fn prometheus(
     })
 }
 
-/// Alertmanager's configuration with the webhook's address put in, and the routes' waits
-/// divided by `time_scale`.
+/// Alertmanager's configuration with its webhooks at the address of `receiver`, their paths kept, and
+/// the routes' waits divided by `time_scale`.
 ///
 /// # Errors
-/// [`ConfigError`] when the file has no webhook receiver.
-pub fn alertmanager(webhook_url: &str, time_scale: f64) -> Result<String, ConfigError> {
+/// [`ConfigError`] when the file has no route, or a webhook without a URL.
+pub fn alertmanager(receiver: &Url, time_scale: f64) -> Result<String, ConfigError> {
     fit("alertmanager.yml", ALERTMANAGER, |root| {
-        let route = root.get_mut("route").ok_or("no route")?;
-        for key in ["group_wait", "group_interval", "repeat_interval"] {
-            scale_field(route, key, time_scale)?;
+        scale_route(root.get_mut("route").ok_or("no route")?, time_scale)?;
+        let receivers = items(root.get_mut("receivers"));
+        let webhooks = receivers.flat_map(|receiver| items(receiver.get_mut("webhook_configs")));
+        for webhook in webhooks {
+            let path = webhook["url"].as_str().and_then(|url| Url::parse(url).ok());
+            let path = path.ok_or("a webhook has no URL")?;
+            let mut url = receiver.clone();
+            url.set_path(path.path());
+            webhook["url"] = Value::String(url.into());
         }
-        let webhook = root
-            .get_mut("receivers")
-            .and_then(|receivers| receivers.get_mut(0))
-            .and_then(|receiver| receiver.get_mut("webhook_configs"))
-            .and_then(|configs| configs.get_mut(0))
-            .ok_or("its first receiver has no webhook")?;
-        webhook["url"] = Value::String(webhook_url.to_owned());
         Ok(())
     })
 }
@@ -106,10 +106,7 @@ pub fn scaled(time_scale: f64) -> Result<Vec<(String, String)>, ConfigError> {
     });
     let alertmanager = fit("alertmanager.yml", ALERTMANAGER, |root| {
         let route = root.get_mut("route").ok_or("no route")?;
-        for key in ["group_wait", "group_interval", "repeat_interval"] {
-            scale_field(route, key, time_scale)?;
-        }
-        Ok(())
+        scale_route(route, time_scale)
     });
     let mut files = vec![
         ("prometheus.yml".to_owned(), prometheus?),
@@ -126,11 +123,25 @@ pub fn scaled(time_scale: f64) -> Result<Vec<(String, String)>, ConfigError> {
     Ok(files)
 }
 
-/// Loki's configuration on the loopback address, writing below `dir`.
+/// Divides the waits of a route and of those below it.
+fn scale_route(route: &mut Value, time_scale: f64) -> Result<(), String> {
+    for key in ["group_wait", "group_interval", "repeat_interval"] {
+        scale_field(route, key, time_scale)?;
+    }
+    items(route.get_mut("routes")).try_for_each(|route| scale_route(route, time_scale))
+}
+
+/// Loki's configuration on the loopback address, writing below `dir`, with the rules below
+/// `rules_dir`, whose alerts go to Alertmanager at `alertmanager_url`.
 ///
 /// # Errors
 /// [`ConfigError`].
-pub fn loki(http_port: u16, grpc_port: u16, dir: &str) -> Result<String, ConfigError> {
+pub fn loki(
+    http_port: u16,
+    grpc_port: u16,
+    (dir, rules_dir): (&str, &str),
+    alertmanager_url: &str,
+) -> Result<String, ConfigError> {
     fit("loki.yml", LOKI, |root| {
         root["server"]["http_listen_address"] = "127.0.0.1".into();
         root["server"]["http_listen_port"] = http_port.into();
@@ -139,7 +150,8 @@ pub fn loki(http_port: u16, grpc_port: u16, dir: &str) -> Result<String, ConfigE
         let common = &mut root["common"];
         common["path_prefix"] = dir.into();
         common["storage"]["filesystem"]["chunks_directory"] = format!("{dir}/chunks").into();
-        common["storage"]["filesystem"]["rules_directory"] = format!("{dir}/rules").into();
+        common["storage"]["filesystem"]["rules_directory"] = rules_dir.into();
+        root["ruler"]["alertmanager_url"] = alertmanager_url.trim_end_matches('/').into();
         Ok(())
     })
 }
@@ -291,6 +303,7 @@ mod tests {
             ),
             ("worker", vec!["127.0.0.1:4".to_owned()]),
             ("redis", vec!["127.0.0.1:5".to_owned()]),
+            ("alertmanager", vec!["127.0.0.1:6".to_owned()]),
         ]);
         let text = prometheus(&targets, "rules/*.yml", "127.0.0.1:6", 30.0).unwrap();
         let fitted: Value = serde_norway::from_str(&text).unwrap();
@@ -326,7 +339,7 @@ mod tests {
 
     #[test]
     fn the_webhook_goes_where_it_is_told() {
-        let text = alertmanager("http://127.0.0.1:7/api/v1/webhook", 30.0).unwrap();
+        let text = alertmanager(&"http://127.0.0.1:7".parse().unwrap(), 30.0).unwrap();
         let root: Value = serde_norway::from_str(&text).unwrap();
         let webhook = &root["receivers"][0]["webhook_configs"][0];
         assert_eq!(
@@ -336,14 +349,27 @@ mod tests {
         assert_eq!(webhook["send_resolved"].as_bool(), Some(true));
         assert_eq!(root["route"]["group_wait"].as_str(), Some("1s"));
         assert_eq!(root["route"]["group_interval"].as_str(), Some("10s"));
+        let heartbeat = &root["route"]["routes"][0];
+        assert_eq!(heartbeat["repeat_interval"].as_str(), Some("2s"));
+        let receiver = &root["receivers"][1];
+        assert_eq!(receiver["name"], heartbeat["receiver"]);
+        let url = receiver["webhook_configs"][0]["url"].as_str();
+        assert_eq!(url, Some("http://127.0.0.1:7/api/v1/heartbeat"));
     }
 
     #[test]
     fn the_log_stack_is_fitted_to_its_directories() {
-        let root: Value = serde_norway::from_str(&loki(1, 2, "/data/loki").unwrap()).unwrap();
+        let root: Value = serde_norway::from_str(
+            &loki(1, 2, ("/data/loki", "/data/rules"), "http://127.0.0.1:9/").unwrap(),
+        )
+        .unwrap();
         assert_eq!(root["server"]["http_listen_port"].as_u64(), Some(1));
         let chunks = &root["common"]["storage"]["filesystem"]["chunks_directory"];
         assert_eq!(chunks.as_str(), Some("/data/loki/chunks"));
+        let rules = &root["common"]["storage"]["filesystem"]["rules_directory"];
+        assert_eq!(rules.as_str(), Some("/data/rules"));
+        let url = root["ruler"]["alertmanager_url"].as_str();
+        assert_eq!(url, Some("http://127.0.0.1:9"));
         assert_eq!(
             root["schema_config"]["configs"][0]["schema"].as_str(),
             Some("v13")

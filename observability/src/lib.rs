@@ -12,6 +12,7 @@ pub mod combined;
 pub mod config;
 pub mod doctor;
 pub mod grafana;
+pub mod logql;
 pub mod logs;
 pub mod marks;
 pub mod prometheus;

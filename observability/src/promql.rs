@@ -371,7 +371,8 @@ mod tests {
         let expr = "(sum(rate(a{x=\"1\"}[5m] offset 1m)) / sum(rate(a{x=\"1\"}[1h])) > 0.1) and on () b == 1";
         assert_eq!(selectors(expr).unwrap(), ["a{x=\"1\"}", "b"]);
         assert!(selectors("sum(").is_err());
-        for rule in crate::rules::shipped().unwrap() {
+        let rules = crate::rules::shipped().unwrap().into_iter();
+        for rule in rules.filter(|rule| !crate::rules::is_heartbeat(&rule.labels)) {
             assert!(!selectors(&rule.expr).unwrap().is_empty(), "{}", rule.name);
         }
     }

@@ -2,11 +2,13 @@
 //! the only place where an alert's expression, threshold and duration are written; everything
 //! else reads them from here or from the server.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_norway::Value;
 
+use crate::logql;
 use crate::prometheus::Labels;
 use crate::promql::{self, Condition};
 use crate::units;
@@ -21,7 +23,7 @@ pub struct RuleFile {
 }
 
 /// Every rule file that the project ships.
-pub const RULE_FILES: [RuleFile; 4] = [
+pub const RULE_FILES: [RuleFile; 6] = [
     RuleFile {
         name: "vote_app.yml",
         text: include_str!("../prometheus/rules/vote_app.yml"),
@@ -38,7 +40,50 @@ pub const RULE_FILES: [RuleFile; 4] = [
         name: "slo.yml",
         text: include_str!("../prometheus/rules/slo.yml"),
     },
+    RuleFile {
+        name: "sli.yml",
+        text: include_str!("../prometheus/rules/sli.yml"),
+    },
+    RuleFile {
+        name: "meta.yml",
+        text: include_str!("../prometheus/rules/meta.yml"),
+    },
 ];
+
+/// The rule file of Loki's ruler, whose expressions are LogQL.
+pub const LOKI_RULES: RuleFile = RuleFile {
+    name: "logs.yml",
+    text: include_str!("../loki/rules/fake/logs.yml"),
+};
+
+/// Where the project's runbooks are read, one file `ALERT.md` for each alert.
+pub const RUNBOOKS_URL: &str = "https://github.com/voteops/voteops/blob/main/docs/runbooks/";
+
+/// The severity of alerts that always fire, so that it shows when they stop: nothing is wrong while
+/// they do.
+const HEARTBEAT: &str = "none";
+
+/// Whether an alert with these labels is a heartbeat.
+#[must_use]
+pub fn is_heartbeat(labels: &Labels) -> bool {
+    labels.get("severity").is_some_and(|is| is == HEARTBEAT)
+}
+
+/// Where an alert's runbook is: what its annotations say, or else the project's own for an alert that
+/// it ships. The monitoring plan's alert has no such annotation, and keeps its words.
+#[must_use]
+pub fn runbook(alert: &str, annotations: &Labels) -> Option<String> {
+    // The console asks for each frame.
+    static SHIPPED: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let shipped = shipped().unwrap_or_default().into_iter();
+        shipped.map(|rule| rule.name).collect()
+    });
+    let own = || {
+        let is_shipped = SHIPPED.iter().any(|name| name == alert);
+        is_shipped.then(|| format!("{RUNBOOKS_URL}{alert}.md"))
+    };
+    annotations.get("runbook_url").cloned().or_else(own)
+}
 
 /// Why a rule file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -102,11 +147,27 @@ struct FileRule {
     annotations: Labels,
 }
 
-/// Reads the alert rules of one file.
+/// Reads the alert rules of one of Prometheus's files.
 ///
 /// # Errors
 /// [`RuleError`] naming the file and the rule.
 pub fn parse(file: &str, text: &str) -> Result<Vec<AlertRule>, RuleError> {
+    parse_by(file, text, promql::condition)
+}
+
+/// The alert rules that Loki evaluates. What they compare is not read: their expressions are LogQL.
+///
+/// # Errors
+/// [`RuleError`]; the project's tests hold that the shipped file is readable.
+pub fn shipped_for_loki() -> Result<Vec<AlertRule>, RuleError> {
+    parse_by(LOKI_RULES.name, LOKI_RULES.text, |_| Ok(None))
+}
+
+fn parse_by(
+    file: &str,
+    text: &str,
+    condition: impl Fn(&str) -> Result<Option<Condition>, String>,
+) -> Result<Vec<AlertRule>, RuleError> {
     let parsed: File = serde_norway::from_str(text).map_err(|error| RuleError::Yaml {
         file: file.into(),
         reason: error.to_string(),
@@ -117,7 +178,7 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<AlertRule>, RuleError> {
         .flat_map(|group| group.rules)
         .filter_map(|rule| rule.alert.clone().map(|name| (name, rule)))
         .map(|(name, rule)| {
-            alert_rule(&name, rule).map_err(|reason| RuleError::Rule {
+            alert_rule(&name, rule, &condition).map_err(|reason| RuleError::Rule {
                 file: file.into(),
                 rule: name,
                 reason,
@@ -126,14 +187,18 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<AlertRule>, RuleError> {
         .collect()
 }
 
-fn alert_rule(name: &str, rule: FileRule) -> Result<AlertRule, String> {
+fn alert_rule(
+    name: &str,
+    rule: FileRule,
+    condition: impl Fn(&str) -> Result<Option<Condition>, String>,
+) -> Result<AlertRule, String> {
     let held_for = rule
         .held_for
         .as_deref()
         .map_or(Ok(Duration::ZERO), units::parse_duration)?;
     Ok(AlertRule {
         name: name.to_owned(),
-        condition: promql::condition(&rule.expr)?,
+        condition: condition(&rule.expr)?,
         expr: rule.expr,
         held_for,
         labels: rule.labels,
@@ -141,7 +206,7 @@ fn alert_rule(name: &str, rule: FileRule) -> Result<AlertRule, String> {
     })
 }
 
-/// Every alert rule that the project ships, in the order of the files.
+/// Every alert rule that the project ships for Prometheus, in the order of the files.
 ///
 /// # Errors
 /// [`RuleError`]; the project's tests hold that the shipped files are readable.
@@ -150,13 +215,28 @@ pub fn shipped() -> Result<Vec<AlertRule>, RuleError> {
     Ok(files.collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-/// The text of a rule file with every duration divided by `time_scale`: ranges and offsets in
+/// The text of one of Prometheus's rule files with every duration divided by `time_scale`: ranges and offsets in
 /// expressions, `for`, `keep_firing_for` and the groups' intervals. Thresholds stay. A scale of
 /// 1 gives the text back to the letter.
 ///
 /// # Errors
 /// [`RuleError`] naming the file and the rule.
 pub fn scale(file: &str, text: &str, time_scale: f64) -> Result<String, RuleError> {
+    scale_by(file, text, time_scale, promql::scale)
+}
+
+/// The same of a rule file for Loki.
+///
+/// # Errors
+/// [`RuleError`] naming the file and the rule.
+pub fn scale_for_loki(file: &str, text: &str, time_scale: f64) -> Result<String, RuleError> {
+    scale_by(file, text, time_scale, logql::scale)
+}
+
+/// Divides the durations of an expression.
+type Scale = fn(&str, f64) -> Result<String, String>;
+
+fn scale_by(file: &str, text: &str, time_scale: f64, scale: Scale) -> Result<String, RuleError> {
     #[expect(clippy::float_cmp, reason = "exactly 1 is the unscaled stack")]
     if time_scale == 1.0 {
         return Ok(text.to_owned());
@@ -166,15 +246,15 @@ pub fn scale(file: &str, text: &str, time_scale: f64) -> Result<String, RuleErro
         reason,
     };
     let mut root: Value = serde_norway::from_str(text).map_err(|error| yaml(error.to_string()))?;
-    for group in sequence(root.get_mut("groups")) {
+    for group in items(root.get_mut("groups")) {
         scale_field(group, "interval", time_scale).map_err(yaml)?;
-        for rule in sequence(group.get_mut("rules")) {
-            scale_rule(rule, time_scale).map_err(|reason| RuleError::Rule {
+        for rule in items(group.get_mut("rules")) {
+            scale_rule(rule, time_scale, scale).map_err(|reason| RuleError::Rule {
                 file: file.into(),
-                rule: rule
-                    .get("alert")
-                    .and_then(Value::as_str)
-                    .unwrap_or("(recording)")
+                rule: ["alert", "record"]
+                    .iter()
+                    .find_map(|key| rule.get(key)?.as_str())
+                    .unwrap_or("(unnamed)")
                     .into(),
                 reason,
             })?;
@@ -183,15 +263,16 @@ pub fn scale(file: &str, text: &str, time_scale: f64) -> Result<String, RuleErro
     serde_norway::to_string(&root).map_err(|error| yaml(error.to_string()))
 }
 
-fn sequence(value: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
+/// The items of a sequence; none when there is none.
+pub(crate) fn items(value: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
     value.and_then(Value::as_sequence_mut).into_iter().flatten()
 }
 
-fn scale_rule(rule: &mut Value, time_scale: f64) -> Result<(), String> {
+fn scale_rule(rule: &mut Value, time_scale: f64, scale: Scale) -> Result<(), String> {
     if let Some(expr) = rule.get_mut("expr")
         && let Some(text) = expr.as_str()
     {
-        *expr = Value::String(promql::scale(text, time_scale)?);
+        *expr = Value::String(scale(text, time_scale)?);
     }
     scale_field(rule, "for", time_scale)?;
     scale_field(rule, "keep_firing_for", time_scale)
@@ -291,7 +372,7 @@ mod tests {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), rules.len());
-        for rule in &rules {
+        for rule in rules.iter().filter(|rule| !is_heartbeat(&rule.labels)) {
             assert!(
                 rule.condition.is_some(),
                 "{} has no comparison with a number",
@@ -301,9 +382,96 @@ mod tests {
     }
 
     #[test]
+    fn every_alert_says_how_bad_it_is_of_what_and_where_to_read_on() {
+        let dashboards = [
+            "voteops-overview",
+            "voteops-vote-app",
+            "voteops-redis",
+            "voteops-worker",
+            "voteops-slo",
+            "voteops-logs",
+        ];
+        let all = [shipped().unwrap(), shipped_for_loki().unwrap()].concat();
+        for rule in &all {
+            let name = &rule.name;
+            let annotation = |key: &str| rule.annotations.get(key).map_or("", String::as_str);
+            assert!(!annotation("summary").is_empty(), "{name}");
+            assert!(!annotation("description").is_empty(), "{name}");
+            let severity = rule.labels.get("severity").map(String::as_str);
+            let known = [Some("critical"), Some("warning"), Some("none")];
+            assert!(known.contains(&severity), "{name}");
+            assert_eq!(severity == Some("none"), name == "Watchdog", "{name}");
+            let url = format!("{RUNBOOKS_URL}{name}.md");
+            if name == "CriticalVoteQueueBacklog" {
+                assert_eq!(runbook(name, &rule.annotations), Some(url));
+                continue;
+            }
+            assert!(rule.labels.contains_key("component"), "{name}");
+            assert_eq!(annotation("runbook_url"), url);
+            let dashboard = annotation("dashboard_url").strip_prefix("http://localhost:3000/d/");
+            assert!(dashboards.map(Some).contains(&dashboard), "{name}");
+        }
+        assert!(RUNBOOKS_URL.starts_with(env!("CARGO_PKG_REPOSITORY")));
+        assert_eq!(runbook("Another", &Labels::new()), None);
+        let theirs = Labels::from([("runbook_url".into(), "http://theirs".into())]);
+        assert_eq!(runbook("Another", &theirs).unwrap(), "http://theirs");
+    }
+
+    /// The names of recording rules with their expressions.
+    fn recorded(text: &str) -> Vec<(String, String)> {
+        let mut root: Value = serde_norway::from_str(text).unwrap();
+        let mut all = Vec::new();
+        for group in items(root.get_mut("groups")) {
+            for rule in items(group.get_mut("rules")) {
+                let told = |key: &str| rule[key].as_str().unwrap_or_default().to_owned();
+                all.push((told("record"), told("expr")));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn recording_rules_scale_and_keep_the_windows_in_their_names() {
+        let file = RULE_FILES
+            .into_iter()
+            .find(|f| f.name == "sli.yml")
+            .unwrap();
+        let scaled = scale(file.name, file.text, 30.0).unwrap();
+        let (before, after) = (recorded(file.text), recorded(&scaled));
+        assert_eq!(before.len(), after.len());
+        for ((name, expr), (scaled_name, scaled_expr)) in before.iter().zip(&after) {
+            assert_eq!(name, scaled_name);
+            assert_eq!(&promql::scale(expr, 30.0).unwrap(), scaled_expr);
+        }
+        assert!(
+            scaled.contains("interval: 4s") && scaled.contains("[1d]"),
+            "{scaled}"
+        );
+    }
+
+    #[test]
+    fn lokis_rules_scale_too() {
+        let file = LOKI_RULES;
+        assert_eq!(
+            scale_for_loki(file.name, file.text, 1.0).unwrap(),
+            file.text
+        );
+        let scaled = scale_for_loki(file.name, file.text, 30.0).unwrap();
+        let root: Value = serde_norway::from_str(&scaled).unwrap();
+        let group = &root["groups"][0];
+        assert_eq!(group["interval"].as_str(), Some("2s"));
+        assert_eq!(group["rules"][0]["for"].as_str(), Some("4s"));
+        let expr = group["rules"][0]["expr"].as_str().unwrap();
+        assert!(expr.contains("[10s]") && !expr.contains("[5m]"), "{expr}");
+    }
+
+    #[test]
     fn a_broken_rule_is_named() {
         let text = "groups:\n- name: g\n  rules:\n  - {alert: A, expr: 'x >', for: 1m}\n";
         let error = scale("mine.yml", text, 2.0).unwrap_err().to_string();
+        assert!(error.starts_with("rule A in mine.yml: "), "{error}");
+        let error = scale("mine.yml", &text.replace("alert", "record"), 2.0);
+        let error = error.unwrap_err().to_string();
         assert!(error.starts_with("rule A in mine.yml: "), "{error}");
     }
 

@@ -236,17 +236,63 @@ mod tests {
     }
 
     #[test]
-    fn the_burn_alerts_follow_from_the_objective() {
-        let availability = &shipped(1.0).unwrap()[0];
-        let budget = 1.0 - availability.objective;
+    fn the_burn_alerts_follow_from_the_objectives() {
         let alerts = rules::shipped().unwrap();
-        for (name, factor) in [
-            ("VoteAppErrorBudgetBurnFast", 14.4),
-            ("VoteAppErrorBudgetBurnSlow", 6.0),
-        ] {
-            let rule = alerts.iter().find(|rule| rule.name == name).unwrap();
-            let threshold = rule.condition.as_ref().unwrap().threshold;
-            assert!((threshold - factor * budget).abs() < 1e-9, "{name}");
+        for (slo, prefix) in shipped(1.0).unwrap().iter().zip(["Error", "Latency"]) {
+            let budget = 1.0 - slo.objective;
+            for (speed, factor) in [("Fast", 14.4), ("Slow", 6.0), ("Ticket", 3.0)] {
+                let name = format!("VoteApp{prefix}BudgetBurn{speed}");
+                let rule = alerts.iter().find(|rule| rule.name == name).unwrap();
+                let threshold = rule.condition.as_ref().unwrap().threshold;
+                assert!((threshold - factor * budget).abs() < 1e-9, "{name}");
+                // Each of its numbers, that of the second pair of a ticket too.
+                let numbers = rule.expr.split(") > ").skip(1);
+                let numbers = numbers.map(|rest| rest.split_whitespace().next().unwrap());
+                for number in numbers {
+                    let factors = number.parse::<f64>().unwrap() / budget;
+                    let is_known = |known: f64| (factors - known).abs() < 1e-6;
+                    assert!(
+                        is_known(factor) || speed == "Ticket" && is_known(1.0),
+                        "{name}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_is_what_the_objectives_say() {
+        let windows = ["5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d"];
+        let text = include_str!("../prometheus/rules/sli.yml");
+        let file: serde_norway::Value = serde_norway::from_str(text).unwrap();
+        let groups = file["groups"].as_sequence().unwrap();
+        let rules = groups
+            .iter()
+            .flat_map(|group| group["rules"].as_sequence().unwrap());
+        let recorded: Vec<_> = rules
+            .map(|rule| {
+                let told = |of: &serde_norway::Value| of.as_str().unwrap().to_owned();
+                let labels = &rule["labels"];
+                assert_eq!(told(&labels["job"]), "vote_app");
+                let id = format!("vote_app.{}", told(&labels["slo"]));
+                (
+                    told(&rule["record"]),
+                    id,
+                    promql::normal(&told(&rule["expr"])).unwrap(),
+                )
+            })
+            .collect();
+        let slos = shipped(1.0).unwrap();
+        let expected = windows.iter().flat_map(|window| {
+            let name = format!("job:slo_errors_per_request:ratio_rate{window}");
+            slos.iter().map(move |slo| {
+                let expr = promql::normal(&slo.expr(window).unwrap()).unwrap();
+                (name.clone(), slo.id.clone(), expr)
+            })
+        });
+        assert_eq!(recorded, expected.collect::<Vec<_>>());
+        for slo in &slos {
+            assert!(slo.windows().all(|window| windows.contains(&window)));
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::backend::BackendError;
 use crate::combined::Question;
 use crate::grafana::Grafana;
 use crate::prometheus::{AlertState, Labels, Prometheus, RuleGroup, RuleKind};
+use crate::rules;
 use crate::signals::{self, Component, Signal, SignalState, Threshold};
 use crate::units::Unit;
 
@@ -197,11 +198,12 @@ pub fn alert_statuses(groups: &[RuleGroup]) -> Vec<AlertStatus> {
     statuses
 }
 
-/// The order of alert rules: most urgent first, then by name.
+/// The order of alert rules: most urgent first, then by name. A heartbeat that fires comes last.
 #[must_use]
 pub fn by_urgency(a: &AlertStatus, b: &AlertStatus) -> Ordering {
-    a.state
-        .cmp(&b.state)
+    a.beats()
+        .cmp(&b.beats())
+        .then_with(|| a.state.cmp(&b.state))
         .then_with(|| a.name.cmp(&b.name))
         .then_with(|| a.origin.cmp(&b.origin))
 }
@@ -240,6 +242,18 @@ fn alert_status(rule: &crate::prometheus::Rule, interval_s: f64) -> AlertStatus 
 }
 
 impl AlertStatus {
+    /// Whether it always has to fire, and is no alarm while it does.
+    #[must_use]
+    pub fn is_heartbeat(&self) -> bool {
+        rules::is_heartbeat(&self.labels)
+    }
+
+    /// Whether it is a heartbeat, and fires.
+    #[must_use]
+    pub fn beats(&self) -> bool {
+        self.is_heartbeat() && self.state == AlertState::Firing
+    }
+
     /// The rule's name, with who evaluates it where that is not Prometheus.
     #[must_use]
     pub fn full_name(&self) -> String {
@@ -294,12 +308,12 @@ impl Snapshot {
         }
     }
 
-    /// The alerts that fire.
+    /// The alerts that fire, heartbeats aside.
     pub fn firing(&self) -> impl Iterator<Item = &AlertStatus> {
         self.alerts
             .iter()
             .flatten()
-            .filter(|alert| alert.state == AlertState::Firing)
+            .filter(|alert| alert.state == AlertState::Firing && !alert.is_heartbeat())
     }
 
     /// Whether every backend answered.

@@ -40,6 +40,22 @@ fn told(snapshot: &Snapshot) -> Option<Vec<String>> {
 }
 
 #[tokio::test]
+async fn a_heartbeat_comes_last_and_does_not_count_as_firing() {
+    let mut heartbeat = rule("A", "firing");
+    heartbeat["labels"] = json!({"severity": "none"});
+    let mut silent = rule("B", "inactive");
+    silent["labels"] = json!({"severity": "none"});
+    let own = json!([heartbeat, silent, rule("C", "inactive")]);
+    let prometheus = ruled("/api/v1/rules", own).await;
+    let taken = taken(Some(&prometheus), None).await;
+    assert_eq!(told(&taken).unwrap(), ["B", "C", "A"]);
+    assert_eq!(taken.firing().count(), 0);
+    let alerts = taken.alerts.unwrap();
+    let beats: Vec<_> = alerts.iter().map(AlertStatus::beats).collect();
+    assert_eq!(beats, [false, false, true]);
+}
+
+#[tokio::test]
 async fn rules_of_both_are_told_together_or_by_who_can_be_asked() {
     let own = json!([rule("B", "inactive"), rule("A", "firing")]);
     let prometheus = ruled("/api/v1/rules", own).await;

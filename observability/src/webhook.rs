@@ -22,6 +22,8 @@ use crate::prometheus::Labels;
 
 /// Where Alertmanager posts to.
 pub const WEBHOOK_PATH: &str = "/api/v1/webhook";
+/// Where Alertmanager posts heartbeats to: alerts that always fire.
+pub const HEARTBEAT_PATH: &str = "/api/v1/heartbeat";
 /// Notifications that are kept; older ones are forgotten first.
 const KEPT: usize = 1000;
 /// Largest notification that is taken.
@@ -74,6 +76,16 @@ pub struct Received {
     pub notification: Notification,
 }
 
+/// What the receiver knows of heartbeats. They are not kept among the notifications: they would push
+/// out those that somebody waits for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// How many have arrived.
+    pub count: u64,
+    /// When the last one did, by the receiver's clock.
+    pub at: Option<Timestamp>,
+}
+
 /// What the receiver holds; clones share it.
 #[derive(Debug, Clone)]
 pub struct Receiver {
@@ -85,6 +97,7 @@ pub struct Receiver {
 struct Kept {
     last_sequence: u64,
     notifications: VecDeque<Received>,
+    heartbeat: Heartbeat,
 }
 
 impl Default for Receiver {
@@ -103,8 +116,8 @@ impl Receiver {
         self.arrivals.subscribe()
     }
 
-    /// Serves the webhook, and `GET /api/v1/notifications?after=SEQUENCE` for whoever waits for
-    /// one, until `shutdown`.
+    /// Serves the webhook, `GET /api/v1/notifications?after=SEQUENCE` for whoever waits for one, and
+    /// the heartbeat to post and to get, until `shutdown`.
     ///
     /// # Errors
     /// When the listener breaks.
@@ -116,6 +129,7 @@ impl Receiver {
         let routes = Router::new()
             .route(WEBHOOK_PATH, post(take))
             .route("/api/v1/notifications", get(list))
+            .route(HEARTBEAT_PATH, get(last_beat).post(beat))
             .route("/-/ready", get(|| async { "ready" }))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(self);
@@ -142,6 +156,19 @@ impl Receiver {
         let _ = self.arrivals.send(received);
     }
 
+    fn beat(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.heartbeat = Heartbeat {
+            count: kept.heartbeat.count + 1,
+            at: Some(Timestamp::now()),
+        };
+    }
+
+    fn heartbeat(&self) -> Heartbeat {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.heartbeat
+    }
+
     fn after(&self, sequence: u64) -> Vec<Received> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.notifications
@@ -158,6 +185,15 @@ async fn take(
 ) -> StatusCode {
     receiver.keep(notification);
     StatusCode::OK
+}
+
+async fn beat(State(receiver): State<Receiver>, Json(_): Json<Notification>) -> StatusCode {
+    receiver.beat();
+    StatusCode::OK
+}
+
+async fn last_beat(State(receiver): State<Receiver>) -> Json<Heartbeat> {
+    Json(receiver.heartbeat())
 }
 
 #[derive(Deserialize)]
@@ -197,6 +233,16 @@ impl ReceiverClient {
     pub async fn after(&self, sequence: u64) -> Result<Vec<Received>, BackendError> {
         self.http
             .get_json("api/v1/notifications", &[("after", &sequence.to_string())])
+            .await
+    }
+
+    /// What it knows of heartbeats.
+    ///
+    /// # Errors
+    /// Any [`BackendError`].
+    pub async fn heartbeat(&self) -> Result<Heartbeat, BackendError> {
+        self.http
+            .get_json(HEARTBEAT_PATH.trim_start_matches('/'), &[])
             .await
     }
 }
@@ -240,6 +286,18 @@ mod tests {
             "resolved"
         );
         assert_eq!(arrivals.recv().await.unwrap(), all[0]);
+
+        assert_eq!(client.heartbeat().await.unwrap(), Heartbeat::default());
+        let request = http
+            .post(base.join(HEARTBEAT_PATH).unwrap())
+            .header("content-type", "application/json");
+        let answer = request.body(FIRING).send().await.unwrap();
+        assert!(answer.status().is_success());
+        let heartbeat = client.heartbeat().await.unwrap();
+        assert_eq!(heartbeat.count, 1);
+        assert!(heartbeat.at >= Some(all[1].at));
+        // They push out no notification, and are none.
+        assert_eq!(client.after(0).await.unwrap(), all);
 
         shutdown.cancel();
         server.await.unwrap().unwrap();

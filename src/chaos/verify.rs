@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use voteops_chaos::abort::Watched;
-use voteops_chaos::catalogue::{Entry, proving};
+use voteops_chaos::catalogue::{Entry, is_held_by_promtool_alone, proving};
 use voteops_chaos::guardian::Launcher;
 use voteops_chaos::report::Proof;
 use voteops_chaos::verify::{Error, Progress, Report, Setup, Step, Verdict, verify};
@@ -37,6 +37,10 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
         } else {
             args.alerts.clone()
         };
+        // A fault that was named is to be tried on whatever there is.
+        let (held, alerts): (Vec<_>, Vec<_>) = alerts.into_iter().partition(|alert| {
+            args.all && args.fault.is_none() && is_held_by_promtool_alone(alert)
+        });
         let mut reports = Reports::open(&args.reports)?;
         let marker = Marker::begin(&args.safety, site.stack())?;
         let bounds = Within {
@@ -75,6 +79,17 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
         }
         marker.finish().await;
         tell(&proofs, args.json)?;
+        if !held.is_empty() {
+            let told = format!(
+                "held by promtool alone, no fault is there for: {}",
+                held.join(", ")
+            );
+            if args.json {
+                eprintln!("voteops: {told}");
+            } else {
+                println!("{told}");
+            }
+        }
         reports.write(&proofs)?;
         Ok(ExitCode::from(worst(&codes)))
     })

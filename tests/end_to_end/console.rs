@@ -154,7 +154,7 @@ fn the_console_shows_life_survives_prometheus_and_gives_the_terminal_back() {
         ("6", ["votes are accepted", "following"]),
         ("7", ["No experiment was run", "voteops chaos stall-worker"]),
         ("8", ["Scrape targets", "● up"]),
-        (":query up\r", ["6 series", "instance="]),
+        (":query up\r", ["7 series", "instance="]),
     ] {
         terminal.press(key);
         for word in words {

@@ -1,10 +1,12 @@
 //! `voteops up`, and that nothing outlives it.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use voteops_local::component::{Kind, State};
-use voteops_observability::prometheus::Prometheus;
+use voteops_observability::prometheus::{Prometheus, RuleKind};
+use voteops_observability::webhook::ReceiverClient;
 
 use crate::support::{Home, Stack, assert_nothing_runs_of, kill, told, wait_until};
 
@@ -30,12 +32,38 @@ async fn an_unscaled_stack_loads_the_seeds_rule_to_the_letter() {
         seed.annotations["description"],
         "Worker mungkin macet atau tidak berjalan cukup cepat untuk memproses voting."
     );
+    let alerting = rules.iter().filter(|rule| rule.kind == RuleKind::Alerting);
     assert_eq!(
-        rules.len(),
+        alerting.count(),
         voteops_observability::rules::shipped().unwrap().len()
+    );
+    let unhealthy: Vec<_> = rules
+        .iter()
+        .filter_map(|rule| rule.last_error.as_ref())
+        .collect();
+    assert!(
+        unhealthy.iter().all(|error| error.is_empty()),
+        "{unhealthy:?}"
     );
     let status = stack.voteops(&["status"]);
     assert!(status.status.success(), "{}", told(&status));
+    assert!(
+        told(&status).contains("Watchdog fires"),
+        "{}",
+        told(&status)
+    );
+}
+
+#[tokio::test]
+async fn the_heartbeat_arrives_and_is_no_notification() {
+    let stack = Home::new().stack(&["--time-scale", "30"]);
+    let url = stack.file().url(Kind::Webhook).unwrap();
+    let receiver = ReceiverClient::new(&url).unwrap();
+    // Once is the first notification; twice, that it goes on.
+    while receiver.heartbeat().await.unwrap().count < 2 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(receiver.after(0).await.unwrap(), []);
 }
 
 #[test]

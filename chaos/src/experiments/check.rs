@@ -151,10 +151,13 @@ pub(super) fn parsable(expr: &Placed<String>, problems: &Problems<'_>) {
     }
 }
 
-/// Tells of an alert that no shipped rule is of.
+/// Tells of an alert that no shipped rule is of. A heartbeat always fires, and is nothing to expect.
 pub(super) fn known_alert(alert: &Placed<String>, problems: &Problems<'_>) {
     let rules = rules::shipped().unwrap_or_default();
-    let names: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+    let alarms = rules
+        .iter()
+        .filter(|rule| !rules::is_heartbeat(&rule.labels));
+    let names: Vec<&str> = alarms.map(|rule| rule.name.as_str()).collect();
     if !names.contains(&alert.value.as_str()) {
         let told = unknown("alert", &alert.value, &names);
         problems.add(alert.at, told);

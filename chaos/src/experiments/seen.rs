@@ -132,7 +132,8 @@ impl<'a> Watcher<'a> {
         let range_ms = ((self.now_s() + 1.0) * 1000.0).ceil();
         // The rules first: what they tell of has its samples by the time those are asked for.
         let groups = self.prometheus.rules().await?.data;
-        let query = format!("ALERTS[{range_ms}ms]");
+        // Heartbeats always fire, and tell nothing of the method.
+        let query = format!("ALERTS{{severity!=\"none\"}}[{range_ms}ms]");
         let series = self.prometheus.query(&query, None).await?.data;
         let mut seen = Seen {
             rules: self.states(&groups),

@@ -174,6 +174,7 @@ impl Course<'_> {
                 to_ms: -forecast::millis((ended_s - undone_s).max(0.0)),
                 late: false,
                 little: false,
+                pace: 1.0,
             };
             // From the later of the times it may have resolved already.
             if let Some(window) = forecast::resolved(&rule, &scene, aftermath, after(ended_s))? {

@@ -17,6 +17,9 @@ use crate::catalogue::{
 
 /// How far the share of votes that fail in a short time may be from what was asked for.
 const SHARE_TOLERANCE: f64 = 0.4;
+/// How far the rate at which voters come while votes are slow, and right after, may be from the usual
+/// one: budgets are told by shares of what was counted, over which a difference adds up.
+const SLOW_RATE_TOLERANCE: f64 = 0.15;
 /// How long a worker may take to be started and to serve, in milliseconds.
 const MOST_STARTING_MS: i64 = 3_000;
 /// How far the achieved rate of a load may be from the planned one.
@@ -75,6 +78,8 @@ pub(super) struct Aftermath<'a> {
     pub(super) late: bool,
     /// Whether as little has been counted since the last samples as may be.
     pub(super) little: bool,
+    /// How fast what was struck goes on, as a share of the usual rate.
+    pub(super) pace: f64,
 }
 
 impl<'a> Effect<'a> {
@@ -82,6 +87,7 @@ impl<'a> Effect<'a> {
     pub(super) fn onsets(self) -> impl Iterator<Item = Onset<'a>> {
         let tolerance = match self.fault {
             fault if *fault == FAIL_VOTES => SHARE_TOLERANCE,
+            fault if *fault == SLOW_VOTES => SLOW_RATE_TOLERANCE,
             _ => RATE_TOLERANCE,
         };
         let ways = EITHER_WAY.map(|(late, little)| {
@@ -93,6 +99,12 @@ impl<'a> Effect<'a> {
         });
         let turns = ways.into_iter().flatten();
         turns.map(move |turn| Onset { effect: self, turn })
+    }
+
+    /// The paces at which what was struck may go on once it is undone.
+    fn paces(self) -> &'static [f64] {
+        const PACES: [f64; 2] = [1.0 - SLOW_RATE_TOLERANCE, 1.0 + SLOW_RATE_TOLERANCE];
+        if self.is(&SLOW_VOTES) { &PACES } else { &[1.0] }
     }
 
     /// How long what it does takes to be over, in milliseconds, once it is undone.
@@ -163,8 +175,9 @@ impl Onset<'_> {
         }
     }
 
-    /// Of a histogram of which each observation takes longer.
-    fn slower(&self, series: &History, share: f64) -> Change {
+    /// Of a histogram of which each observation takes longer, and that are made at a share of the usual
+    /// rate.
+    fn slower(&self, series: &History, share: f64, pace: f64) -> Change {
         let latency_ms = self.effect.latency_ms();
         let whole = share >= 1.0;
         let gap_ms = match (whole, self.turn.late) {
@@ -174,9 +187,9 @@ impl Onset<'_> {
         };
         let bound: Option<f64> = series.label("le").parse().ok();
         if bound.is_some_and(|bound| bound < secs(latency_ms)) {
-            self.counts(series, 0, 1.0 - share)
+            self.counts(series, 0, pace * (1.0 - share))
         } else {
-            self.counts(series, gap_ms, 1.0)
+            self.counts(series, gap_ms, pace)
         }
     }
 
@@ -222,10 +235,14 @@ fn is_redis(series: &History) -> bool {
 impl<'a> Aftermath<'a> {
     /// Every way in which it may turn out that makes a difference.
     pub(super) fn ways(self) -> impl Iterator<Item = Aftermath<'a>> {
-        EITHER_WAY.into_iter().map(move |(late, little)| Aftermath {
-            late,
-            little,
-            ..self
+        let paces = self.effect.paces().iter();
+        paces.flat_map(move |&pace| {
+            EITHER_WAY.map(|(late, little)| Aftermath {
+                late,
+                little,
+                pace,
+                ..self
+            })
         })
     }
 }
@@ -252,10 +269,12 @@ impl Outlook for Onset<'_> {
             effect if effect.is(&MUTE_TRAFFIC) && is_vote(series) => self.counts(series, 0, 0.0),
             effect if effect.is(&FAIL_VOTES) && is_vote(series) => self.failing(target, series),
             effect if effect.is(&SLOW_VOTES) && is_accepted_vote(series) => {
-                self.slower(series, self.share())
+                // Which votes are struck is not left to chance.
+                let share = self.effect.number("share").unwrap_or(1.0);
+                self.slower(series, share.clamp(0.0, 1.0), self.turn.strength)
             }
             effect if effect.is(&SLOW_WORKER) && series.name().starts_with("vote_processing_") => {
-                self.slower(series, 1.0)
+                self.slower(series, 1.0, 1.0)
             }
             effect if effect.is(&FILL_REDIS) && series.name() == "redis_memory_used_bytes" => {
                 let limits = target.series.iter();
@@ -316,7 +335,11 @@ impl Outlook for Aftermath<'_> {
         self.little
     }
 
-    fn change(&self, _: &Scraped, _: &History) -> Change {
+    fn change(&self, _: &Scraped, series: &History) -> Change {
+        if self.effect.is(&SLOW_VOTES) && is_accepted_vote(series) {
+            let per_s = self.effect.per_s(series) * self.pace;
+            return Change::Counts { gap_ms: 0, per_s };
+        }
         Change::Usual
     }
 

@@ -161,7 +161,7 @@ pub(super) fn stays_inactive(
     let at_ms = at.as_millisecond();
     let scenario = outlook::scenario(scene, scene, at_ms, &Undisturbed);
     let timed = timed(rule, at_ms, 0, Some(-2 * millis(rule.evaluation_s)));
-    // Rates that would do it do so soon; ranges of hours are not replayed whole for it.
+    // Rates that would do it do so soon; ranges of days are not replayed whole for it.
     let horizon_s = rule.for_s + EVALUATIONS * rule.evaluation_s;
     let replay = Replay::new(&timed, &scenario, scene.settings, millis(horizon_s))?;
     let forecast = replay.forecast(Grid::default())?;

@@ -1,10 +1,12 @@
 //! Waiting for a state from which something can be proven.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use voteops_observability::alertmanager::RouteTiming;
+use voteops_observability::alertmanager::{Alertmanager, RouteTiming};
 use voteops_observability::prometheus::{AlertState, Prometheus, TargetHealth};
+use voteops_observability::rules::is_heartbeat;
 use voteops_observability::signals::single_value;
 use voteops_observability::units::{parse_duration, prometheus_duration};
 
@@ -125,7 +127,7 @@ async fn look(
         rule.name
     );
     let fired = !setup.prometheus.query(&fired, None).await?.data.is_empty();
-    let alone = setup.alertmanager.aggregation_groups().await? == Some(0);
+    let alone = is_alone(&setup.alertmanager).await?;
     let arrived = match &setup.delivery {
         Delivery::Receiver(receiver) => receiver.after(0).await?,
         Delivery::Alertmanager => Vec::new(),
@@ -137,6 +139,19 @@ async fn look(
         new_group: alone || route.by_alertname && !fired,
         sequence: arrived.last().map_or(0, |received| received.sequence),
     }))
+}
+
+/// Whether Alertmanager has no groups but those of heartbeats, which are there all the time.
+async fn is_alone(alertmanager: &Alertmanager) -> Result<bool, Error> {
+    let Some(groups) = alertmanager.aggregation_groups().await? else {
+        return Ok(false);
+    };
+    let held = alertmanager.alerts().await?;
+    let heartbeats = held.iter().filter(|held| is_heartbeat(&held.labels));
+    let names: BTreeSet<_> = heartbeats
+        .map(|held| held.labels.get("alertname"))
+        .collect();
+    Ok(usize::try_from(groups).is_ok_and(|groups| groups <= names.len()))
 }
 
 /// What is not as it has to be with rule, targets and Alertmanager.

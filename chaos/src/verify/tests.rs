@@ -191,7 +191,7 @@ fn rise(name: &str, fault: &Entry, scrape_ms: i64, evaluation_ms: i64) -> Option
 
 /// Every shipped alert with the fault that proves it, and the range of seconds from the onset in
 /// which it may turn pending, for whatever phases: from the expression by hand.
-const PENDING: [(&str, &Entry, f64, f64); 12] = [
+const PENDING: [(&str, &Entry, f64, f64); 15] = [
     // 667 votes/s over 180 s: the average of 20 samples is above 1000 after the fifth or sixth.
     ("CriticalVoteQueueBacklog", &STALL_WORKER, 100.0, 200.0),
     // At the first scrape that fails, 10 s after it began.
@@ -207,6 +207,12 @@ const PENDING: [(&str, &Entry, f64, f64); 12] = [
     // 1.44 % of all that is known, which is 25 minutes.
     ("VoteAppErrorBudgetBurnFast", &FAIL_VOTES, 15.0, 120.0),
     ("VoteAppErrorBudgetBurnSlow", &FAIL_VOTES, 15.0, 90.0),
+    // The slow answers are 14.4 % of all that is known, and then 6 %, at 15 % more or less of them: the
+    // gap before the first shortens what is counted, not what is known.
+    ("VoteAppLatencyBudgetBurnFast", &SLOW_VOTES, 215.0, 320.0),
+    ("VoteAppLatencyBudgetBurnSlow", &SLOW_VOTES, 80.0, 145.0),
+    // At the first scrape that fails, like WorkerDown.
+    ("TargetDown", &STALL_WORKER, 10.0, 41.0),
     // One in twenty of five minutes takes long.
     ("VoteAppHighLatency", &SLOW_VOTES, 10.0, 61.0),
     ("WorkerSlowProcessing", &SLOW_WORKER, 10.0, 61.0),
@@ -217,8 +223,10 @@ const PENDING: [(&str, &Entry, f64, f64); 12] = [
 ];
 
 #[test]
-fn every_shipped_alert_is_expected_to_fire_when_its_expression_says_so() {
-    for alert in rules::shipped().unwrap() {
+fn every_provable_alert_is_expected_to_fire_when_its_expression_says_so() {
+    let rules = rules::shipped().unwrap().into_iter();
+    let provable = rules.filter(|rule| !crate::catalogue::is_held_by_promtool_alone(&rule.name));
+    for alert in provable {
         let mut pending = PENDING.iter();
         let fault = crate::catalogue::proving(&alert.name);
         assert!(
@@ -321,6 +329,7 @@ fn resolved(name: &str, fault: &Entry, lasted_s: f64) -> (f64, f64) {
         to_ms: 0,
         late: false,
         little: false,
+        pace: 1.0,
     };
     let window = forecast::resolved(&rule, &scene, aftermath, at(ended_ms)).unwrap();
     let window = window.unwrap_or_else(|| panic!("{name} is not expected to resolve"));
@@ -333,11 +342,14 @@ fn an_alert_is_expected_to_resolve_once_its_window_has_forgotten_the_fault() {
         // At the first scrape that succeeds.
         ("WorkerDown", &STALL_WORKER, 0.0, 31.0),
         ("WorkerDown", &KILL_WORKER, 0.0, 34.0),
+        ("TargetDown", &STALL_WORKER, 0.0, 31.0),
         ("RedisDown", &STALL_REDIS, 0.0, 31.0),
         ("RedisMemoryHigh", &FILL_REDIS, 0.0, 31.0),
         ("VoteTrafficStopped", &MUTE_TRAFFIC, 0.0, 46.0),
         // When nine tenths of five minutes are well again.
         ("VoteAppHighErrorRate", &FAIL_VOTES, 225.0, 316.0),
+        // When 14.4 % of five minutes are left.
+        ("VoteAppLatencyBudgetBurnFast", &SLOW_VOTES, 225.0, 316.0),
         // When 19 of 20 are.
         ("VoteAppHighLatency", &SLOW_VOTES, 240.0, 331.0),
         ("WorkerSlowProcessing", &SLOW_WORKER, 240.0, 331.0),

@@ -148,11 +148,13 @@ fn missing(
         .iter()
         .filter(|rule| !known.iter().any(|known| is_same(rule, known)));
     let mut names: Vec<_> = absent.map(|rule| rule.name.as_str()).collect();
+    let all = names.len() == shipped.len();
+    // Of a recorded rule there is one for each objective.
     names.dedup();
     let first = names.first()?;
     let renamed = nearest(first, others.iter().map(|rule| rule.name.as_str()));
     let renamed = renamed.map_or_else(String::new, |like| format!(" ({like} is there instead)"));
-    let found = if names.len() == shipped.len() {
+    let found = if all {
         format!("none of the {} shipped rules is in force", shipped.len())
     } else {
         format!("not in force: {}{renamed}", names.join(", "))

@@ -7,13 +7,18 @@ use crate::promql;
 /// Every metric that dashboards, rules, signals and objectives read, besides what the rules record and `ALERTS`,
 /// which is there only while an alert is active. The tests hold that nothing else is read, and, on a running stack,
 /// that each is there.
-pub const METRICS: [&str; 28] = [
+pub const METRICS: [&str; 33] = [
+    "alertmanager_notification_requests_failed_total",
+    "alertmanager_notification_requests_total",
     "http_request_duration_seconds_bucket",
     "http_request_duration_seconds_count",
     "process_cpu_seconds_total",
     "process_max_fds",
     "process_open_fds",
     "process_resident_memory_bytes",
+    "prometheus_notifications_errors_total",
+    "prometheus_notifications_sent_total",
+    "prometheus_rule_evaluation_failures_total",
     "prometheus_rule_group_last_evaluation_timestamp_seconds",
     "redis_blocked_clients",
     "redis_commands_processed_total",

@@ -16,6 +16,7 @@ mod panel;
 mod tests;
 
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::rules::RuleError;
 use crate::signals::{self, SignalError};
@@ -35,8 +36,8 @@ pub struct Setting {
     pub logs: bool,
     /// The directory of the dashboards, as Grafana sees it.
     pub dashboards: String,
-    /// Where notifications go instead of to Alertmanager's receiver.
-    pub webhook_url: Option<String>,
+    /// The receiver that notifications go to, instead of that of containers.
+    pub receiver: Option<Url>,
     /// Who notifies, `prometheus` or `grafana`; without one, `VOTEOPS_PAGED_BY` says so when Grafana starts.
     pub paged_by: Option<String>,
 }
@@ -49,7 +50,7 @@ impl Setting {
             time_scale: 1.0,
             logs: true,
             dashboards: DASHBOARDS.to_owned(),
-            webhook_url: None,
+            receiver: None,
             paged_by: None,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use voteops_observability::logs::LogLine;
 use voteops_observability::prometheus::{AlertState, Labels, Sample, Series, Target, TargetHealth};
-use voteops_observability::rules::AlertRule;
+use voteops_observability::rules::{AlertRule, is_heartbeat};
 use voteops_observability::signals::Threshold;
 use voteops_observability::slo::{Slo, SloReading};
 use voteops_observability::snapshot::{AlertStatus, Origin};
@@ -58,8 +58,13 @@ pub(super) fn answered(after_s: u32, facts: Facts) -> Message {
     })
 }
 
-/// A rule as the server tells it while its condition does not hold.
+/// A rule as the server tells it while nothing is wrong.
 pub(crate) fn alert(rule: AlertRule) -> AlertStatus {
+    let state = if is_heartbeat(&rule.labels) {
+        AlertState::Firing
+    } else {
+        AlertState::Inactive
+    };
     AlertStatus {
         origin: Origin::Prometheus,
         threshold: rule.condition.map(|condition| Threshold {
@@ -67,7 +72,7 @@ pub(crate) fn alert(rule: AlertRule) -> AlertStatus {
             value: condition.threshold,
         }),
         name: rule.name,
-        state: AlertState::Inactive,
+        state,
         since: None,
         fires_at: None,
         value: None,

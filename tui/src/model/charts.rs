@@ -15,7 +15,7 @@ pub(crate) const MAX_SERIES: usize = 10_000;
 pub(crate) const WHOLE_SERIES: usize = 200;
 
 /// The query behind the alerts' history.
-pub(crate) const ALERTS_QUERY: &str = "max by (alertname, alertstate) (ALERTS)";
+pub(crate) const ALERTS_QUERY: &str = "max by (alertname, alertstate) (ALERTS{severity!=\"none\"})";
 
 /// What a query answered last.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -133,6 +133,12 @@ fn change(old: Option<AlertState>, alert: &AlertStatus, at: Timestamp) -> Option
     let since = alert.since.unwrap_or(at);
     let name = alert.full_name();
     let (at, text, severity) = match (old, alert.state) {
+        (_, Firing) if alert.is_heartbeat() => return None,
+        (Some(Firing), Inactive) if alert.is_heartbeat() => (
+            at,
+            tr!("%{alert} is silent", alert = name),
+            Severity::Critical,
+        ),
         (_, Firing) => (
             since,
             tr!("%{alert} firing", alert = name),

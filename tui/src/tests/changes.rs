@@ -139,10 +139,10 @@ fn details_scroll_to_their_last_line_and_no_further() {
 fn what_alertmanager_holds_is_marked_when_it_is_old() {
     let mut model = live();
     press(&mut model, "5");
-    let fresh = text(&model, (120, 36));
+    let fresh = text(&model, (120, 50));
     assert!(fresh.contains("holds no such alert") && !fresh.contains("(stale"));
     update(&mut model, Message::Now(at(20)));
-    let old = text(&model, (120, 36));
+    let old = text(&model, (120, 50));
     assert!(old.contains("holds no such alert (stale 21s)"), "{old}");
 }
 

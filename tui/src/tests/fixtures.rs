@@ -13,7 +13,7 @@ use voteops_observability::prometheus::{AlertState, Prometheus, Sample};
 use voteops_observability::rules;
 use voteops_observability::signals::{self, Component};
 use voteops_observability::slo::SloReading;
-use voteops_observability::snapshot::{AlertStatus, Sources};
+use voteops_observability::snapshot::{AlertStatus, Sources, by_urgency};
 
 use crate::bench_support;
 use crate::keys::{KeyMap, Keys};
@@ -95,7 +95,7 @@ pub(crate) fn inactive() -> Vec<AlertStatus> {
 }
 
 pub(crate) fn sort(alerts: &mut [AlertStatus]) {
-    alerts.sort_by(|a, b| a.state.cmp(&b.state).then_with(|| a.name.cmp(&b.name)));
+    alerts.sort_by(by_urgency);
 }
 
 /// The rules with the backlog pending for 2m05s and the workers' alert firing for 3m10s.

@@ -188,15 +188,15 @@ async fn answers_are_drawn_and_keys_work_meanwhile() {
         .send(answered(Feed::Rules, 0, Ok(rules(inactive()))))
         .await
         .unwrap();
-    running.shows("● 11 ok").await;
+    running.shows("● 20 ok").await;
     running.press(KeyCode::Char('?'));
     running.shows("Keys").await;
     running.press(KeyCode::Esc);
     running.frame(|frame| !frame.contains("Keys")).await;
     running.press(KeyCode::BackTab);
-    running.frame(|frame| !frame.contains("11 ok")).await;
+    running.frame(|frame| !frame.contains("20 ok")).await;
     running.press(KeyCode::Tab);
-    running.shows("● 11 ok").await;
+    running.shows("● 20 ok").await;
     running.press(KeyCode::Esc);
     running.shows("Latency p95").await;
     running.interrupt();
@@ -219,7 +219,7 @@ async fn alerts_are_walked_and_opened() {
     running.press(KeyCode::Esc);
     running.shows("› ◆ ").await;
     running.press(KeyCode::Char('G'));
-    let last = |line: &str| line.starts_with("› ") && line.contains("WorkerSlowProcessing");
+    let last = |line: &str| line.starts_with("› ") && line.contains("Watchdog");
     running.frame(|frame| frame.lines().any(last)).await;
     running.press(KeyCode::Esc);
     running.shows("Latency p95").await;

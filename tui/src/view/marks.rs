@@ -119,6 +119,7 @@ pub(crate) fn of_alert(data: &Data, alert: &AlertStatus) -> Mark {
     let feed = Feed::of_rules(alert.origin);
     if let Some(age_s) = data.feeds.stale_s(feed, data.now) {
         let (glyph, text, tone) = match alert.state {
+            AlertState::Firing if alert.is_heartbeat() => return stale(age_s),
             AlertState::Firing => ("■", tr!("was FIRING"), Tone::Critical),
             AlertState::Pending => ("◆", tr!("was PENDING"), Tone::Warning),
             AlertState::Inactive | AlertState::Unknown => return stale(age_s),
@@ -129,6 +130,10 @@ pub(crate) fn of_alert(data: &Data, alert: &AlertStatus) -> Mark {
         };
     }
     match alert.state {
+        AlertState::Firing if alert.is_heartbeat() => Mark::new("●", tr!("beating"), Tone::Ok),
+        AlertState::Inactive if alert.is_heartbeat() => {
+            Mark::new("▲", tr!("silent"), Tone::Warning)
+        }
         AlertState::Firing => {
             let since = alert.since.map(|at| units::age(data.age_s(at)));
             Mark::new("■", worded(&tr!("FIRING"), since), Tone::Critical)

@@ -26,7 +26,8 @@ pub(crate) fn active(data: &Data) -> usize {
 }
 
 fn is_active(alert: &AlertStatus) -> bool {
-    matches!(alert.state, AlertState::Firing | AlertState::Pending) || alert.error.is_some()
+    let is_due = matches!(alert.state, AlertState::Firing | AlertState::Pending);
+    is_due && !alert.beats() || alert.error.is_some()
 }
 
 /// The counts, and the rules that matter, in at most `size` (columns, rows).
@@ -101,12 +102,13 @@ fn counted(data: &Data) -> Vec<Mark> {
     let all = |keep: &dyn Fn(&AlertStatus) -> bool| -> Vec<_> {
         alerts.iter().filter(|alert| keep(alert)).collect()
     };
-    let are = |state| all(&|alert| alert.state == state);
+    let are = |state| all(&|alert| alert.state == state && !alert.beats());
+    let well = all(&|alert| alert.state == AlertState::Inactive || alert.beats());
     let failed = all(&|alert| alert.error.is_some());
     let counted = [
         ("■", are(AlertState::Firing), tr!("firing"), Tone::Critical),
         ("◆", are(AlertState::Pending), tr!("pending"), Tone::Warning),
-        ("●", are(AlertState::Inactive), tr!("ok"), Tone::Ok),
+        ("●", well, tr!("ok"), Tone::Ok),
         ("◌", are(AlertState::Unknown), tr!("unknown"), Tone::Dim),
         ("✗", failed, tr!("cannot be evaluated"), Tone::Warning),
     ];

@@ -40,8 +40,8 @@ const TEMPLATES: &str = r#"{{ define "voteops.title" -}}
 
 /// `provisioning/alerting/notifications.yml`.
 pub(in crate::provision) fn notifications(setting: &Setting) -> Result<File, ProvisionError> {
-    let fitted = match &setting.webhook_url {
-        Some(url) => config::alertmanager(url, setting.time_scale),
+    let fitted = match &setting.receiver {
+        Some(receiver) => config::alertmanager(receiver, setting.time_scale),
         None => Ok(config::ALERTMANAGER.to_owned()),
     };
     let fitted = fitted.map_err(|error| ProvisionError::Alertmanager(error.to_string()))?;

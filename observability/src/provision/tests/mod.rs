@@ -80,7 +80,7 @@ fn a_scaled_stack_gets_scaled_durations_and_no_loki_that_it_has_not() {
         time_scale: 30.0,
         logs: false,
         dashboards: "/data/dashboards".into(),
-        webhook_url: Some("http://127.0.0.1:9/api/v1/webhook".into()),
+        receiver: Some("http://127.0.0.1:9/".parse().unwrap()),
         paged_by: Some("prometheus".into()),
     };
     let files = files(&setting).unwrap();

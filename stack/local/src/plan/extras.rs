@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use url::Url;
-use voteops_observability::config;
 use voteops_observability::provision::{self, Setting};
-use voteops_observability::webhook::WEBHOOK_PATH;
+use voteops_observability::{config, rules};
 
 use super::{Builder, Spec, http, local_url, wrong};
 use crate::Error;
@@ -32,8 +31,22 @@ impl Builder<'_> {
         else {
             return Ok(None);
         };
+        let scale = self.options.time_scale;
+        let file = rules::LOKI_RULES;
+        let rules = rules::scale_for_loki(file.name, file.text, scale).map_err(wrong)?;
+        // Loki calls the only tenant of a server without authentication `fake`.
+        let rules = self
+            .dir
+            .write_config(&format!("loki-rules/fake/{}", file.name), &rules)?;
+        let rules_dir = rules.ancestors().nth(2).unwrap_or(&rules);
         let dir = self.dir.root().join("loki");
-        let text = config::loki(http_port, grpc_port, &dir.to_string_lossy()).map_err(wrong)?;
+        let text = config::loki(
+            http_port,
+            grpc_port,
+            (&dir.to_string_lossy(), &rules_dir.to_string_lossy()),
+            local_url(self.layout.alertmanager).as_str(),
+        );
+        let text = text.map_err(wrong)?;
         let file = self.dir.write_config("loki.yml", &text)?;
         let url = local_url(http_port);
         Ok(Some(Spec {
@@ -113,12 +126,11 @@ impl Builder<'_> {
             .write_config("grafana/provisioning/datasources/voteops.yml", &text)?;
         let root = self.dir.root();
         let path = |sub: &str| root.join(sub).to_string_lossy().into_owned();
-        let webhook = format!("http://127.0.0.1:{}{WEBHOOK_PATH}", self.layout.webhook);
         self.provision(&Setting {
             time_scale,
             logs: loki.is_some(),
             dashboards: path("config/grafana/dashboards"),
-            webhook_url: Some(webhook),
+            receiver: Some(local_url(self.layout.webhook)),
             paged_by: Some("prometheus".into()),
         })?;
         let url = local_url(port);

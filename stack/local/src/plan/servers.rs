@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use voteops_observability::webhook::WEBHOOK_PATH;
 use voteops_observability::{config, rules, units};
 
 use super::{Builder, Spec, http, local_url, wrong};
@@ -80,8 +79,8 @@ impl Builder<'_> {
         // What an earlier stack was notified of: an alert that fired when it was stopped would
         // count as told, and fire in silence. Silences stay.
         self.dir.remove("alertmanager/nflog")?;
-        let webhook = format!("http://127.0.0.1:{}{WEBHOOK_PATH}", self.layout.webhook);
-        let text = config::alertmanager(&webhook, self.options.time_scale).map_err(wrong)?;
+        let receiver = local_url(self.layout.webhook);
+        let text = config::alertmanager(&receiver, self.options.time_scale).map_err(wrong)?;
         let file = self.dir.write_config("alertmanager.yml", &text)?;
         let url = local_url(self.layout.alertmanager);
         let args = [
@@ -177,6 +176,7 @@ impl Builder<'_> {
             ),
             ("worker", self.layout.workers.iter().map(address).collect()),
             ("redis", vec![address(&self.layout.exporter)]),
+            ("alertmanager", vec![address(&self.layout.alertmanager)]),
         ])
     }
 }

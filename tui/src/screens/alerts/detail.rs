@@ -6,6 +6,7 @@ use std::time::Duration;
 use ratatui::text::Line;
 use voteops_observability::alertmanager::HeldAlert;
 use voteops_observability::prometheus::{AlertState, Labels};
+use voteops_observability::rules;
 use voteops_observability::snapshot::{AlertStatus, Origin};
 use voteops_observability::units;
 
@@ -38,7 +39,7 @@ pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
         page.entry(&key, &text);
     }
     page.entry(&tr!("value"), &against(model, alert));
-    page.annotations(&alert.annotations);
+    page.annotations(alert);
     if let Some(error) = &alert.error {
         page.entry(&tr!("rule error"), error);
     }
@@ -124,14 +125,18 @@ impl Page<'_> {
     }
 
     /// The summary and the description first: they say what to do.
-    fn annotations(&mut self, annotations: &Labels) {
+    fn annotations(&mut self, alert: &AlertStatus) {
+        let mut annotations: Labels = alert.annotations.clone();
+        if let Some(url) = rules::runbook(&alert.name, &annotations) {
+            annotations.insert("runbook_url".into(), url);
+        }
         let first = ["summary", "description"];
         for key in first {
             if let Some(text) = annotations.get(key) {
                 self.entry(key, text);
             }
         }
-        for (key, text) in annotations {
+        for (key, text) in &annotations {
             if !first.contains(&key.as_str()) {
                 self.entry(key, text);
             }
