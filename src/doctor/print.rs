@@ -1,8 +1,9 @@
 //! The findings as text: one line each, with the way out at its end.
 
-use std::fmt::Write;
 use std::io::IsTerminal;
 
+use rustix::termios::tcgetwinsize;
+use textwrap::{WordSeparator, WordSplitter};
 use voteops_observability::doctor::{Finding, Verdict};
 use voteops_observability::text::clean_line;
 
@@ -17,17 +18,27 @@ const COUNTED: [Verdict; 5] = [
     Verdict::Skipped,
 ];
 
+/// Columns before what was found, beside which there is still room for it.
+const BESIDE: usize = 28;
+/// Terminals narrower than this have it under the check's name.
+const NARROW: usize = 72;
+
 pub(super) fn print(report: &Report) {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let dumb = set("TERM").is_none_or(|term| term == "dumb");
-    let coloured = std::io::stdout().is_terminal() && set("NO_COLOR").is_none() && !dumb;
-    print!("{}", text(report, coloured));
+    let output = std::io::stdout();
+    let coloured = output.is_terminal() && set("NO_COLOR").is_none() && !dumb;
+    let size = tcgetwinsize(&output).ok();
+    let columns = size.map(|size| usize::from(size.ws_col));
+    print!("{}", text(report, coloured, columns.filter(|it| *it > 0)));
 }
 
-fn text(report: &Report, coloured: bool) -> String {
+/// A line for each finding, wrapped between words where a terminal of so many columns needs it.
+fn text(report: &Report, coloured: bool, columns: Option<usize>) -> String {
     let mut out = format!("{}\n", clean_line(&report.title));
     for finding in &report.findings {
-        line(&mut out, finding, coloured);
+        out.push_str(&line(finding, coloured, columns));
+        out.push('\n');
     }
     let count = |verdict| {
         report
@@ -41,11 +52,10 @@ fn text(report: &Report, coloured: bool) -> String {
     let told: Vec<_> = told
         .map(|(count, word)| format!("{count} {word}"))
         .collect();
-    let _ = writeln!(out, "{}", told.join(", "));
-    out
+    out + &told.join(", ") + "\n"
 }
 
-fn line(out: &mut String, finding: &Finding, coloured: bool) {
+fn line(finding: &Finding, coloured: bool, columns: Option<usize>) -> String {
     let verdict = finding.verdict;
     let mark = format!("{} {:<8}", verdict.glyph(), verdict.word());
     let mark = if coloured {
@@ -53,13 +63,44 @@ fn line(out: &mut String, finding: &Finding, coloured: bool) {
     } else {
         mark
     };
+    let head = format!("  {mark} {:<14} ", finding.check.name());
     let found = clean_line(&finding.found);
-    // Writing to a string cannot fail.
-    let _ = write!(out, "  {mark} {:<14} {found}", finding.check.name());
-    if let Some(way_out) = &finding.way_out {
-        let _ = write!(out, " → {}", clean_line(way_out));
+    let way_out = finding.way_out.as_ref();
+    let way_out = way_out.map(|way_out| format!("→ {}", clean_line(way_out)));
+    let whole = way_out
+        .iter()
+        .fold(format!("{head}{found}"), |line, way_out| {
+            format!("{line} {way_out}")
+        });
+    match columns {
+        Some(columns) if textwrap::core::display_width(&whole) > columns => {
+            let narrow = columns < NARROW;
+            let hanging = " ".repeat(if narrow { 4 } else { BESIDE });
+            let found = if narrow {
+                let found = wrapped(&found, &hanging, &hanging, columns);
+                format!("{}\n{found}", head.trim_end())
+            } else {
+                wrapped(&found, &head, &hanging, columns)
+            };
+            let further = format!("{hanging}  ");
+            let way_out = way_out.map(|it| wrapped(&it, &hanging, &further, columns));
+            way_out
+                .into_iter()
+                .fold(found, |found, way_out| format!("{found}\n{way_out}"))
+        }
+        _ => whole,
     }
-    out.push('\n');
+}
+
+/// Words are left whole, so that commands and addresses in them can be copied.
+fn wrapped(text: &str, first: &str, others: &str, columns: usize) -> String {
+    let options = textwrap::Options::new(columns)
+        .initial_indent(first)
+        .subsequent_indent(others)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .break_words(false);
+    textwrap::fill(text, options)
 }
 
 /// The colour that repeats what mark and word say (ECMA-48, SGR).
@@ -95,12 +136,12 @@ mod tests {
     fn each_finding_is_one_line_with_mark_word_and_way_out() {
         let expected = "local stack\n  ✔ ok       prometheus     is ready\n  \
             ✖ failed   alert-route    nobody\u{FFFD}[2J listens → start it\n1 ok, 1 failed\n";
-        assert_eq!(text(&report(), false), expected);
+        assert_eq!(text(&report(), false, None), expected);
     }
 
     #[test]
     fn colour_repeats_and_replaces_nothing() {
-        let coloured = text(&report(), true);
+        let coloured = text(&report(), true, None);
         assert!(
             coloured.contains("\x1b[31m✖ failed  \x1b[0m alert-route"),
             "{coloured}"
@@ -109,6 +150,53 @@ mod tests {
         for code in ["\x1b[31m", "\x1b[32m", "\x1b[0m"] {
             plain = plain.replace(code, "");
         }
-        assert_eq!(plain, text(&report(), false));
+        assert_eq!(plain, text(&report(), false, None));
+    }
+
+    fn long() -> Report {
+        let found = "https://127.0.0.1:9093/-/ready answered nothing within two seconds";
+        let way_out = "`voteops up` starts it again, and its log tells why it ended";
+        Report {
+            findings: vec![
+                Finding::ok(Check::Prometheus, "is ready"),
+                Finding::failed(Check::Alertmanager, found, way_out),
+            ],
+            ..report()
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_wrapped_between_words() {
+        let wide = [
+            "local stack",
+            "  ✔ ok       prometheus     is ready",
+            "  ✖ failed   alertmanager   https://127.0.0.1:9093/-/ready answered nothing",
+            "                            within two seconds",
+            "                            → `voteops up` starts it again, and its log tells",
+            "                              why it ended",
+            "1 ok, 1 failed\n",
+        ];
+        assert_eq!(text(&long(), false, Some(80)), wide.join("\n"));
+        let narrow = [
+            "local stack",
+            "  ✔ ok       prometheus     is ready",
+            "  ✖ failed   alertmanager",
+            "    https://127.0.0.1:9093/-/ready",
+            "    answered nothing within two seconds",
+            "    → `voteops up` starts it again, and",
+            "      its log tells why it ended",
+            "1 ok, 1 failed\n",
+        ];
+        assert_eq!(text(&long(), false, Some(40)), narrow.join("\n"));
+    }
+
+    #[test]
+    fn colours_take_no_columns() {
+        for columns in [24, 40, 80, 120, 200] {
+            let coloured = text(&long(), true, Some(columns));
+            let plain = coloured.replace("\x1b[31m", "").replace("\x1b[32m", "");
+            let plain = plain.replace("\x1b[0m", "");
+            assert_eq!(plain, text(&long(), false, Some(columns)));
+        }
     }
 }
