@@ -34,7 +34,7 @@ pub enum Comparison {
 }
 
 impl Comparison {
-    fn parse(operator: &str) -> Option<Self> {
+    pub(crate) fn parse(operator: &str) -> Option<Self> {
         Some(match operator {
             ">" => Self::Above,
             ">=" => Self::AtLeast,

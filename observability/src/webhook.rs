@@ -226,6 +226,15 @@ impl ReceiverClient {
         })
     }
 
+    /// Where notifications are posted to.
+    #[must_use]
+    pub fn posted_to(&self) -> Url {
+        let mut url = self.http.base().clone();
+        let path = WEBHOOK_PATH.trim_start_matches('/');
+        url.set_path(&format!("{}{path}", url.path()));
+        url
+    }
+
     /// The notifications after `sequence` (0 for all), oldest first.
     ///
     /// # Errors

@@ -113,6 +113,11 @@ impl Alertmanager {
         })
     }
 
+    /// The one that a client speaks to.
+    pub(crate) fn of(http: Http) -> Self {
+        Self { http }
+    }
+
     /// The server's address.
     #[must_use]
     pub fn base(&self) -> &Url {

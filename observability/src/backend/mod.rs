@@ -99,6 +99,16 @@ impl Http {
         &self.base
     }
 
+    /// The same client for the API below `path`, which ends with a slash.
+    pub(crate) fn below(&self, path: &str) -> Self {
+        let mut base = self.base.clone();
+        base.set_path(&format!("{}{path}", self.base.path()));
+        Self {
+            base,
+            ..self.clone()
+        }
+    }
+
     /// Sends `GET path?query` and returns status and body.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde::{Deserialize, Deserializer};
 
+use super::live::LiveRule;
 use crate::prometheus::{ActiveAlert, AlertState, Labels};
 use crate::signals;
 use crate::snapshot::{AlertStatus, Origin, by_urgency};
@@ -25,18 +26,24 @@ struct Groups {
 }
 
 #[derive(Debug, Deserialize)]
-struct Group {
+pub(super) struct Group {
+    /// The folder.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) file: String,
     /// Seconds between evaluations.
     #[serde(default, rename = "interval", deserialize_with = "or_default")]
-    interval_s: f64,
+    pub(super) interval_s: f64,
     #[serde(default, deserialize_with = "or_default")]
     rules: Vec<Rule>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Rule {
-    name: String,
+pub(super) struct Rule {
+    pub(super) name: String,
+    /// Not told by older versions.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) uid: String,
     #[serde(default, deserialize_with = "or_default")]
     state: String,
     /// The queries of its data sources, ` | ` between them; without its expressions.
@@ -46,11 +53,11 @@ struct Rule {
     #[serde(default, rename = "duration", deserialize_with = "or_default")]
     for_s: f64,
     #[serde(default, deserialize_with = "or_default")]
-    labels: Labels,
+    pub(super) labels: Labels,
     #[serde(default, deserialize_with = "or_default")]
     annotations: Labels,
     #[serde(default, deserialize_with = "or_default")]
-    alerts: Vec<Alert>,
+    pub(super) alerts: Vec<Alert>,
     /// `ok`, `error`, `nodata` or `unknown`.
     #[serde(default, deserialize_with = "or_default")]
     health: String,
@@ -63,22 +70,22 @@ struct Rule {
     is_paused: bool,
     /// The year 1 before the first evaluation.
     #[serde(default)]
-    last_evaluation: Option<String>,
+    pub(super) last_evaluation: Option<String>,
 }
 
 /// An instance of a rule, in whatever state.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Alert {
+pub(super) struct Alert {
     #[serde(default, deserialize_with = "or_default")]
-    labels: Labels,
+    pub(super) labels: Labels,
     #[serde(default, deserialize_with = "or_default")]
     annotations: Labels,
     /// A word, with a reason in parentheses where there is one: `Alerting (NoData)`.
     #[serde(default, deserialize_with = "or_default")]
-    state: String,
+    pub(super) state: String,
     #[serde(default)]
-    active_at: Option<String>,
+    pub(super) active_at: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
     value: String,
 }
@@ -113,6 +120,16 @@ impl Refusal {
 }
 
 impl Envelope {
+    /// The alert rules with the state of each of their instances.
+    pub(super) fn live(&self) -> Vec<LiveRule> {
+        let groups = self.data.groups.iter();
+        let rules = groups.flat_map(|group| group.rules.iter().map(move |rule| (group, rule)));
+        let alerting = rules.filter(|(_, rule)| rule.kind != "recording");
+        alerting
+            .map(|(group, rule)| LiveRule::of(group, rule))
+            .collect()
+    }
+
     /// The alert rules, most urgent first.
     pub(super) fn statuses(self) -> Vec<AlertStatus> {
         let groups = self.data.groups.into_iter();
@@ -172,7 +189,7 @@ impl Rule {
     }
 
     /// Why the last evaluation told nothing.
-    fn error(&self) -> Option<String> {
+    pub(super) fn error(&self) -> Option<String> {
         let said = Some(self.last_error.clone()).filter(|error| !error.is_empty());
         said.or_else(|| match self.health.as_str() {
             "error" => Some("the evaluation failed".into()),
@@ -234,12 +251,12 @@ fn state(told: &str) -> AlertState {
 }
 
 /// A state without its reason.
-fn word(told: &str) -> &str {
+pub(super) fn word(told: &str) -> &str {
     told.split_once(" (").map_or(told, |(word, _)| word)
 }
 
 /// An instant; `None` for the year 1, which stands for never, and for what is no time.
-fn time(told: &str) -> Option<Timestamp> {
+pub(super) fn time(told: &str) -> Option<Timestamp> {
     let at: Timestamp = told.parse().ok()?;
     (at.as_second() > 0).then_some(at)
 }
@@ -258,13 +275,14 @@ fn number(value: &str) -> Option<f64> {
 }
 
 /// What is not for Grafana's own use.
-fn outward(all: &Labels) -> Labels {
+pub(super) fn outward(all: &Labels) -> Labels {
     let kept = all.iter().filter(|(name, _)| !name.starts_with(INTERNAL));
     kept.map(|(name, value)| (name.clone(), value.clone()))
         .collect()
 }
 
-fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+/// The value, or the usual one in place of null.
+pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,

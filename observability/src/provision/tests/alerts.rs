@@ -3,7 +3,9 @@
 use regex::Regex;
 use serde_json::Value;
 
-use super::made;
+use super::{Setting, files, made};
+use crate::grafana::Definition;
+use crate::promql;
 use crate::provision::groups;
 use crate::units;
 
@@ -131,4 +133,43 @@ fn notifications_go_where_alertmanagers_do_and_by_its_waits() {
         Regex::new(&pattern).unwrap().find_iter(template).count()
     };
     assert_eq!(actions("if|range|define"), actions("end"));
+}
+
+#[test]
+fn every_rule_means_to_those_who_prove_grafanas_what_it_means_to_prometheus() {
+    for scale in [1.0, 30.0] {
+        let setting = Setting {
+            time_scale: scale,
+            ..Setting::shipped()
+        };
+        let files = files(&setting).unwrap();
+        let file = files
+            .iter()
+            .find(|file| file.path.ends_with("alerting/rules.yml"));
+        let file: Value = serde_norway::from_str(&file.unwrap().text).unwrap();
+        let made = file["groups"].as_array().unwrap().iter();
+        let made: Vec<_> = made
+            .flat_map(|group| group["rules"].as_array().unwrap())
+            .collect();
+        let groups = groups::shipped(scale).unwrap();
+        let rules = groups.iter().flat_map(|group| &group.rules);
+        let rules: Vec<_> = rules.filter(|rule| !rule.is_heartbeat()).collect();
+        assert_eq!(made.len(), rules.len());
+        for (made, rule) in made.into_iter().zip(rules) {
+            let read: Definition = serde_json::from_value(made.clone()).unwrap();
+            assert_eq!(read.title, rule.name);
+            assert!(read.is_alerting() && !read.is_paused && read.untold_sources().is_empty());
+            let composed = read.compose().unwrap();
+            let normal = |expr| promql::normal(expr).unwrap();
+            assert_eq!(normal(&composed.expr), normal(&rule.expr), "{}", rule.name);
+            assert_eq!(composed.condition, promql::condition(&rule.expr).unwrap());
+            // By what is not there any more it is over at once, as in Prometheus.
+            assert_eq!(read.missing_evaluations(), 1);
+            assert_eq!(read.for_s(), Ok(rule.held_for.as_secs_f64()));
+            assert_eq!(
+                read.keep_firing_for_s(),
+                Ok(rule.keep_firing_for.as_secs_f64())
+            );
+        }
+    }
 }
