@@ -86,6 +86,14 @@ impl Feed {
         }
     }
 
+    /// Whose rules it brings.
+    pub(crate) fn origin(self) -> Option<Origin> {
+        let origins = [Origin::Prometheus, Origin::Grafana];
+        origins
+            .into_iter()
+            .find(|origin| Self::of_rules(*origin) == self)
+    }
+
     /// The server that is asked.
     pub(crate) fn backend(self) -> Backend {
         match self {

@@ -378,3 +378,58 @@ fn the_history_that_prometheus_keeps_is_not_told_of_a_rule_of_the_same_name() {
     let managed = row("WorkerDown (grafana)");
     assert!(!managed.contains('─') && !managed.contains('■'), "{frame}");
 }
+
+/// Grafana's copies of Prometheus's rules, as they are provisioned: Prometheus writes expressions in one line.
+fn copies() -> Vec<AlertStatus> {
+    let ours = in_trouble().into_iter();
+    ours.map(|alert| AlertStatus {
+        origin: Origin::Grafana,
+        expr: alert.expr.replace(" > ", "\n  > "),
+        ..alert
+    })
+    .collect()
+}
+
+#[test]
+fn a_rule_that_both_evaluate_is_one_line_until_they_differ() {
+    let mut model = asking();
+    hear_prometheus(&mut model, 0);
+    let alone = model.alerts().len();
+    hear(&mut model, 0, copies());
+    assert_eq!(model.alerts().len(), alone);
+    assert!(line(&model, "WorkerDown (+grafana)").contains("■ FIRING"));
+    assert!(line(&model, "Alerts  ■").contains("■ 1 firing"));
+    let select_first = |model: &mut Model| select(model, "WorkerDown");
+    select_first(&mut model);
+    let told = line(&model, "grafana too, by the same expression");
+    assert!(told.contains("FIRING"), "{told}");
+    // Told again, they are no news.
+    let events = model.live.events.newest().count();
+    hear(&mut model, 1, copies());
+    assert_eq!(model.live.events.newest().count(), events);
+
+    // As soon as they differ both are seen, and the selected one stays selected.
+    let mut differing = copies();
+    for alert in differing
+        .iter_mut()
+        .filter(|alert| alert.name == "WorkerDown")
+    {
+        alert.state = AlertState::Pending;
+    }
+    hear(&mut model, 2, differing);
+    assert!(line(&model, "WorkerDown (grafana)").contains("◆ PENDING"));
+    assert!(line(&model, "  WorkerDown  ").contains("■ FIRING"));
+    assert_eq!(model.alerts().len(), alone + 1);
+    let told = line(&model, "grafana too, by the same expression");
+    assert!(told.contains("PENDING"), "{told}");
+
+    // What cannot be asked is not what the other says.
+    hear(&mut model, 3, copies());
+    assert_eq!(model.alerts().len(), alone);
+    update(&mut model, answered(Feed::Rules, 4, Err(refusal())));
+    assert_eq!(model.alerts().len(), 2 * alone);
+    hear_prometheus(&mut model, 5);
+    assert_eq!(model.alerts().len(), alone);
+    press(&mut model, "1");
+    assert!(line(&model, "WorkerDown (+grafana)").contains("FIRING"));
+}

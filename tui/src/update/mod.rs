@@ -118,6 +118,12 @@ fn on_answer(model: &mut Model, answered: Answered) {
             note_gap(&model.setup, data, answered.feed, answered.at);
             data.feeds
                 .failed(answered.feed, answered.at, refusal, answered.next_try);
+            if let Some(origin) = answered.feed.origin() {
+                let before = data.alerts.doubt(origin);
+                if model.frozen.is_none() {
+                    reselect(&mut model.alerts_pane, &before, model.live.alerts.all());
+                }
+            }
             None
         }
     };
@@ -182,8 +188,8 @@ fn take_in(model: &mut Model, facts: Facts, at: Timestamp) -> Vec<String> {
 /// Takes the rules of an origin into the model, tells what changed, and keeps the selection.
 fn take_alerts(model: &mut Model, origin: Origin, alerts: Vec<AlertStatus>, at: Timestamp) {
     let data = &mut model.live;
-    let known = data.alerts.is_known(origin).then(|| data.alerts.all());
-    for event in events::changes(known, &alerts, at) {
+    let known = data.alerts.is_known(origin).then(|| data.alerts.every());
+    for event in events::changes(known.as_deref(), &alerts, at) {
         data.events.push(event);
     }
     let before = data.alerts.replace(origin, alerts);

@@ -7,7 +7,7 @@ use ratatui::text::Span;
 use voteops_observability::prometheus::AlertState;
 use voteops_observability::promql::Comparison;
 use voteops_observability::signals::{SignalState, Threshold};
-use voteops_observability::snapshot::{AlertStatus, Reading};
+use voteops_observability::snapshot::{AlertStatus, Origin, Reading};
 use voteops_observability::units::{self, Unit};
 
 use crate::lang::tr;
@@ -193,10 +193,19 @@ fn number(value: f64) -> String {
     }
 }
 
-/// A rule's name in at most `columns`, with who evaluates it where that is not Prometheus: of a
+/// A rule's name, with who evaluates it where that is not Prometheus alone.
+pub(crate) fn full_name(data: &Data, alert: &AlertStatus) -> String {
+    if data.alerts.stands_for_both(alert) {
+        let other = Origin::Grafana.name();
+        return format!("{} (+{other})", alert.name);
+    }
+    alert.full_name()
+}
+
+/// A rule's name in at most `columns`, with who evaluates it where that is not Prometheus alone: of a
 /// name that is too long its end gives way.
-pub(crate) fn rule_name(alert: &AlertStatus, columns: usize) -> String {
-    let full = alert.full_name();
+pub(crate) fn rule_name(data: &Data, alert: &AlertStatus, columns: usize) -> String {
+    let full = full_name(data, alert);
     let origin = full.strip_prefix(&alert.name).unwrap_or_default();
     let room = columns.saturating_sub(width(origin));
     if room < MIN_NAME {

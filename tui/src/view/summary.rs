@@ -166,7 +166,7 @@ fn row(model: &Model, alert: &AlertStatus, columns: usize) -> Line<'static> {
     let mark = marks::of_alert(data, alert);
     let room = columns.saturating_sub(MARK_COLUMNS + 1);
     let mut spans = vec![mark.cell(theme, MARK_COLUMNS), Span::raw(" ")];
-    let name = alert.full_name();
+    let name = marks::full_name(data, alert);
     let about = alert
         .error
         .as_ref()
@@ -180,7 +180,7 @@ fn row(model: &Model, alert: &AlertStatus, columns: usize) -> Line<'static> {
                 theme.style(Tone::Dim),
             ));
         }
-        _ => spans.push(span(marks::rule_name(alert, room), plain)),
+        _ => spans.push(span(marks::rule_name(data, alert, room), plain)),
     }
     Line::from(spans)
 }

@@ -30,7 +30,7 @@ pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
         model,
         columns,
         lines: vec![Line::from(vec![
-            span(alert.full_name(), theme.heading()),
+            span(marks::full_name(data, alert), theme.heading()),
             span("  ", theme.style(Tone::Plain)),
             marks::of_alert(data, alert).span(theme),
         ])],
@@ -61,6 +61,7 @@ pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
         };
         page.entry(&key, line);
     }
+    page.twin(alert);
     if alert.origin == Origin::Grafana {
         page.grafana(alert);
     } else if let Some(held) = &data.held {
@@ -99,6 +100,20 @@ impl Page<'_> {
                 span(format!(" {line}"), theme.style(Tone::Plain)),
             ]));
             key = "";
+        }
+    }
+
+    /// What the other says of the same rule, where two evaluate it.
+    fn twin(&mut self, alert: &AlertStatus) {
+        let data = self.model.shown();
+        if let Some(twin) = data.alerts.twin(alert) {
+            let state = marks::of_alert(data, twin).text;
+            let told = tr!(
+                "%{origin} too, by the same expression: %{state}",
+                origin = twin.origin.name(),
+                state = state
+            );
+            self.entry(&tr!("evaluated by"), &told);
         }
     }
 

@@ -200,7 +200,7 @@ impl Table {
             severity.map_or("", String::as_str),
             since.as_deref().unwrap_or_default(),
         ];
-        let text = self.cells(&marks::rule_name(alert, self.name), texts);
+        let text = self.cells(&marks::rule_name(data, alert, self.name), texts);
         let highlight = if selected {
             Theme::reversed()
         } else {
