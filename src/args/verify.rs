@@ -49,11 +49,17 @@ pub struct VerifyArgs {
 #[command(next_help_heading = "Elsewhere")]
 pub struct SiteArgs {
     /// Evaluates the rule; without it the alert is one of the stack that runs
-    #[arg(long, value_name = "URL", value_parser = http_url, requires = "alertmanager")]
+    #[arg(long, value_name = "URL", value_parser = http_url, requires = "notifies")]
     pub prometheus: Option<Url>,
     /// Notifies
-    #[arg(long, value_name = "URL", value_parser = http_url, requires = "prometheus")]
+    #[arg(long, value_name = "URL", value_parser = http_url, requires = "prometheus", group = "notifies")]
     pub alertmanager: Option<Url>,
+    /// Evaluates the rule and notifies in their stead, asking Prometheus: the alerts are Grafana's own
+    #[arg(long, value_name = "URL", value_parser = http_url, conflicts_with = "alertmanager", group = "notifies")]
+    pub grafana: Option<Url>,
+    /// Holds a token of a service account of Grafana that may read rules, policies and contact points
+    #[arg(long, value_name = "FILE", requires = "grafana")]
+    pub grafana_token_file: Option<PathBuf>,
     /// A receiver of voteops that Alertmanager notifies; without one, Alertmanager itself is asked
     /// whether it holds the alert
     #[arg(long, value_name = "URL", value_parser = http_url, requires = "prometheus")]

@@ -4,11 +4,13 @@ use url::Url;
 use voteops_chaos::catalogue::{Entry, KILL_WORKER, MUTE_TRAFFIC, STALL_REDIS, STALL_WORKER};
 use voteops_chaos::faults::Plan;
 use voteops_chaos::listeners;
-use voteops_chaos::verify::{Delivery, Voting};
+use voteops_chaos::verify::{Delivery, Manager, Voting};
 use voteops_ledger::Ledger;
 use voteops_local::StackFile;
 use voteops_local::component::Kind;
+use voteops_observability::access::{Access, Login, Secret};
 use voteops_observability::alertmanager::Alertmanager;
+use voteops_observability::grafana::Grafana;
 use voteops_observability::prometheus::Prometheus;
 use voteops_observability::webhook::ReceiverClient;
 
@@ -23,11 +25,12 @@ use crate::{Failure, sources};
 const ANYWHERE: [Entry; 4] = [STALL_WORKER, KILL_WORKER, STALL_REDIS, MUTE_TRAFFIC];
 
 /// Targets that are named where a stack of `voteops up` runs.
-const NAMED_ALONE: &str = "targets are named together with --prometheus and --alertmanager; without these the \
-                           alert is proven on the stack that runs";
+const NAMED_ALONE: &str = "targets are named together with --prometheus and --alertmanager (or --grafana); without \
+                           these the alert is proven on the stack that runs";
 
 /// Where an alert is proven.
 pub(super) struct Site<'a> {
+    pub(super) manager: Manager,
     pub(super) prometheus: Prometheus,
     pub(super) alertmanager: Alertmanager,
     pub(super) delivery: Delivery,
@@ -48,16 +51,32 @@ pub(super) struct Means {
 
 impl<'a> Site<'a> {
     pub(super) fn find(args: &'a VerifyArgs) -> Result<Self, Failure> {
+        let site = Self::wherever(args)?;
+        let Some(grafana) = grafana(&args.site)? else {
+            return Ok(site);
+        };
+        Ok(Self {
+            alertmanager: grafana.alertmanager(),
+            manager: Manager::Grafana(grafana),
+            ..site
+        })
+    }
+
+    /// The site with whoever manages its rules by default: Prometheus.
+    fn wherever(args: &'a VerifyArgs) -> Result<Self, Failure> {
         let SiteArgs {
             prometheus,
             alertmanager,
+            grafana,
             ..
         } = &args.site;
-        if let (Some(prometheus), Some(alertmanager)) = (prometheus, alertmanager) {
+        let notifies = alertmanager.as_ref().or(grafana.as_ref());
+        if let (Some(prometheus), Some(alertmanager)) = (prometheus, notifies) {
             let usage = |error| Failure::from(error).with_code(USAGE);
             let receiver = args.site.receiver.as_ref().map(ReceiverClient::new);
             let receiver = receiver.transpose().map_err(usage)?;
             return Ok(Self {
+                manager: Manager::Prometheus,
                 prometheus: Prometheus::new(prometheus).map_err(usage)?,
                 alertmanager: Alertmanager::new(alertmanager).map_err(usage)?,
                 delivery: receiver.map_or(Delivery::Alertmanager, Delivery::Receiver),
@@ -83,6 +102,7 @@ impl<'a> Site<'a> {
 
     fn of_compose(compose: Compose, args: &'a VerifyArgs) -> Result<Self, Failure> {
         Ok(Self {
+            manager: Manager::Prometheus,
             prometheus: Prometheus::new(&compose.prometheus()?)?,
             alertmanager: Alertmanager::new(&compose.alertmanager()?)?,
             // Its receiver is in a network of its own.
@@ -101,6 +121,7 @@ impl<'a> Site<'a> {
         let webhook = stack.url(Kind::Webhook);
         let webhook = webhook.ok_or_else(|| lacking("webhook receiver"))?;
         Ok(Self {
+            manager: Manager::Prometheus,
             prometheus: found.prometheus,
             alertmanager: found.alertmanager.ok_or_else(|| lacking("Alertmanager"))?,
             delivery: Delivery::Receiver(ReceiverClient::new(&webhook)?),
@@ -182,6 +203,22 @@ impl<'a> Site<'a> {
             ledger: ledger.map_err(|error| Failure::from(error).with_code(USAGE))?,
         }))
     }
+}
+
+/// A client of the Grafana that is named, if one is.
+fn grafana(site: &SiteArgs) -> Result<Option<Grafana>, Failure> {
+    let Some(url) = &site.grafana else {
+        return Ok(None);
+    };
+    let token = site.grafana_token_file.clone().map(Secret::File);
+    let access = Access {
+        login: token.map(Login::Bearer),
+        ..Access::default()
+    };
+    let grafana = Grafana::with_access(url, &access);
+    Ok(Some(
+        grafana.map_err(|error| Failure::from(error).with_code(USAGE))?,
+    ))
 }
 
 /// What Prometheus scrapes of a plan's targets, by the addresses of the stack's components.

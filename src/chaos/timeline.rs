@@ -133,6 +133,9 @@ pub(super) fn table(report: &Report) -> String {
     }
     let votes = &report.votes;
     line(format_args!("votes: {}", votes.told()));
+    if let Some(caveat) = report.managed_by.caveat() {
+        line(format_args!("rule: {caveat}"));
+    }
     if let Some(caveat) = report.delivery.caveat() {
         line(format_args!("notified: {caveat}"));
     }

@@ -9,7 +9,7 @@ use voteops_chaos::abort::Watched;
 use voteops_chaos::catalogue::{Entry, is_held_by_promtool_alone, proving};
 use voteops_chaos::guardian::Launcher;
 use voteops_chaos::report::Proof;
-use voteops_chaos::verify::{Error, Progress, Report, Setup, Step, Verdict, verify};
+use voteops_chaos::verify::{Error, Manager, Progress, Report, Setup, Step, Verdict, verify};
 use voteops_observability::marks::Fault;
 use voteops_observability::prometheus::RuleKind;
 
@@ -116,6 +116,11 @@ fn worst(codes: &[u8]) -> u8 {
 
 /// The names of all alerts that the server has rules for, in their order.
 async fn every_alert(site: &Site<'_>) -> Result<Vec<String>, Failure> {
+    if let Manager::Grafana(grafana) = &site.manager {
+        let rules = grafana.live().await;
+        let rules = rules.map_err(|error| Failure::from(error).with_code(CANNOT_ASK))?;
+        return Ok(rules.into_iter().map(|rule| rule.name).collect());
+    }
     let groups = site.prometheus.rules().await;
     let groups = groups.map_err(|error| Failure::from(error).with_code(CANNOT_ASK))?;
     let rules = groups.data.into_iter().flat_map(|group| group.rules);
@@ -185,6 +190,7 @@ async fn prove(
     let setup = Setup {
         alert: alert.to_owned(),
         is_shipped: site.is_shipped,
+        manager: site.manager.clone(),
         prometheus: site.prometheus.clone(),
         alertmanager: site.alertmanager.clone(),
         delivery: site.delivery.clone(),
@@ -250,6 +256,7 @@ fn failure(error: Error) -> Failure {
     match error {
         Error::UnknownAlert { .. }
         | Error::NotProvable { .. }
+        | Error::Managed { .. }
         | Error::OutOfReach { .. }
         | Error::NoVoteApp { .. }
         | Error::TooLong { .. } => Failure::from(error).with_code(USAGE),

@@ -15,6 +15,7 @@ mod elsewhere;
 mod experiments;
 mod faults;
 mod flood;
+mod grafana;
 mod proof;
 mod reach;
 mod service_faults;

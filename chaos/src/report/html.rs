@@ -116,6 +116,7 @@ fn finding(report: &Report) -> Markup {
         }
         p {
             "Votes: " (report.votes.told()) ". "
+            @if let Some(caveat) = report.managed_by.caveat() { "Rule " (caveat) ". " }
             @if let Some(caveat) = report.delivery.caveat() { (caveat) ". " }
             "Fault "
             (report.fault) @if let Some(onset) = report.onset { ", onset " (format!("{onset:.1}")) }

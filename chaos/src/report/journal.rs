@@ -5,7 +5,7 @@ use std::io::Write;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::verify::{Phase, Progress, Report, Verdict};
+use crate::verify::{ManagedBy, Phase, Progress, Report, Verdict};
 
 /// Something that happened.
 #[derive(Debug, Serialize)]
@@ -22,7 +22,11 @@ enum Event<'a> {
     /// A step was seen, or given up.
     Phase(&'a Phase),
     /// The end.
-    Verdict { verdict: Verdict, reason: &'a str },
+    Verdict {
+        verdict: Verdict,
+        reason: &'a str,
+        managed_by: ManagedBy,
+    },
     /// There is no finding.
     NotRun { reason: &'a str },
 }
@@ -91,6 +95,7 @@ impl<W: Write> Journal<W> {
             Ok(report) => Event::Verdict {
                 verdict: report.verdict,
                 reason: &report.reason,
+                managed_by: report.managed_by,
             },
             Err(reason) => Event::NotRun { reason },
         };

@@ -66,6 +66,9 @@ fn write_phases(out: &mut String, report: &Report) -> std::fmt::Result {
     }
     let votes = &report.votes;
     writeln!(out, "\nVotes: {}.", votes.told())?;
+    if let Some(caveat) = report.managed_by.caveat() {
+        writeln!(out, "\nRule: {caveat}.")?;
+    }
     if let Some(caveat) = report.delivery.caveat() {
         writeln!(out, "\nNotified: {caveat}.")?;
     }

@@ -6,7 +6,7 @@ use voteops_observability::replay::Window;
 
 use super::journal::Journal;
 use super::*;
-use crate::verify::{Flood, Phase, Progress, Step, Subject, Times, ToldBy, Votes};
+use crate::verify::{Flood, ManagedBy, Phase, Progress, Step, Subject, Times, ToldBy, Votes};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
@@ -70,6 +70,7 @@ fn report(alert: &str, whole: bool) -> Report {
         flood: Flood::default(),
         undone: true,
         time_scale: 30.0,
+        managed_by: ManagedBy::Prometheus,
         delivery: ToldBy::Receiver,
         onset: Some(at(10)),
     }

@@ -98,12 +98,12 @@ impl Course<'_> {
         self.await_step(Step::Pending, rise.pending, progress)
             .await?;
         let fired_s = self.await_step(Step::Firing, rise.firing, progress).await?;
-        let window = match self.setup.delivery {
+        let window = self.after_evaluation(fired_s, |fired_s| match self.watch.delivery {
             Delivery::Receiver(_) => {
                 forecast::notified(fired_s, self.route, self.settled.new_group)
             }
             Delivery::Alertmanager => forecast::told(fired_s, self.watch.pause().as_secs_f64()),
-        };
+        });
         self.await_step(Step::Notified, window, progress).await
     }
 
@@ -131,7 +131,7 @@ impl Course<'_> {
         };
         let resolved_s = self.await_step(Step::Resolved, resolved, progress).await?;
         let notified_s = self.observed(Step::Notified)?;
-        let window = match self.setup.delivery {
+        let window = self.after_evaluation(resolved_s, |resolved_s| match self.watch.delivery {
             Delivery::Receiver(_) => {
                 forecast::resolved_notified(resolved_s, notified_s, self.route)
             }
@@ -140,10 +140,15 @@ impl Course<'_> {
                 let seen_s = self.watch.pause().as_secs_f64() + self.rule.evaluation_s;
                 forecast::told(resolved_s, seen_s)
             }
-        };
+        });
         self.await_step(Step::ResolvedNotified, window, progress)
             .await?;
         Some(())
+    }
+
+    /// A window that follows from an evaluation, which may be run later than the time that it is of.
+    fn after_evaluation(&self, at_s: f64, window: impl Fn(f64) -> Window) -> Window {
+        window(at_s).union(window(at_s + self.rule.lag_s))
     }
 
     /// When the condition is to end, once all is as usual from some time between the two on: by the
@@ -385,7 +390,8 @@ impl Course<'_> {
             flood,
             undone: self.undone,
             time_scale: self.setup.time_scale,
-            delivery: self.setup.delivery.told_by(),
+            managed_by: self.setup.manager.name(),
+            delivery: self.watch.delivery.told_by(&self.setup.manager),
             onset: Some(self.watch.onset),
         }
     }

@@ -99,13 +99,8 @@ fn rise_from(
     let mut rise: Option<Rise> = None;
     for turn in effect.onsets() {
         let scenario = outlook::scenario(scene, effect.usual, onset_ms, &turn);
-        for shift_ms in shifts_ms(rule) {
-            let timed = timed(
-                rule,
-                onset_ms,
-                shift_ms,
-                Some(-2 * millis(rule.evaluation_s)),
-            );
+        for clock in clocks(rule) {
+            let timed = timed(rule, onset_ms, clock, Some(-2 * millis(rule.evaluation_s)));
             let fires = |forecast: &Forecast| forecast.firing.window;
             let forecast = follow(rule, &timed, &scenario, scene, fires)?;
             let (Some(pending), Some(firing)) = (forecast.pending.window, forecast.firing.window)
@@ -136,8 +131,8 @@ pub(super) fn resolved(
     let mut window: Option<Window> = None;
     for aftermath in aftermath.ways() {
         let scenario = outlook::scenario(scene, aftermath.effect.usual, ended_ms, &aftermath);
-        for shift_ms in shifts_ms(rule) {
-            let timed = timed(rule, ended_ms, shift_ms, None);
+        for clock in clocks(rule) {
+            let timed = timed(rule, ended_ms, clock, None);
             let ends = |forecast: &Forecast| forecast.resolved.window;
             let forecast = follow(rule, &timed, &scenario, scene, ends)?;
             let Some(found) = forecast.resolved.window else {
@@ -148,7 +143,8 @@ pub(super) fn resolved(
     }
     // What was in hand when the fault ended is still to be told of.
     let lingers_s = super::scene::secs(aftermath.effect.lingers_ms());
-    Ok(window.map(|window| window.widened(JITTER_S, JITTER_S + lingers_s)))
+    let late_s = JITTER_S + lingers_s + rule.missing_s;
+    Ok(window.map(|window| window.widened(JITTER_S, late_s)))
 }
 
 /// Whether the rule stays inactive, if all goes on as it has been. Rates that were measured over a
@@ -160,7 +156,8 @@ pub(super) fn stays_inactive(
 ) -> Result<bool, ReplayError> {
     let at_ms = at.as_millisecond();
     let scenario = outlook::scenario(scene, scene, at_ms, &Undisturbed);
-    let timed = timed(rule, at_ms, 0, Some(-2 * millis(rule.evaluation_s)));
+    let clock = Clock::default();
+    let timed = timed(rule, at_ms, clock, Some(-2 * millis(rule.evaluation_s)));
     // Rates that would do it do so soon; ranges of days are not replayed whole for it.
     let horizon_s = rule.for_s + EVALUATIONS * rule.evaluation_s;
     let replay = Replay::new(&timed, &scenario, scene.settings, millis(horizon_s))?;
@@ -190,7 +187,7 @@ fn follow(
 }
 
 /// The rule with its clock, as seen from `at_ms` (Unix milliseconds).
-fn timed(rule: &Rule, at_ms: i64, shift_ms: i64, inactive_at_ms: Option<i64>) -> forecast::Rule {
+fn timed(rule: &Rule, at_ms: i64, clock: Clock, inactive_at_ms: Option<i64>) -> forecast::Rule {
     let evaluated = rule.slot.unwrap_or(rule.evaluated_at);
     forecast::Rule {
         expr: rule.expr.clone(),
@@ -199,9 +196,30 @@ fn timed(rule: &Rule, at_ms: i64, shift_ms: i64, inactive_at_ms: Option<i64>) ->
             keep_firing_for_ms: millis(rule.keep_firing_for_s),
         },
         interval_ms: millis(rule.evaluation_s),
-        phase: Phase::Known(evaluated.as_millisecond() - at_ms + shift_ms),
+        phase: Phase::Known(evaluated.as_millisecond() - at_ms + clock.shift_ms),
+        lag_ms: clock.lag_ms,
         inactive_at_ms,
     }
+}
+
+/// One way in which evaluations may be timed, in milliseconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Clock {
+    /// By how much they are of other times than those that are known.
+    shift_ms: i64,
+    /// How much later they are run.
+    lag_ms: i64,
+}
+
+/// Every way in which the rule's evaluations may be timed.
+fn clocks(rule: &Rule) -> Vec<Clock> {
+    let clock = |lag_ms| move |shift_ms| Clock { shift_ms, lag_ms };
+    let mut clocks: Vec<_> = shifts_ms(rule).into_iter().map(clock(0)).collect();
+    if rule.lag_s > 0.0 {
+        let late = clock(millis(rule.lag_s));
+        clocks.extend(shifts_ms(rule).into_iter().map(late));
+    }
+    clocks
 }
 
 /// By how much evaluations may be of other times than those that are known.

@@ -14,6 +14,7 @@ mod effect;
 mod flooding;
 mod forecast;
 mod judge;
+mod manager;
 mod outlook;
 mod report;
 mod rule;
@@ -38,6 +39,7 @@ use voteops_observability::webhook::ReceiverClient;
 use crate::faults::Plan;
 use crate::guardian::Launcher;
 
+pub use manager::{ManagedBy, Manager};
 pub use report::{Flood, Phase, Report, Step, Subject, Times, ToldBy, Verdict, Votes};
 pub use run::verify;
 
@@ -48,9 +50,11 @@ pub struct Setup {
     pub alert: String,
     /// Whether its rule is to be the one that the project ships.
     pub is_shipped: bool,
-    /// Evaluates the alert's rule.
+    /// Who evaluates the alert's rule.
+    pub manager: Manager,
+    /// Holds the series that it reads.
     pub prometheus: Prometheus,
-    /// Notifies.
+    /// Notifies: an Alertmanager of its own, or that of Grafana where Grafana manages the rule.
     pub alertmanager: Alertmanager,
     /// Who tells that it has notified.
     pub delivery: Delivery,
@@ -146,6 +150,14 @@ pub enum Error {
         /// Its expression.
         expr: String,
         /// What it uses that is not supported.
+        reason: String,
+    },
+    /// Grafana's rule cannot be replayed.
+    #[error("{alert}, managed by Grafana, cannot be predicted: {reason}")]
+    Managed {
+        /// The alert.
+        alert: String,
+        /// Why, and the way out.
         reason: String,
     },
     /// The stack is not in a state from which anything could be proven.

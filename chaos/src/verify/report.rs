@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 use voteops_observability::replay::Window;
 
-use super::{Delivery, Setup};
+use super::{Delivery, ManagedBy, Manager, Setup};
 use crate::catalogue::Entry;
 
 /// Whether the alert was proven.
@@ -237,6 +237,8 @@ pub struct Report {
     pub undone: bool,
     /// What the stack's durations are divided by.
     pub time_scale: f64,
+    /// Who evaluates the alert's rule.
+    pub managed_by: ManagedBy,
     /// Who told of notifications.
     pub delivery: ToldBy,
     /// The onset of the fault; `None` when none was injected.
@@ -251,6 +253,8 @@ pub enum ToldBy {
     Receiver,
     /// Alertmanager, which held the alert.
     Alertmanager,
+    /// Grafana's own Alertmanager, which held the alert.
+    Grafana,
 }
 
 impl ToldBy {
@@ -262,16 +266,21 @@ impl ToldBy {
             Self::Alertmanager => {
                 Some("Alertmanager held the alert; no receiver was asked whether anybody was told")
             }
+            Self::Grafana => Some(
+                "Grafana's own Alertmanager held the alert; it notifies no receiver of voteops, or is muted, so that nobody was \
+                 asked whether anybody was told",
+            ),
         }
     }
 }
 
 impl Delivery {
     /// Who tells.
-    pub(super) fn told_by(&self) -> ToldBy {
-        match self {
-            Self::Receiver(_) => ToldBy::Receiver,
-            Self::Alertmanager => ToldBy::Alertmanager,
+    pub(super) fn told_by(&self, manager: &Manager) -> ToldBy {
+        match (self, manager) {
+            (Self::Receiver(_), _) => ToldBy::Receiver,
+            (Self::Alertmanager, Manager::Prometheus) => ToldBy::Alertmanager,
+            (Self::Alertmanager, Manager::Grafana(_)) => ToldBy::Grafana,
         }
     }
 }
@@ -292,7 +301,8 @@ impl Report {
             flood: Flood::default(),
             undone: true,
             time_scale: setup.time_scale,
-            delivery: setup.delivery.told_by(),
+            managed_by: setup.manager.name(),
+            delivery: setup.delivery.told_by(&setup.manager),
             onset: None,
         }
     }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use voteops_observability::prometheus::{Prometheus, RuleKind};
+use voteops_observability::prometheus::{AlertState, Labels, Prometheus, RuleKind};
 use voteops_observability::promql::{self, Comparison, Condition};
 use voteops_observability::replay::eval::Query;
 use voteops_observability::rules::{self, nearest};
 use voteops_observability::units::scaled;
 
-use super::Error;
+use super::manager::{self, InGrafana, Manager};
+use super::{Error, Setup};
 
 /// The length of the queue of votes.
 pub(super) const QUEUE: &str = "redis_queue_length";
@@ -31,9 +32,37 @@ pub(super) struct Rule {
     pub(super) range_s: f64,
     /// What it compares with which number, if it does.
     pub(super) condition: Option<Condition>,
+    /// How much later than the time that it is of an evaluation may be run, in seconds.
+    pub(super) lag_s: f64,
+    /// For how long an alert may go on after its series is gone, in seconds.
+    pub(super) missing_s: f64,
+    /// Where it is, when Grafana manages it.
+    pub(super) in_grafana: Option<InGrafana>,
+}
+
+/// What is read of a rule, whoever manages it.
+pub(super) struct Read {
+    pub(super) name: String,
+    pub(super) expr: String,
+    pub(super) condition: Option<Condition>,
+    pub(super) for_s: f64,
+    pub(super) keep_firing_for_s: f64,
+    pub(super) evaluation_s: f64,
+    pub(super) evaluated_at: Timestamp,
+    pub(super) slot: Option<Timestamp>,
+    pub(super) lag_s: f64,
+    pub(super) missing_s: f64,
+    pub(super) in_grafana: Option<InGrafana>,
 }
 
 impl Rule {
+    /// Whether an alert with these labels is one of it. Rules of the same name may be Prometheus's and Grafana's, and
+    /// Grafana's alone have a folder.
+    pub(super) fn is_of(&self, labels: &Labels) -> bool {
+        let folder = self.in_grafana.as_ref().map(|own| &own.folder);
+        labels.get("alertname") == Some(&self.name) && labels.get("grafana_folder") == folder
+    }
+
     /// What an average is taken of, over which time and against which threshold, for a rule that
     /// fires when it rises.
     pub(super) fn rising_average(&self) -> Option<(&str, Duration, f64)> {
@@ -47,8 +76,39 @@ impl Rule {
     }
 }
 
-/// Reads the rule from the server, with the clocks that decide when it fires.
-pub(super) async fn read(prometheus: &Prometheus, alert: &str) -> Result<Rule, Error> {
+/// Reads the rule from whoever manages it, with the clocks that decide when it fires.
+pub(super) async fn read(setup: &Setup) -> Result<Rule, Error> {
+    match &setup.manager {
+        Manager::Prometheus => of_prometheus(&setup.prometheus, &setup.alert).await,
+        Manager::Grafana(grafana) => manager::read(grafana, &setup.alert).await,
+    }
+}
+
+/// The rule, if it can be replayed.
+pub(super) fn of(read: Read) -> Result<Rule, Error> {
+    let query = Query::parse(&read.expr).map_err(|error| Error::NotProvable {
+        alert: read.name.clone(),
+        expr: read.expr.clone(),
+        reason: error.to_string(),
+    })?;
+    let ranges_ms = query.ranges_ms().iter().max().copied().unwrap_or(0);
+    Ok(Rule {
+        name: read.name,
+        expr: read.expr,
+        for_s: read.for_s,
+        keep_firing_for_s: read.keep_firing_for_s,
+        evaluation_s: read.evaluation_s,
+        evaluated_at: read.evaluated_at,
+        slot: read.slot,
+        range_s: Duration::from_millis(u64::try_from(ranges_ms).unwrap_or(0)).as_secs_f64(),
+        condition: read.condition,
+        lag_s: read.lag_s,
+        missing_s: read.missing_s,
+        in_grafana: read.in_grafana,
+    })
+}
+
+async fn of_prometheus(prometheus: &Prometheus, alert: &str) -> Result<Rule, Error> {
     let groups = prometheus.rules().await?.data;
     let rules = || {
         groups
@@ -66,18 +126,12 @@ pub(super) async fn read(prometheus: &Prometheus, alert: &str) -> Result<Rule, E
             ),
         });
     };
-    let query = Query::parse(&rule.query).map_err(|error| Error::NotProvable {
-        alert: alert.into(),
-        expr: rule.query.clone(),
-        reason: error.to_string(),
-    })?;
     let evaluated_at = rule
         .last_evaluation
         .ok_or_else(|| Error::NotSteady(format!("{alert} has not been evaluated yet")))?;
     let names = group.rules.iter().map(|rule| rule.name.as_str());
     let slot = slot(prometheus, names).await?;
-    let ranges_ms = query.ranges_ms().iter().max().copied().unwrap_or(0);
-    Ok(Rule {
+    of(Read {
         name: rule.name.clone(),
         expr: rule.query.clone(),
         for_s: rule.for_s,
@@ -85,8 +139,25 @@ pub(super) async fn read(prometheus: &Prometheus, alert: &str) -> Result<Rule, E
         evaluation_s: group.interval_s,
         evaluated_at,
         slot,
-        range_s: Duration::from_millis(u64::try_from(ranges_ms).unwrap_or(0)).as_secs_f64(),
         condition: promql::condition(&rule.query).ok().flatten(),
+        lag_s: 0.0,
+        missing_s: 0.0,
+        in_grafana: None,
+    })
+}
+
+/// What Prometheus's rule is, when it is not inactive.
+pub(super) async fn unrest(prometheus: &Prometheus, rule: &Rule) -> Result<Option<String>, Error> {
+    let groups = prometheus.rules().await?.data;
+    let mut rules = groups.iter().flat_map(|group| &group.rules);
+    let ours = rules.find(|other| other.name == rule.name);
+    Ok(match ours {
+        Some(ours) if ours.state == AlertState::Inactive => None,
+        Some(ours) => {
+            let state = format!("{:?}", ours.state).to_lowercase();
+            Some(format!("{} is {state}", rule.name))
+        }
+        None => Some(format!("{} is not loaded any more", rule.name)),
     })
 }
 

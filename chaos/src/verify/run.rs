@@ -1,5 +1,6 @@
 //! From the rule to a fault in force.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -35,7 +36,7 @@ pub async fn verify(
     conditions: Option<&Watched>,
     mut progress: impl FnMut(Progress),
 ) -> Result<Report, Error> {
-    let rule = rule::read(&setup.prometheus, &setup.alert).await?;
+    let rule = rule::read(setup).await?;
     let fault = setup.plan.fault();
     if setup.is_shipped
         && let Some(deviation) = rule::deviation(&rule, setup.time_scale)
@@ -44,7 +45,7 @@ pub async fn verify(
         return Ok(Report::refuted_at_once(setup, fault, reason));
     }
     let experiment = Experiment::open(&setup.state_dir)?;
-    let route = setup.alertmanager.route_timing().await?;
+    let (route, delivery) = setup.manager.way(setup, &rule).await?;
     let drive = forecast::load(&rule, fault);
     within_rate(setup, &rule, drive, fault)?;
     if setup.voting.is_none() && (drive.is_some() || *fault == COLD_CACHE) {
@@ -107,12 +108,14 @@ pub async fn verify(
         drive,
         effect,
         watch: Watch {
+            manager: &setup.manager,
             prometheus: &setup.prometheus,
             alertmanager: &setup.alertmanager,
-            delivery: &setup.delivery,
+            delivery,
             rule: &rule,
             onset,
             sequence: settled.sequence,
+            last_active: Mutex::default(),
         },
         injected,
         voter_prefix: voting
@@ -204,6 +207,6 @@ fn within_rate(
 
 /// The fault's hard limit: everything up to the notification with its grace, twice over.
 fn longest_s(rule: &Rule, route: RouteTiming, firing: Window) -> f64 {
-    let notified_s = firing.hi_s + route.group_wait_s.max(route.group_interval_s);
+    let notified_s = firing.hi_s + rule.lag_s + route.group_wait_s.max(route.group_interval_s);
     2.0 * (notified_s + grace_s(rule)) + 30.0
 }

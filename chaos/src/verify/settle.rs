@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use voteops_observability::alertmanager::{Alertmanager, RouteTiming};
-use voteops_observability::prometheus::{AlertState, Prometheus, TargetHealth};
+use voteops_observability::prometheus::{Prometheus, TargetHealth};
 use voteops_observability::rules::is_heartbeat;
 use voteops_observability::signals::single_value;
 use voteops_observability::units::{parse_duration, prometheus_duration};
@@ -121,13 +121,16 @@ async fn look(
     let seconds = |seconds| prometheus_duration(Duration::from_secs_f64(seconds));
     let recently = seconds(4.0 * scrape_s);
     let inflow = number(&format!("sum(rate(votes_accepted_total[{recently}]))")).await?;
-    let lately = seconds(2.0 * route.group_interval_s + route.group_wait_s + REGROUPED_S);
-    let fired = format!(
-        "count_over_time(ALERTS{{alertname=\"{}\",alertstate=\"firing\"}}[{lately}])",
-        rule.name
-    );
-    let fired = !setup.prometheus.query(&fired, None).await?.data.is_empty();
-    let alone = is_alone(&setup.alertmanager).await?;
+    // What Grafana grouped lately is not told by anybody.
+    let new_group = rule.in_grafana.is_none() && {
+        let lately = seconds(2.0 * route.group_interval_s + route.group_wait_s + REGROUPED_S);
+        let fired = format!(
+            "count_over_time(ALERTS{{alertname=\"{}\",alertstate=\"firing\"}}[{lately}])",
+            rule.name
+        );
+        let fired = !setup.prometheus.query(&fired, None).await?.data.is_empty();
+        is_alone(&setup.alertmanager).await? || route.by_alertname && !fired
+    };
     let arrived = match &setup.delivery {
         Delivery::Receiver(receiver) => receiver.after(0).await?,
         Delivery::Alertmanager => Vec::new(),
@@ -136,7 +139,7 @@ async fn look(
         inflow_per_s: inflow.unwrap_or(0.0),
         drained_level,
         scrape_s,
-        new_group: alone || route.by_alertname && !fired,
+        new_group,
         sequence: arrived.last().map_or(0, |received| received.sequence),
     }))
 }
@@ -156,18 +159,8 @@ async fn is_alone(alertmanager: &Alertmanager) -> Result<bool, Error> {
 
 /// What is not as it has to be with rule, targets and Alertmanager.
 async fn unhealthy(setup: &Setup, rule: &Rule) -> Result<Option<String>, Error> {
-    let groups = setup.prometheus.rules().await?.data;
-    let ours = groups
-        .iter()
-        .flat_map(|group| &group.rules)
-        .find(|r| r.name == rule.name);
-    match ours {
-        Some(ours) if ours.state == AlertState::Inactive => {}
-        Some(ours) => {
-            let state = format!("{:?}", ours.state).to_lowercase();
-            return Ok(Some(format!("{} is {state}", rule.name)));
-        }
-        None => return Ok(Some(format!("{} is not loaded any more", rule.name))),
+    if let Some(unrest) = setup.manager.unrest(setup, rule).await? {
+        return Ok(Some(unrest));
     }
     let targets = setup.prometheus.targets().await?.data;
     if let Some(down) = targets
@@ -177,9 +170,7 @@ async fn unhealthy(setup: &Setup, rule: &Rule) -> Result<Option<String>, Error> 
         return Ok(Some(format!("target {} is not up", down.scrape_url)));
     }
     let held = setup.alertmanager.alerts().await?;
-    let ours = held
-        .iter()
-        .find(|held| held.labels.get("alertname") == Some(&rule.name));
+    let ours = held.iter().find(|held| rule.is_of(&held.labels));
     Ok(ours.map(|held| match held.status.state.as_str() {
         "suppressed" => format!("Alertmanager suppresses {}; is it silenced?", rule.name),
         _ => format!("Alertmanager still holds {}", rule.name),

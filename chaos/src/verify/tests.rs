@@ -1,5 +1,7 @@
 //! What faults are expected to do to the rules that are shipped.
 
+mod managed;
+
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -143,6 +145,9 @@ fn shipped(name: &str, phase_ms: i64) -> Rule {
         slot: Some(at(ONSET_MS - INTERVAL_MS + phase_ms)),
         range_s: super::scene::secs(ranges_ms.unwrap_or(0)),
         condition: promql::condition(&rule.expr).unwrap(),
+        lag_s: 0.0,
+        missing_s: 0.0,
+        in_grafana: None,
         expr: rule.expr,
     }
 }

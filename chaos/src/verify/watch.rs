@@ -1,27 +1,32 @@
 //! Watching the servers for what was predicted, by their own timestamps.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use voteops_observability::alertmanager::{Alertmanager, HeldAlert};
 use voteops_observability::prometheus::{AlertState, Prometheus, Sample};
 
+use super::manager::{self, Ending};
 use super::report::Subject;
 use super::rule::{QUEUE, Rule};
-use super::{Delivery, Error};
+use super::{Delivery, Error, Manager};
 
 /// Values of what a rule compares that are kept at the most.
 const SUBJECT_SAMPLES: f64 = 400.0;
 
 /// Sees what the servers have seen since an instant.
 pub(super) struct Watch<'a> {
+    pub(super) manager: &'a Manager,
     pub(super) prometheus: &'a Prometheus,
     pub(super) alertmanager: &'a Alertmanager,
-    pub(super) delivery: &'a Delivery,
+    pub(super) delivery: Delivery,
     pub(super) rule: &'a Rule,
     pub(super) onset: Timestamp,
     /// The last notification before the onset.
     pub(super) sequence: u64,
+    /// The last evaluation of Grafana at which its alert was seen active.
+    pub(super) last_active: Mutex<Option<Timestamp>>,
 }
 
 impl Watch<'_> {
@@ -37,6 +42,12 @@ impl Watch<'_> {
 
     /// The first evaluation since the onset at which the alert was in `state`.
     pub(super) async fn first_in(&self, state: &str) -> Result<Option<f64>, Error> {
+        if let Manager::Grafana(grafana) = self.manager {
+            let at = manager::since_when(grafana, self.rule, state).await?;
+            let at_s = at.map(|at| since(self.onset, at));
+            // What was under way at the onset may see it at an evaluation of a time before.
+            return Ok(at_s.filter(|at_s| *at_s >= -self.rule.lag_s));
+        }
         Ok(self.evaluations(state).await?.first().copied())
     }
 
@@ -44,6 +55,25 @@ impl Watch<'_> {
     /// once the rule has been evaluated since and is inactive, so that an evaluation that is late
     /// is not taken for the end.
     pub(super) async fn resolved(&self) -> Result<Option<f64>, Error> {
+        if let Manager::Grafana(grafana) = self.manager {
+            let last = *self
+                .last_active
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let found = manager::ending(grafana, self.rule, last).await?;
+            return Ok(match found {
+                Ending::Ended(at) => Some(since(self.onset, at)),
+                Ending::Active(at) => {
+                    let mut last = self
+                        .last_active
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner);
+                    *last = Some(at);
+                    None
+                }
+                Ending::Unknown => None,
+            });
+        }
         let Some(last_s) = self.evaluations("firing").await?.last().copied() else {
             return Ok(None);
         };
@@ -75,16 +105,18 @@ impl Watch<'_> {
     /// When a notification of this alert with `status` arrived, not before `after_s`: one of an
     /// earlier time may still have been on its way at the onset.
     pub(super) async fn notified(&self, status: &str, after_s: f64) -> Result<Option<f64>, Error> {
-        let receiver = match self.delivery {
+        let receiver = match &self.delivery {
             Delivery::Receiver(receiver) => receiver,
             Delivery::Alertmanager if status == "firing" => return self.held(after_s).await,
             Delivery::Alertmanager => return self.let_go().await,
         };
         let arrived = receiver.after(self.sequence).await?;
         let ours = arrived.into_iter().filter(|received| {
-            received.notification.alerts.iter().any(|alert| {
-                alert.status == status && alert.labels.get("alertname") == Some(&self.rule.name)
-            })
+            received
+                .notification
+                .alerts
+                .iter()
+                .any(|alert| alert.status == status && self.rule.is_of(&alert.labels))
         });
         let mut times = ours.map(|received| since(self.onset, received.at));
         Ok(times.find(|at_s| *at_s >= after_s))
@@ -94,7 +126,7 @@ impl Watch<'_> {
     async fn held(&self, after_s: f64) -> Result<Option<f64>, Error> {
         let held = self.alertmanager.alerts().await?;
         let mut ours = held.iter().filter(|held| self.is_ours(held));
-        let told = ours.find(|held| held.status.state == "active");
+        let told = ours.find(|held| is_told(held));
         let at_s = |held: &HeldAlert| since(self.onset, held.updated_at.unwrap_or(held.starts_at));
         Ok(told.map(|held| at_s(held).max(after_s)))
     }
@@ -107,7 +139,7 @@ impl Watch<'_> {
     }
 
     fn is_ours(&self, held: &HeldAlert) -> bool {
-        held.labels.get("alertname") == Some(&self.rule.name)
+        self.rule.is_of(&held.labels)
     }
 
     /// What the rule compares, from a little before the onset until now; `None` when it compares
@@ -171,6 +203,15 @@ impl Watch<'_> {
         samples.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
         Ok(samples)
     }
+}
+
+/// Whether an alert is held, and not because somebody silenced it. One that is muted by the time of its policy is held too.
+fn is_told(held: &HeldAlert) -> bool {
+    let status = &held.status;
+    status.state == "active"
+        || status.state == "suppressed"
+            && status.silenced_by.is_empty()
+            && status.inhibited_by.is_empty()
 }
 
 fn seconds(at: Timestamp) -> f64 {

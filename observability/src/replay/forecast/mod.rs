@@ -33,6 +33,9 @@ pub struct Rule {
     pub interval_ms: i64,
     /// When its group is evaluated.
     pub phase: Phase,
+    /// How much later than the time that it is of an evaluation is run. It sees what was stored until then, of samples up to
+    /// that time. Prometheus runs its own at once, Grafana one after the other.
+    pub lag_ms: i64,
     /// A time before the onset at which it is known to have been inactive: it is evaluated from
     /// then on. Without one it is evaluated for as long as its `for` before the onset.
     pub inactive_at_ms: Option<i64>,

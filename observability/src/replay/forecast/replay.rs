@@ -246,7 +246,12 @@ impl<'r> Replay<'r> {
         let targets = self.scenario.targets.iter().zip(scrapes_ms).enumerate();
         let samples = targets.flat_map(|(index, (target, phase_ms))| {
             if self.read.contains(&index) {
-                target.samples(*phase_ms, first_ms, self.horizon_ms)
+                let mut samples = target.samples(*phase_ms, first_ms, self.horizon_ms);
+                // What is stored by the time at which an evaluation is run is to it as if it had been so at its own time.
+                for sample in samples.iter_mut().flatten() {
+                    sample.seen_ms = (sample.seen_ms - self.rule.lag_ms).max(sample.at_ms);
+                }
+                samples
             } else {
                 vec![Vec::new(); 1 + target.exposes.len()]
             }

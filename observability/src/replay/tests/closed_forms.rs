@@ -50,6 +50,7 @@ fn forecast(timing: &Timing, queue: Course) -> Forecast {
         },
         interval_ms: ms(timing.evaluation_s),
         phase: Phase::Unknown,
+        lag_ms: 0,
         inactive_at_ms: None,
     };
     let interval_ms = ms(timing.scrape_s);

@@ -270,6 +270,7 @@ fn every_shipped_alert_is_forecast_to_fire_and_to_resolve() {
                 holds: holds(rule),
                 interval_ms: INTERVAL_MS,
                 phase: Phase::Known(3_000),
+                lag_ms: 0,
                 inactive_at_ms: None,
             };
             let settings = Settings::new(promtool::semantics());

@@ -102,6 +102,7 @@ fn rule() -> impl Strategy<Value = Rule> {
             },
             interval_ms,
             phase: Phase::Unknown,
+            lag_ms: 0,
             inactive_at_ms: None,
         },
     )
