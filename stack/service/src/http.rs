@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -13,7 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::Error;
+use crate::{Error, request_id, strict};
 
 /// How long a client may take to send a request's head, or leave a connection idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,8 +41,10 @@ pub async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListen
 }
 
 /// Serves HTTP/1 until `shutdown`, then lets requests in flight finish for at most 5 s. A client
-/// that does not finish its request's head within 30 s is disconnected.
+/// that does not finish its request's head within 30 s is disconnected. Every answer has strict headers
+/// and the request's id.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
+    let router = router.layer(from_fn(finish));
     let mut server = http1::Builder::new();
     server
         .timer(TokioTimer::new())
@@ -68,6 +72,13 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
     }
 }
 
+/// What is done with every request, in one layer, since each costs an allocation.
+async fn finish(request: Request, next: Next) -> Response {
+    let mut response = request_id::name(request, next).await;
+    strict::add(response.headers_mut());
+    response
+}
+
 fn spawn_connection(
     server: &http1::Builder,
     connections: &GracefulShutdown,
@@ -86,15 +97,19 @@ fn spawn_connection(
 }
 
 /// The answer to `GET /readyz`: 200 when every check passed, else 503. The body is a JSON object
-/// `{"ready": bool, "checks": {NAME: "ok" | REASON}}`.
+/// `{"ready": bool, "checks": {NAME: "ok" | "away"}}`; reasons, which may name hosts, are logged.
 pub fn readiness<E: std::fmt::Display>(checks: &[(&str, Result<(), E>)]) -> Response {
     let ready = checks.iter().all(|(_, check)| check.is_ok());
     let told: serde_json::Map<_, _> = checks
         .iter()
         .map(|(name, check)| {
-            let told = check
-                .as_ref()
-                .map_or_else(ToString::to_string, |()| "ok".to_owned());
+            let told = match check {
+                Ok(()) => "ok",
+                Err(reason) => {
+                    tracing::info!(check = name, %reason, "not ready");
+                    "away"
+                }
+            };
             ((*name).to_owned(), told.into())
         })
         .collect();

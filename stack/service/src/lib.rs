@@ -5,7 +5,9 @@
 //!   name the setting and where it came from.
 //! - [`logs`]: one JSON object a line on standard output.
 //! - [`metrics`]: a Prometheus registry and its `/metrics` answer.
-//! - [`http`]: listening, serving with bounded patience, shutting down gracefully.
+//! - [`http`]: listening, serving with bounded patience, shutting down gracefully; every answer has
+//!   strict headers and the request's id.
+//! - [`request_id`]: a name for each request, in its answer and in what is logged about it.
 //! - [`shutdown`]: SIGTERM and SIGINT as a cancellation token.
 
 pub mod admin;
@@ -14,6 +16,8 @@ mod error;
 pub mod http;
 pub mod logs;
 pub mod metrics;
+pub mod request_id;
 pub mod shutdown;
+mod strict;
 
 pub use error::Error;

@@ -12,6 +12,12 @@ use crate::reply::{Reason, Refusal};
 /// The name of the cookie that names the voter.
 pub(crate) const VOTER_COOKIE: &str = "voter";
 
+/// The name of the cookie that says what this browser's last vote was for.
+pub(crate) const CHOICE_COOKIE: &str = "choice";
+
+/// How long a browser keeps cookies, in seconds: one year.
+const COOKIE_MAX_AGE_SECONDS: u64 = 365 * 24 * 60 * 60;
+
 /// What the body is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
@@ -134,12 +140,34 @@ fn from_form(body: &Bytes) -> Result<Fields, Refusal> {
 
 /// The voter that the cookie names.
 pub(crate) fn cookie(headers: &HeaderMap) -> Option<String> {
+    cookie_named(headers, VOTER_COOKIE).map(ToOwned::to_owned)
+}
+
+/// The choice that this browser's last vote was for, if it can still be voted for.
+pub(crate) fn last_choice<'a>(headers: &HeaderMap, choices: &'a [Choice]) -> Option<&'a Choice> {
+    let value = cookie_named(headers, CHOICE_COOKIE)?;
+    choices.iter().find(|choice| escaped(&choice.id) == value)
+}
+
+/// What sets the cookie `name` for a year. Scripts cannot read it, and other sites' requests carry it
+/// only when they lead the voter here.
+pub(crate) fn set_cookie(name: &str, value: &str) -> String {
+    let value = escaped(value);
+    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={COOKIE_MAX_AGE_SECONDS}")
+}
+
+/// A choice's id may have characters that a cookie cannot (RFC 6265, section 4.1.1).
+fn escaped(value: &str) -> String {
+    url::form_urlencoded::byte_serialize(value.as_bytes()).collect()
+}
+
+fn cookie_named<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.split_once('='))
-        .find(|(name, _)| name.trim() == VOTER_COOKIE)
-        .map(|(_, value)| value.trim().to_owned())
+        .find(|(name, _)| name.trim() == wanted)
+        .map(|(_, value)| value.trim())
 }

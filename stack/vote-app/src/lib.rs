@@ -5,6 +5,8 @@
 //! | `GET /` | the ballot, a page that works without JavaScript |
 //! | `POST /vote` | 202 once Redis has the vote, as a form or as JSON |
 //! | `GET /results` | the tally, cached in Redis for a short time, as a page or as JSON |
+//! | `GET /results/live` | the tally whenever it changes, as server-sent events |
+//! | `GET /static/VERSION/FILE` | what the pages are made of, to be kept for ever |
 //! | `GET /metrics`, `/healthz`, `/readyz` | for Prometheus and whoever starts the process |
 //!
 //! A vote is either in the stream, and the voter is told so, or it is refused with a reason. When
@@ -13,13 +15,18 @@
 //! With an admin listener ([`voteops_service::admin`]) it can be told to be slow (`slow-votes`) or to
 //! fail (`fail-votes`); only `POST /vote` is struck.
 
+mod assets;
 mod ballot;
 mod cli;
 mod config;
 mod faults;
+mod lang;
+mod live;
 mod measure;
 mod metrics;
+mod origin;
 mod pages;
+mod quality;
 mod reply;
 mod results;
 mod routes;
@@ -40,6 +47,7 @@ pub use cli::Cli;
 pub use config::{Choice, Config};
 
 use faults::VoteFaults;
+use live::Live;
 use metrics::Metrics;
 
 /// Why the vote app could not start or go on.
@@ -75,6 +83,7 @@ struct App {
     metrics: Metrics,
     faults: Option<VoteFaults>,
     backend_warnings: Throttle,
+    live: Live,
 }
 
 /// Runs the vote app as its command line asks, until SIGTERM or SIGINT.
@@ -132,8 +141,12 @@ pub async fn run(
         metrics,
         faults,
         backend_warnings,
+        live: Live::new(live::MAX_LISTENERS, shutdown.clone()),
     });
+    let poller = tokio::spawn(live::poll(app.clone()));
     http::serve(listener, routes::router(&app), shutdown).await;
+    // It ends at shutdown; a panic there was reported when it happened.
+    let _ = poller.await;
     if let Some(admin) = admin {
         // A panic there was reported when it happened; there is nothing left to serve.
         let _ = admin.await;

@@ -5,7 +5,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::lang::Lang;
 use crate::pages;
+use crate::quality::{Weighted, joined};
 
 /// How long a voter is asked to wait before trying again, in seconds.
 const RETRY_AFTER_SECONDS: &str = "2";
@@ -17,15 +19,30 @@ pub(crate) enum Format {
     Json,
 }
 
+/// How a client wants to be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) format: Format,
+    /// The language of pages. JSON is for programs and always English.
+    pub(crate) lang: Lang,
+}
+
+impl Wanted {
+    /// What the request's headers ask for; `default` where they do not say whether a page or JSON.
+    pub(crate) fn of(headers: &HeaderMap, default: Format) -> Self {
+        let format = Format::preferred(headers, default);
+        let lang = match format {
+            Format::Html => Lang::preferred(headers),
+            Format::Json => Lang::En,
+        };
+        Self { format, lang }
+    }
+}
+
 impl Format {
     /// What the `Accept` header prefers; `default` when it has no preference between the two.
-    pub(crate) fn preferred(headers: &HeaderMap, default: Self) -> Self {
-        let accept = headers
-            .get_all(header::ACCEPT)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .collect::<Vec<_>>()
-            .join(",");
+    fn preferred(headers: &HeaderMap, default: Self) -> Self {
+        let accept = joined(headers, &header::ACCEPT);
         let html = quality(&accept, "text", "html");
         let json = quality(&accept, "application", "json");
         match html.total_cmp(&json) {
@@ -40,19 +57,15 @@ impl Format {
 /// (RFC 9110, section 12.5.1).
 fn quality(accept: &str, kind: &str, subtype: &str) -> f32 {
     let mut best = (0, 0.0);
-    for range in accept.split(',') {
-        let mut parts = range.split(';').map(str::trim);
-        let specificity = match parts.next().and_then(|media| media.split_once('/')) {
+    for Weighted { value, weight } in Weighted::all(accept) {
+        let specificity = match value.split_once('/') {
             Some((k, s)) if k.eq_ignore_ascii_case(kind) && s.eq_ignore_ascii_case(subtype) => 3,
             Some((k, "*")) if k.eq_ignore_ascii_case(kind) => 2,
             Some(("*", "*")) => 1,
             _ => continue,
         };
-        let weight = parts
-            .find_map(|part| part.strip_prefix("q="))
-            .map_or(Ok(1.0), str::parse);
         if specificity > best.0 {
-            best = (specificity, weight.unwrap_or(0.0));
+            best = (specificity, weight);
         }
     }
     best.1
@@ -75,7 +88,11 @@ pub(crate) enum Reason {
     QueueFull,
     QueueAway,
     QueueError,
+    /// The browser sent it for another site.
+    CrossOrigin,
     LedgerAway,
+    /// More follow the results live than are allowed.
+    LiveFull,
     NotFound,
     MethodNotAllowed,
     /// A fault that was injected on purpose, with its status.
@@ -84,7 +101,7 @@ pub(crate) enum Reason {
 
 impl Reason {
     /// Every reason for which a vote can be refused when no fault is injected.
-    pub(crate) const OF_VOTES: [Self; 14] = [
+    pub(crate) const OF_VOTES: [Self; 15] = [
         Self::MediaType,
         Self::BodyTooLarge,
         Self::BodyUnreadable,
@@ -99,6 +116,7 @@ impl Reason {
         Self::QueueFull,
         Self::QueueAway,
         Self::QueueError,
+        Self::CrossOrigin,
     ];
 
     pub(crate) fn slug(self) -> &'static str {
@@ -117,14 +135,16 @@ impl Reason {
             Self::QueueFull => "queue_full",
             Self::QueueAway => "queue_away",
             Self::QueueError => "queue_error",
+            Self::CrossOrigin => "cross_origin",
             Self::LedgerAway => "ledger_away",
+            Self::LiveFull => "live_full",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Fault(_) => "fault",
         }
     }
 
-    fn status(self) -> StatusCode {
+    pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -135,9 +155,12 @@ impl Reason {
             | Self::UnknownChoice
             | Self::MissingVoter
             | Self::InvalidVoter => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::QueueFull | Self::QueueAway | Self::QueueError | Self::LedgerAway => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::CrossOrigin => StatusCode::FORBIDDEN,
+            Self::QueueFull
+            | Self::QueueAway
+            | Self::QueueError
+            | Self::LedgerAway
+            | Self::LiveFull => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Fault(status) => status,
@@ -145,7 +168,8 @@ impl Reason {
     }
 }
 
-/// A refusal: why, and what the person should know.
+/// A refusal: why, and what whoever wrote the client should know. People read the page that
+/// belongs to the reason.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) reason: Reason,
@@ -160,14 +184,14 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn answer(&self, format: Format) -> Response {
+    pub(crate) fn answer(&self, wanted: Wanted) -> Response {
         let status = self.reason.status();
-        let mut response = match format {
+        let mut response = match wanted.format {
             Format::Json => {
                 let body = json!({ "error": self.reason.slug(), "message": self.message });
                 (status, Json(body)).into_response()
             }
-            Format::Html => (status, pages::refusal(&self.message)).into_response(),
+            Format::Html => (status, pages::refusal(wanted.lang, self.reason)).into_response(),
         };
         if status == StatusCode::SERVICE_UNAVAILABLE {
             let seconds = header::HeaderValue::from_static(RETRY_AFTER_SECONDS);

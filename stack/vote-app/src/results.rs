@@ -8,10 +8,11 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use voteops_service::request_id;
 
 use crate::faults::VoteFaults;
-use crate::reply::{Format, Reason, Refusal};
-use crate::{App, Choice, pages};
+use crate::reply::{Format, Reason, Refusal, Wanted};
+use crate::{App, Choice, ballot, pages};
 
 /// How long the cache may take. It is there to save time.
 const CACHE_TIMEOUT: Duration = Duration::from_millis(250);
@@ -78,15 +79,26 @@ impl Results {
     }
 }
 
+/// The results as they are now, or as old as the cache allows.
+///
+/// # Errors
+/// [`Reason::LedgerAway`] when they are not cached and cannot be counted.
+pub(crate) async fn current(app: &App) -> Result<Results, Refusal> {
+    Ok(Results::new(&tally(app).await?, &app.config.choices))
+}
+
 pub(crate) async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let format = Format::preferred(&headers, Format::Json);
-    let results = match tally(&app).await {
-        Ok(tally) => Results::new(&tally, &app.config.choices),
-        Err(refusal) => return refusal.answer(format),
+    let wanted = Wanted::of(&headers, Format::Json);
+    let results = match current(&app).await {
+        Ok(results) => results,
+        Err(refusal) => return refusal.answer(wanted),
     };
-    match format {
+    match wanted.format {
         Format::Json => Json(results).into_response(),
-        Format::Html => pages::results(&app.config.title, &results).into_response(),
+        Format::Html => {
+            let own = ballot::last_choice(&headers, &app.config.choices);
+            pages::results(wanted.lang, &app.config.title, &results, own)
+        }
     }
 }
 
@@ -125,7 +137,13 @@ async fn count(app: &App) -> Result<Tally, Refusal> {
         Err(_) => "no answer in time".to_owned(),
     };
     if let Some(held_back) = app.backend_warnings.pass() {
-        tracing::warn!(error, held_back, "the votes could not be counted");
+        let request_id = request_id::current();
+        tracing::warn!(
+            error,
+            held_back,
+            request_id,
+            "the votes could not be counted"
+        );
     }
     let message = "The results are not available: the ledger cannot be reached. Try again soon.";
     Err(Refusal::new(Reason::LedgerAway, message))

@@ -13,24 +13,23 @@ use uuid::Uuid;
 use voteops_queue::{Error as QueueError, check_voter};
 use voteops_service::http::readiness;
 
-use crate::ballot::{VOTER_COOKIE, cookie};
+use crate::ballot::{self, VOTER_COOKIE};
+use crate::lang::Lang;
 use crate::measure::measure;
-use crate::reply::{Format, Reason, Refusal};
-use crate::{App, pages, results, vote};
+use crate::reply::{Format, Reason, Refusal, Wanted};
+use crate::{App, assets, live, pages, results, vote};
 
 /// How long Redis may take to show that it is there.
 const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a browser keeps the voter's name, in seconds: one year.
-const COOKIE_MAX_AGE_SECONDS: u64 = 365 * 24 * 60 * 60;
-
-/// Voters' requests are measured; those of the monitoring are not, or they would make a slow app
-/// look fast and an idle one busy.
+/// Voters' requests are measured; those of the monitoring and for files that are in memory are not, or
+/// they would make a slow app look fast and an idle one busy.
 pub(crate) fn router(app: &Arc<App>) -> Router {
     let voters = Router::new()
         .route("/", get(show_ballot))
         .route("/vote", post(vote::cast))
         .route("/results", get(results::show))
+        .route("/results/live", get(live::listen))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(app.config.max_body_bytes))
@@ -41,20 +40,19 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
             get(|State(app): State<Arc<App>>| async move { app.metrics.registry.answer() }),
         )
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready));
+        .route("/readyz", get(ready))
+        .route("/static/{version}/{file}", get(assets::show));
     voters.merge(monitoring).with_state(app.clone())
 }
 
 /// The ballot; a voter without a name is given one.
 async fn show_ballot(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let page = pages::ballot(&app.config.title, &app.config.choices);
-    if cookie(&headers).is_some_and(|voter| check_voter(&voter).is_ok()) {
-        return page.into_response();
+    let own = ballot::last_choice(&headers, &app.config.choices);
+    let page = pages::ballot(Lang::preferred(&headers), &app.config, own);
+    if ballot::cookie(&headers).is_some_and(|voter| check_voter(&voter).is_ok()) {
+        return page;
     }
-    let set_cookie = format!(
-        "{VOTER_COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={COOKIE_MAX_AGE_SECONDS}",
-        Uuid::new_v4()
-    );
+    let set_cookie = ballot::set_cookie(VOTER_COOKIE, &Uuid::new_v4().to_string());
     ([(header::SET_COOKIE, set_cookie)], page).into_response()
 }
 
@@ -67,11 +65,10 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 
 async fn not_found(headers: HeaderMap) -> Response {
     let message = "There is nothing here. The ballot is at /, the results are at /results.";
-    Refusal::new(Reason::NotFound, message).answer(Format::preferred(&headers, Format::Json))
+    Refusal::new(Reason::NotFound, message).answer(Wanted::of(&headers, Format::Json))
 }
 
 async fn method_not_allowed(headers: HeaderMap) -> Response {
     let message = "Not with this method: GET the ballot and the results, POST a vote to /vote.";
-    Refusal::new(Reason::MethodNotAllowed, message)
-        .answer(Format::preferred(&headers, Format::Json))
+    Refusal::new(Reason::MethodNotAllowed, message).answer(Wanted::of(&headers, Format::Json))
 }

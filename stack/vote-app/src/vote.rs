@@ -9,14 +9,15 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use voteops_queue::{Error as QueueError, Vote};
+use voteops_service::request_id;
 
 use crate::ballot::{self, Encoding};
-use crate::reply::{Format, Reason, Refusal};
-use crate::{App, pages};
+use crate::reply::{Format, Reason, Refusal, Wanted};
+use crate::{App, origin, pages};
 
 pub(crate) async fn cast(State(app): State<Arc<App>>, request: Request) -> Response {
     let encoding = Encoding::of(request.headers());
-    let format = Format::preferred(
+    let wanted = Wanted::of(
         request.headers(),
         if matches!(encoding, Ok(Encoding::Form)) {
             Format::Html
@@ -25,13 +26,13 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, request: Request) -> Respo
         },
     );
     match strike_or_take(&app, encoding, request).await {
-        Ok(vote) => accepted(&app, &vote, format),
+        Ok(vote) => accepted(&app, &vote, wanted),
         Err(refusal) => {
             app.metrics
                 .rejected
                 .with_label_values(&[refusal.reason.slug()])
                 .inc();
-            refusal.answer(format)
+            refusal.answer(wanted)
         }
     }
 }
@@ -52,6 +53,7 @@ async fn strike_or_take(
 async fn take(app: &App, encoding: Encoding, request: Request) -> Result<Vote, Refusal> {
     let patience = app.config.request_timeout / 2;
     let headers = request.headers().clone();
+    origin::check(&headers)?;
     let body = tokio::time::timeout(patience, read_body(app, request))
         .await
         .map_err(|_| {
@@ -89,7 +91,8 @@ async fn read_body(app: &App, request: Request) -> Result<Bytes, Refusal> {
 
 fn not_enqueued(app: &App, error: &QueueError) -> Refusal {
     if let Some(held_back) = app.backend_warnings.pass() {
-        tracing::warn!(%error, held_back, "a vote could not be put in the queue");
+        let request_id = request_id::current();
+        tracing::warn!(%error, held_back, request_id, "a vote could not be put in the queue");
     }
     let (reason, what) = match error {
         QueueError::Full(_) => (Reason::QueueFull, "is full"),
@@ -100,25 +103,21 @@ fn not_enqueued(app: &App, error: &QueueError) -> Refusal {
     Refusal::new(reason, message)
 }
 
-fn accepted(app: &App, vote: &Vote, format: Format) -> Response {
+fn accepted(app: &App, vote: &Vote, wanted: Wanted) -> Response {
     app.metrics
         .accepted
         .with_label_values(&[vote.choice.as_str()])
         .inc();
     tracing::debug!(vote_id = %vote.id, choice = vote.choice, "vote accepted");
-    match format {
+    match wanted.format {
         Format::Json => {
             let body = json!({ "vote_id": vote.id, "voter": vote.voter, "choice": vote.choice });
             (StatusCode::ACCEPTED, Json(body)).into_response()
         }
-        Format::Html => {
-            let choice = app
-                .config
-                .choices
-                .iter()
-                .find(|choice| choice.id == vote.choice);
-            let label = choice.map_or(vote.choice.as_str(), |choice| choice.label.as_str());
-            (StatusCode::ACCEPTED, pages::accepted(label, &vote.id)).into_response()
-        }
+        Format::Html => (
+            StatusCode::ACCEPTED,
+            pages::accepted(wanted.lang, &app.config, vote),
+        )
+            .into_response(),
     }
 }

@@ -1,8 +1,11 @@
 //! The vote app over HTTP, with a real Redis server.
 
+mod browser;
 mod faults;
+mod live;
 mod outages;
 mod pages;
+mod safety;
 mod stack;
 mod votes;
 

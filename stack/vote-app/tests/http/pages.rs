@@ -21,7 +21,7 @@ async fn the_ballot_gives_a_name_and_its_form_votes_with_it() -> TestResult {
     for part in [
         "lang=\"en\"",
         "<fieldset>",
-        "<legend>Cats &lt;or&gt; dogs?",
+        "<legend><h1>Cats &lt;or&gt; dogs?",
         "type=\"submit\"",
     ] {
         assert!(page.contains(part), "{part} is not in {page}");
@@ -83,7 +83,7 @@ async fn results_show_every_choice_and_come_from_the_cache_until_it_expires() ->
     assert_eq!(fresh["total"], 3);
     let page = stack.get("/results", "text/html").await?.text().await?;
     assert!(
-        page.contains("<caption>Cats or dogs?</caption>") && page.contains("3 votes"),
+        page.contains("<h1>Cats or dogs?</h1>") && page.contains("3 votes"),
         "{page}"
     );
     Ok(())
@@ -97,7 +97,7 @@ async fn what_is_not_there_is_told_in_the_clients_format() -> TestResult {
     assert_eq!(missing.json::<Value>().await?["error"], "not_found");
     let page = stack.get("/vote", "text/html").await?;
     assert_eq!(page.status(), 405);
-    assert!(page.text().await?.contains("POST a vote to /vote"));
+    assert!(page.text().await?.contains("Back to the ballot"));
     let unmatched = "{method=\"GET\",route=\"unmatched\",status=\"404\"}";
     let series = format!("http_request_duration_seconds_count{unmatched}");
     assert_eq!(stack.metric(&series).await?, 1);

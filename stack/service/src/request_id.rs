@@ -1,0 +1,88 @@
+//! A name for each request, in its answer and in what is logged about it.
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use uuid::Uuid;
+
+/// The header that carries it, both ways.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest name that is taken from a client or a proxy, in characters.
+const MAX_CHARS: usize = 64;
+
+tokio::task_local! {
+    static CURRENT: HeaderValue;
+}
+
+/// The name of the request that is being answered by this task, if it is answering one. It has
+/// letters, digits, `.`, `_` and `-` only.
+#[must_use]
+pub fn current() -> Option<String> {
+    CURRENT
+        .try_with(|id| id.to_str().map(ToOwned::to_owned).ok())
+        .ok()
+        .flatten()
+}
+
+/// Gives the request the name it came with, if that is one, else a new one, and the answer the same.
+pub(crate) async fn name(request: Request, next: Next) -> Response {
+    let given = request.headers().get(&REQUEST_ID);
+    let id = given
+        .filter(|id| is_name(id.as_bytes()))
+        .cloned()
+        .unwrap_or_else(new);
+    let is_logged = tracing::enabled!(tracing::Level::DEBUG);
+    let asked = is_logged.then(|| (request.method().clone(), request.uri().path().to_owned()));
+    let mut response = CURRENT.scope(id.clone(), next.run(request)).await;
+    if let Some((method, path)) = asked {
+        let status = response.status().as_u16();
+        let request_id = id.to_str().unwrap_or_default();
+        tracing::debug!(request_id, %method, path, status, "answered");
+    }
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+/// Whatever a client sends ends up in logs and pages, so only what means nothing there is taken.
+fn is_name(id: &[u8]) -> bool {
+    (1..=MAX_CHARS).contains(&id.len())
+        && id
+            .iter()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-'))
+}
+
+fn new() -> HeaderValue {
+    let mut buffer = Uuid::encode_buffer();
+    let id = Uuid::now_v7().as_simple().encode_lower(&mut buffer);
+    // Hexadecimal digits are a header value; the other case cannot come about.
+    HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_names_are_taken() {
+        for good in ["a", "01HXYZ", "7f3a-4b.c_d", &"x".repeat(MAX_CHARS)] {
+            assert!(is_name(good.as_bytes()), "{good}");
+        }
+        for bad in [
+            "",
+            "a b",
+            "a\tb",
+            "a\"b",
+            "a\\n",
+            "<b>",
+            "é",
+            &"x".repeat(MAX_CHARS + 1),
+        ] {
+            assert!(!is_name(bad.as_bytes()), "{bad}");
+        }
+        assert!(is_name(new().as_bytes()));
+        assert_ne!(new(), new());
+        assert_eq!(current(), None);
+    }
+}

@@ -1,0 +1,219 @@
+//! The pages voters see: plain HTML that works without scripts, by keyboard and read aloud. Only the
+//! results have a script, which keeps them current.
+
+mod texts;
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use maud::{DOCTYPE, Markup, html};
+use voteops_queue::Vote;
+use voteops_service::request_id;
+
+use crate::ballot::{self, CHOICE_COOKIE};
+use crate::lang::{Lang, tenths_of_percent};
+use crate::reply::Reason;
+use crate::results::Results;
+use crate::{Choice, Config, assets};
+
+use texts::Texts;
+
+/// Only the program's own files are loaded, no script or style stands in a page, and the form goes
+/// nowhere else (W3C Content Security Policy Level 3).
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'";
+
+/// How often the results load themselves again where no script keeps them current, in seconds.
+const RELOAD_SECONDS: u32 = 5;
+
+struct Page<'a> {
+    lang: Lang,
+    title: &'a str,
+    /// More for the head.
+    head: Option<Markup>,
+    main: Markup,
+}
+
+impl Page<'_> {
+    fn into_response(self) -> Response {
+        let page = html! {
+            (DOCTYPE)
+            html lang=(self.lang.code()) {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    title { (self.title) }
+                    link rel="icon" href=(assets::path("icon.svg"));
+                    link rel="stylesheet" href=(assets::path("page.css"));
+                    @if let Some(head) = self.head { (head) }
+                }
+                body { main { (self.main) } }
+            }
+        };
+        let headers = [
+            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+            (header::CONTENT_SECURITY_POLICY, POLICY),
+            (header::CONTENT_LANGUAGE, self.lang.code()),
+            (header::CACHE_CONTROL, "no-store"),
+        ];
+        (headers, page.into_string()).into_response()
+    }
+}
+
+/// The ballot. `own` is what this browser's last vote was for.
+pub(crate) fn ballot(lang: Lang, config: &Config, own: Option<&Choice>) -> Response {
+    let texts = Texts::of(lang);
+    let is_own = |choice: &Choice| own.is_some_and(|own| own.id == choice.id);
+    let main = html! {
+        form method="post" action="/vote" {
+            fieldset {
+                legend { h1 { (config.title) } }
+                @if let Some(own) = own {
+                    p.note { (texts.voted_for) " " strong { (own.label) } ". " (texts.may_change) }
+                }
+                @for choice in &config.choices {
+                    label.choice {
+                        input type="radio" name="choice" value=(choice.id) required checked[is_own(choice)];
+                        span { (choice.label) }
+                    }
+                }
+            }
+            button type="submit" { (if own.is_some() { texts.change } else { texts.vote }) }
+        }
+        nav { a href="/results" { (texts.see_results) } }
+    };
+    let title = &config.title;
+    Page {
+        lang,
+        title,
+        head: None,
+        main,
+    }
+    .into_response()
+}
+
+/// The answer to a vote that was taken.
+pub(crate) fn accepted(lang: Lang, config: &Config, vote: &Vote) -> Response {
+    let texts = Texts::of(lang);
+    let choice = config
+        .choices
+        .iter()
+        .find(|choice| choice.id == vote.choice);
+    let label = choice.map_or(vote.choice.as_str(), |choice| choice.label.as_str());
+    let main = html! {
+        p.mark.good aria-hidden="true" { "✓" }
+        div role="status" {
+            h1 { (texts.received) }
+            p { (texts.voted_for) " " strong { (label) } ". " (texts.soon_counted) }
+        }
+        p { a.button href="/results" { (texts.see_results) } }
+        nav { a href="/" { (texts.change) } }
+        p.reference { (texts.vote_number) " " code { (vote.id) } }
+    };
+    let page = Page {
+        lang,
+        title: texts.received,
+        head: None,
+        main,
+    }
+    .into_response();
+    let set_cookie = ballot::set_cookie(CHOICE_COOKIE, &vote.choice);
+    ([(header::SET_COOKIE, set_cookie)], page).into_response()
+}
+
+/// The answer to a request that was refused.
+pub(crate) fn refusal(lang: Lang, reason: Reason) -> Response {
+    let texts = Texts::of(lang);
+    let told = texts::refused(lang, reason);
+    let main = html! {
+        p.mark.bad aria-hidden="true" { "!" }
+        div role="alert" {
+            h1 { (told.heading) }
+            p { (told.advice) }
+        }
+        p { a.button href="/" { (texts.back) } }
+        @if let Some(id) = request_id::current() {
+            p.reference { (texts.reference) " " code { (id) } }
+        }
+    };
+    Page {
+        lang,
+        title: told.heading,
+        head: None,
+        main,
+    }
+    .into_response()
+}
+
+/// The results. `own` is what this browser's last vote was for.
+pub(crate) fn results(
+    lang: Lang,
+    title: &str,
+    results: &Results,
+    own: Option<&Choice>,
+) -> Response {
+    let texts = Texts::of(lang);
+    let head = html! {
+        script src=(assets::path("live.js")) defer {}
+        noscript { meta http-equiv="refresh" content=(RELOAD_SECONDS); }
+    };
+    let main = html! {
+        h1 { (title) }
+        ul.tally {
+            @for line in &results.choices {
+                li data-choice=(line.id) {
+                    span.label {
+                        (line.label)
+                        @if own.is_some_and(|own| own.id == line.id) {
+                            " " span.own { (texts.your_vote) }
+                        }
+                    }
+                    span.share { (lang.share(line.votes, results.total)) }
+                    svg.bar aria-hidden="true" {
+                        rect.fill width=(width(line.votes, results.total)) height="100%" {}
+                    }
+                    span.votes { (votes(lang, line.votes)) }
+                }
+            }
+        }
+        p.sum {
+            strong #total { (votes(lang, results.total)) }
+            span #live role="status"
+                data-state="loaded"
+                data-live=(texts.live) data-away=(texts.away) data-lost=(texts.lost)
+                data-vote=(texts.one_vote) data-votes=(texts.votes) {
+                (texts.counted) " " (results.age_seconds()) " " (texts.seconds_ago)
+            }
+        }
+        nav { a href="/" { (if own.is_some() { texts.change } else { texts.vote }) } }
+    };
+    let title = format!("{}: {title}", texts.results);
+    Page {
+        lang,
+        title: &title,
+        head: Some(head),
+        main,
+    }
+    .into_response()
+}
+
+fn votes(lang: Lang, count: u64) -> String {
+    let texts = Texts::of(lang);
+    let noun = if count == 1 {
+        texts.one_vote
+    } else {
+        texts.votes
+    };
+    format!("{} {noun}", lang.number(count))
+}
+
+/// How long a bar is, for the policy allows no style in a page.
+fn width(part: u64, total: u64) -> String {
+    let tenths = tenths_of_percent(part, total);
+    format!("{}.{}%", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

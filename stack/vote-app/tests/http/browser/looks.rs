@@ -1,0 +1,98 @@
+//! How the pages look to eyes and to screen readers: on a telephone, in the dark, in each language.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::Value;
+use voteops_queue::Vote;
+
+use super::driver::{Browser, PHONE, Settings, in_browser};
+use crate::TestResult;
+use crate::stack::Stack;
+
+/// Where `scripts/fetch-axe` puts axe-core.
+const AXE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../axe-core/axe.min.js");
+
+const FIRST_VIOLATIONS: &str = "
+    const done = arguments[0];
+    axe.run().then(
+      ({ violations }) => done(violations.map(({ id, help, nodes }) => ({ id, help, html: nodes.map(n => n.html) }))),
+      (error) => done(String(error)));";
+
+/// Looks at every page, with long names and with many votes on them.
+async fn look(settings: Settings, look: impl AsyncFn(&Browser, &str) -> TestResult) -> TestResult {
+    let mut stack = Stack::start(|config| {
+        config.title = "Which of these unbelievably extraordinary animals do you prefer?".into();
+        config.choices[0].label = "Donaudampfschifffahrtsgesellschaftskapitänskatzen".into();
+    })
+    .await?;
+    stack.ledger.record(&[Vote::cast("ann", "dogs")?]).await?;
+    let (results, ballot, missing) = (stack.url("/results"), stack.url("/"), stack.url("/nope"));
+    let redis = &mut stack.redis;
+    in_browser(settings, async |browser| {
+        browser.open(&results).await?;
+        browser.find("#live[data-state=live]").await?;
+        look(browser, "results").await?;
+        browser.open(&ballot).await?;
+        look(browser, "ballot").await?;
+        browser.click("label").await?;
+        look(browser, "choice").await?;
+        browser.click("button").await?;
+        browser.find(".good").await?;
+        look(browser, "accepted").await?;
+        browser.open(&ballot).await?;
+        look(browser, "change").await?;
+        redis.kill()?;
+        browser.click("button").await?;
+        browser.find("[role=alert]").await?;
+        look(browser, "refused").await?;
+        browser.open(&missing).await?;
+        look(browser, "missing").await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn nothing_is_wider_than_a_telephone() -> TestResult {
+    for languages in ["en", "id"] {
+        let settings = Settings { languages, ..PHONE };
+        look(settings, async |browser, page| {
+            let wide = browser.run("return [document.documentElement.scrollWidth, innerWidth, document.documentElement.lang]");
+            let wide = wide.await?;
+            assert_eq!((&wide[0], &wide[1]), (&360.into(), &360.into()), "{page}");
+            assert_eq!(wide[2], languages, "{page}");
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn axe_finds_no_violation() -> TestResult {
+    if !Path::new(AXE).exists() {
+        writeln!(
+            std::io::stderr(),
+            "SKIPPED: no axe-core here; scripts/fetch-axe gets it"
+        )?;
+        return Ok(());
+    }
+    let axe = std::fs::read_to_string(AXE)?;
+    for (dark, width_px) in [(false, 360), (true, 360), (false, 1280)] {
+        let settings = Settings {
+            width_px,
+            dark,
+            ..PHONE
+        };
+        look(settings, async |browser, page| {
+            let is_dark = browser.run("return matchMedia('(prefers-color-scheme: dark)').matches");
+            assert_eq!(is_dark.await?, dark);
+            browser.run(&format!("{axe}; window.axe = axe;")).await?;
+            let violations = browser.run_async(FIRST_VIOLATIONS).await?;
+            assert_eq!(violations, Value::Array(Vec::new()), "{page}");
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
