@@ -7,6 +7,7 @@
 //! | `GET /results` | the tally, cached in Redis for a short time, as a page or as JSON |
 //! | `GET /results/live` | the tally whenever it changes, as server-sent events |
 //! | `GET /static/VERSION/FILE` | what the pages are made of, to be kept for ever |
+//! | `GET /openapi.json` | what programs can ask |
 //! | `GET /metrics`, `/healthz`, `/readyz` | for Prometheus and whoever starts the process |
 //!
 //! A vote is either in the stream, and the voter is told so, or it is refused with a reason. When
@@ -24,6 +25,7 @@ mod lang;
 mod live;
 mod measure;
 mod metrics;
+mod openapi;
 mod origin;
 mod pages;
 mod quality;

@@ -17,7 +17,7 @@ use crate::ballot::{self, VOTER_COOKIE};
 use crate::lang::Lang;
 use crate::measure::measure;
 use crate::reply::{Format, Reason, Refusal, Wanted};
-use crate::{App, assets, live, pages, results, vote};
+use crate::{App, assets, live, openapi, pages, results, vote};
 
 /// How long Redis may take to show that it is there.
 const READY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -41,6 +41,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         )
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
+        .route("/openapi.json", get(openapi::show))
         .route("/static/{version}/{file}", get(assets::show));
     voters.merge(monitoring).with_state(app.clone())
 }

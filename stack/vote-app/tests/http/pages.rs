@@ -90,6 +90,22 @@ async fn results_show_every_choice_and_come_from_the_cache_until_it_expires() ->
 }
 
 #[tokio::test]
+async fn what_programs_can_ask_is_served_as_it_is_committed() -> TestResult {
+    let stack = Stack::start(|_| ()).await?;
+    let committed: Value = serde_json::from_str(include_str!("../../openapi.json"))?;
+    let served: Value = stack.get("/openapi.json", JSON).await?.json().await?;
+    assert_eq!(served, committed);
+    for (path, methods) in committed["paths"].as_object().ok_or("paths")? {
+        for method in methods.as_object().ok_or("methods")?.keys() {
+            let method = reqwest::Method::from_bytes(method.to_uppercase().as_bytes())?;
+            let answer = stack.client.request(method, stack.url(path)).send().await?;
+            assert!(![404, 405].contains(&answer.status().as_u16()), "{path}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_told_in_the_clients_format() -> TestResult {
     let stack = Stack::start(|_| ()).await?;
     let missing = stack.get("/nope?x=1", JSON).await?;
