@@ -276,3 +276,7 @@ mod tests {
         assert_eq!(from_read(Value::Nil).unwrap(), vec![]);
     }
 }
+
+#[cfg(test)]
+#[path = "entry_proptests.rs"]
+mod proptests;

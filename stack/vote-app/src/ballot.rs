@@ -171,3 +171,7 @@ fn cookie_named<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
         .find(|(name, _)| name.trim() == wanted)
         .map(|(_, value)| value.trim())
 }
+
+#[cfg(test)]
+#[path = "ballot_tests.rs"]
+mod tests;

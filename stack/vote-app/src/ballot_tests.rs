@@ -1,0 +1,100 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+use voteops_queue::check_voter;
+
+use super::*;
+
+const FORM: Encoding = Encoding::Form;
+const JSON: Encoding = Encoding::Json;
+
+fn choices() -> Vec<Choice> {
+    let choice = |id: &str| Choice {
+        id: id.to_owned(),
+        label: id.to_uppercase(),
+    };
+    vec![choice("cats"), choice("a&b=c"), choice("é \"%")]
+}
+
+fn read_from(encoding: Encoding, body: impl Into<Bytes>) -> Result<Vote, Refusal> {
+    read(encoding, &body.into(), &HeaderMap::new(), &choices())
+}
+
+fn form(fields: &[(String, String)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish()
+}
+
+/// Names that mean something more often than chance would have them.
+fn field() -> impl Strategy<Value = (String, String)> {
+    let name = prop_oneof![Just("choice".to_owned()), Just("voter".to_owned()), ".*"];
+    let value = prop_oneof![Just("cats".to_owned()), Just("é \"%".to_owned()), ".*"];
+    (name, value)
+}
+
+/// What is taken has a known choice and a voter that is one.
+fn is_sound(vote: &Vote) -> bool {
+    choices().iter().any(|choice| choice.id == vote.choice) && check_voter(&vote.voter).is_ok()
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_vote_or_a_refusal(body in vec(any::<u8>(), 0..300)) {
+        for encoding in [FORM, JSON] {
+            if let Ok(vote) = read_from(encoding, body.clone()) {
+                prop_assert!(is_sound(&vote), "{vote:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_form_is_a_vote_when_both_fields_are_there_once(fields in vec(field(), 0..5)) {
+        let given = |name: &str| -> Vec<&str> {
+            let named = fields.iter().filter(|(field, _)| field == name);
+            named.map(|(_, value)| value.as_str()).collect()
+        };
+        let is_vote = match (&given("choice")[..], &given("voter")[..]) {
+            ([choice], [voter]) => {
+                choices().iter().any(|known| known.id == *choice) && check_voter(voter).is_ok()
+            }
+            _ => false,
+        };
+        let read = read_from(FORM, form(&fields));
+        prop_assert_eq!(read.is_ok(), is_vote, "{:?}", read);
+    }
+
+    #[test]
+    fn both_encodings_say_the_same(choice in "cats|é \"%|.*", voter in ".*") {
+        let fields = [("choice".to_owned(), choice.clone()), ("voter".to_owned(), voter.clone())];
+        let json = serde_json::json!({ "choice": choice, "voter": voter }).to_string();
+        match (read_from(FORM, form(&fields)), read_from(JSON, json)) {
+            (Ok(one), Ok(other)) => {
+                prop_assert_eq!((&one.choice, &one.voter), (&choice, &voter));
+                prop_assert_eq!((&other.choice, &other.voter), (&choice, &voter));
+            }
+            (Err(one), Err(other)) => prop_assert_eq!(one.reason, other.reason),
+            (one, other) => prop_assert!(false, "{:?}, but {:?}", one, other),
+        }
+    }
+
+    #[test]
+    fn any_cookie_is_a_voter_or_none(header in vec(any::<u8>(), 0..100)) {
+        let mut headers = HeaderMap::new();
+        if let Ok(value) = header::HeaderValue::from_bytes(&header) {
+            headers.insert(header::COOKIE, value);
+            let _ = cookie(&headers);
+            let _ = last_choice(&headers, &choices());
+        }
+    }
+}
+
+#[test]
+fn a_choice_is_found_in_the_cookie_that_was_set_for_it() {
+    for choice in choices() {
+        let set = set_cookie(CHOICE_COOKIE, &choice.id);
+        let pair = set.split(';').next().unwrap_or_default();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, format!("a=b; {pair}").parse().unwrap());
+        assert_eq!(last_choice(&headers, &choices()), Some(&choice), "{set}");
+    }
+}
