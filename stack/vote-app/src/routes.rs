@@ -10,7 +10,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use uuid::Uuid;
-use voteops_queue::{Error as QueueError, check_voter};
+use voteops_queue::check_voter;
 use voteops_service::http::readiness;
 
 use crate::ballot::{self, VOTER_COOKIE};
@@ -57,10 +57,16 @@ async fn show_ballot(State(app): State<Arc<App>>, headers: HeaderMap) -> Respons
     ([(header::SET_COOKIE, set_cookie)], page).into_response()
 }
 
-/// Votes can be taken as long as Redis is there; the ledger may come later.
+/// Votes can be taken as long as Redis is there; the ledger may come later. What the client of Redis
+/// says names hosts, which voters are not told.
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    let redis = tokio::time::timeout(READY_TIMEOUT, app.queue.ping()).await;
-    let redis = redis.unwrap_or_else(|_| Err(QueueError::Away("no answer within 1 s".to_owned())));
+    let redis = match tokio::time::timeout(READY_TIMEOUT, app.queue.ping()).await {
+        Ok(answer) => answer.map_err(|error| {
+            tracing::info!(%error, "not ready: redis is away");
+            "away"
+        }),
+        Err(_) => Err("no answer within 1 s"),
+    };
     readiness(&[("redis", redis)])
 }
 
