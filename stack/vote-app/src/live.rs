@@ -26,8 +26,8 @@ pub(crate) const MAX_LISTENERS: usize = 512;
 const RETRY: Duration = Duration::from_secs(2);
 
 /// How often something is sent when nothing changes, so that a listener that is gone is noticed and
-/// no proxy gives up.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// no proxy gives up: the gateway does after 10 s.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// How many times a cached count is looked at before it expires. With few, the poller's own misses
 /// would be the share of misses that its alert is about.
