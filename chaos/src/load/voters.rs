@@ -1,5 +1,6 @@
 //! Background voters: a gentle, endless load, so that a stack shows life.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -21,8 +22,12 @@ const VOTES_PER_VIEW: u32 = 9;
 /// One in so many requests looks at the results instead of voting.
 const RESULTS_EVERY: u64 = VOTES_PER_VIEW as u64 + 1;
 
-/// How many connections the voters share for each URL.
-const CONNECTIONS_PER_URL: usize = 4;
+/// How slow answers may become before voters wait for each other, in seconds. What they held back
+/// would come all at once when answers are fast again, which no crowd does.
+const SLOWEST_S: f64 = 2.0;
+
+/// How many connections the voters share for each URL, at the least and at the most.
+const CONNECTIONS_PER_URL: RangeInclusive<usize> = 4..=64;
 
 /// How long voters wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,10 +56,11 @@ pub struct Plan {
 /// # Errors
 /// [`LoadError`] when the plan cannot be carried out.
 pub async fn run(plan: &Plan, shutdown: &CancellationToken) -> Result<(), LoadError> {
-    let connections = plan.urls.len() * CONNECTIONS_PER_URL;
-    require_urls(&plan.urls, connections)?;
     let votes_per_request = f64::from(VOTES_PER_VIEW) / f64::from(VOTES_PER_VIEW + 1);
-    let rate = Rate::constant(plan.votes_per_second / votes_per_request);
+    let requests_per_s = plan.votes_per_second / votes_per_request;
+    let connections = connections(requests_per_s, plan.urls.len());
+    require_urls(&plan.urls, connections)?;
+    let rate = Rate::constant(requests_per_s);
     let schedule = Schedule::of(rate, u64::MAX)?;
     let carriage = Carriage {
         urls: &plan.urls,
@@ -68,6 +74,18 @@ pub async fn run(plan: &Plan, shutdown: &CancellationToken) -> Result<(), LoadEr
     })
     .await
     .map_err(LoadError::Thread)
+}
+
+/// How many connections the voters need, over all URLs.
+fn connections(requests_per_s: f64, urls: usize) -> usize {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped below"
+    )]
+    let at_once = (requests_per_s * SLOWEST_S).ceil() as usize;
+    let (least, most) = CONNECTIONS_PER_URL.into_inner();
+    urls * at_once.div_ceil(urls.max(1)).clamp(least, most)
 }
 
 /// Whether the voters were served when last seen.
@@ -158,5 +176,18 @@ impl Traffic for Voters {
         } else {
             fate_of_vote(answer)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn voters_have_connections_for_answers_that_are_slow() {
+        assert_eq!(connections(0.5, 2), 8);
+        assert_eq!(connections(22.3, 2), 46);
+        assert_eq!(connections(22.3, 1), 45);
+        assert_eq!(connections(5_000.0, 3), 192);
     }
 }
