@@ -30,7 +30,7 @@ pub(crate) fn run(command: InternalCommand) -> Result<ExitCode, Failure> {
         }
         InternalCommand::VoteApp(cli) => {
             runtime::multi_thread()?
-                .block_on(voteops_vote_app::run_cli(cli))
+                .block_on(voteops_vote_app::run_cli(*cli))
                 .map_err(|error| {
                     let code = error.exit_code();
                     Failure::from(error).with_code(code)

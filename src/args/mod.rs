@@ -137,7 +137,7 @@ pub enum InternalCommand {
         program: Vec<std::ffi::OsString>,
     },
     /// Take votes over HTTP
-    VoteApp(voteops_vote_app::Cli),
+    VoteApp(Box<voteops_vote_app::Cli>),
     /// Drain the queue into the ledger
     Worker(voteops_worker::Cli),
     /// Vote gently, for ever

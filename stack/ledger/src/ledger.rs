@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::OnceCell;
 use uuid::Uuid;
-use voteops_queue::Vote;
+use voteops_queue::Queued;
 
 use crate::Error;
 use crate::postgres::Postgres;
@@ -44,6 +44,7 @@ pub(crate) struct Row<'a> {
     pub(crate) vote_id: String,
     pub(crate) choice: &'a str,
     pub(crate) cast_at_ms: i64,
+    pub(crate) position: i64,
 }
 
 impl Ledger {
@@ -93,19 +94,20 @@ impl Ledger {
     /// # Errors
     /// [`Error::Data`] when some vote can never be recorded; then none of them was.
     /// Anything else: try again later, the votes may or may not have been recorded.
-    pub async fn record(&self, votes: &[Vote]) -> Result<Recorded, Error> {
+    pub async fn record(&self, votes: &[Queued]) -> Result<Recorded, Error> {
         let rows = latest_per_voter(votes);
         if rows.is_empty() {
             return Ok(Recorded::default());
         }
         self.prepare().await?;
         let now_ms = now_ms();
-        let written = timely(async {
+        // In a place of its own: it takes more room than all that waits for it.
+        let written = timely(Box::pin(async {
             match &self.backend {
                 Backend::Sqlite(sqlite) => sqlite.record(&rows, now_ms).await,
                 Backend::Postgres(postgres) => postgres.record(&rows, now_ms).await,
             }
-        })
+        }))
         .await?;
         Ok(Recorded {
             written,
@@ -193,23 +195,24 @@ async fn timely<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Er
 
 /// A statement may touch each row only once. In the voters' order, so that two transactions that
 /// touch the same rows wait for each other instead of deadlocking.
-fn latest_per_voter(votes: &[Vote]) -> Vec<Row<'_>> {
-    let mut latest: BTreeMap<&str, &Vote> = BTreeMap::new();
-    for vote in votes {
-        let standing = latest.entry(&vote.voter).or_insert(vote);
-        if vote.id > standing.id {
-            *standing = vote;
+fn latest_per_voter(votes: &[Queued]) -> Vec<Row<'_>> {
+    let mut latest: BTreeMap<&str, &Queued> = BTreeMap::new();
+    for queued in votes {
+        let standing = latest.entry(&queued.vote.voter).or_insert(queued);
+        if queued.position > standing.position {
+            *standing = queued;
         }
     }
     latest.into_values().map(row_of).collect()
 }
 
-fn row_of(vote: &Vote) -> Row<'_> {
+fn row_of(Queued { vote, position }: &Queued) -> Row<'_> {
     Row {
         voter: &vote.voter,
         vote_id: vote.id.hyphenated().to_string(),
         choice: &vote.choice,
-        cast_at_ms: vote.cast_at_ms(),
+        cast_at_ms: vote.cast_at_ms().unwrap_or(position.taken_at_ms()),
+        position: position.as_i64(),
     }
 }
 

@@ -1,12 +1,14 @@
 //! The ledger in a PostgreSQL database.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{PgPool, SqlSafeStr};
 
 use crate::Error;
+use crate::copy::{COPY, encode};
 use crate::ledger::Row;
 
 /// How long to try to connect.
@@ -15,18 +17,28 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Connections per process.
 const MAX_CONNECTIONS: u32 = 4;
 
-/// A vote stands unless the voter has cast a later one.
+/// A plan made while the table is small would be kept, and read all of it, when it has grown.
+const SETTINGS: [(&str, &str); 1] = [("plan_cache_mode", "force_custom_plan")];
+
+/// A vote stands unless Redis has taken a later one of the voter.
 const UPSERT: &str = "
-    INSERT INTO votes (voter, vote_id, choice, cast_at_ms, recorded_at_ms)
-    SELECT voter, vote_id, choice, cast_at_ms, $5
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
-        AS cast_votes (voter, vote_id, choice, cast_at_ms)
+    INSERT INTO votes (voter, vote_id, choice, cast_at_ms, position, recorded_at_ms)
+    SELECT voter, vote_id, choice, cast_at_ms, position, $6
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[])
+        AS cast_votes (voter, vote_id, choice, cast_at_ms, position)
     ON CONFLICT (voter) DO UPDATE SET
         vote_id = excluded.vote_id,
         choice = excluded.choice,
         cast_at_ms = excluded.cast_at_ms,
+        position = excluded.position,
         recorded_at_ms = excluded.recorded_at_ms
-    WHERE excluded.vote_id > votes.vote_id";
+    WHERE excluded.position > votes.position";
+
+/// The voters among some who have voted before.
+const KNOWN: &str = "SELECT voter FROM votes WHERE voter = ANY($1)";
+
+/// With fewer votes the questions and answers of a transaction take longer than they save.
+const WORTH_COPYING: usize = 32;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Postgres {
@@ -41,7 +53,7 @@ impl Postgres {
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(CONNECT_TIMEOUT)
-            .connect_lazy_with(options.application_name("voteops"));
+            .connect_lazy_with(options.application_name("voteops").options(SETTINGS));
         Ok(Self { pool })
     }
 
@@ -50,21 +62,44 @@ impl Postgres {
         Ok(migrator().run(&self.pool).await?)
     }
 
+    /// Many votes are copied, which is several times as fast as upserting them; those of voters who
+    /// have voted before cannot be.
     pub(crate) async fn record(&self, rows: &[Row<'_>], now_ms: i64) -> Result<u64, Error> {
-        // One statement is one transaction.
-        let done = sqlx::query(UPSERT)
+        let rows: Vec<_> = rows.iter().collect();
+        if rows.len() >= WORTH_COPYING {
+            match self.copy(&rows, now_ms).await {
+                // Another worker was first with one of the voters.
+                Err(error) if is_taken(&error) => {}
+                copied => return Ok(copied?),
+            }
+        }
+        let mut connection = self.pool.acquire().await?;
+        Ok(upsert(&mut connection, &rows, now_ms).await?)
+    }
+
+    async fn copy(&self, rows: &[&Row<'_>], now_ms: i64) -> Result<u64, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let known: HashSet<String> = sqlx::query_scalar(KNOWN)
             .bind(rows.iter().map(|row| row.voter).collect::<Vec<_>>())
-            .bind(
-                rows.iter()
-                    .map(|row| row.vote_id.as_str())
-                    .collect::<Vec<_>>(),
-            )
-            .bind(rows.iter().map(|row| row.choice).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.cast_at_ms).collect::<Vec<_>>())
-            .bind(now_ms)
-            .execute(&self.pool)
-            .await?;
-        Ok(done.rows_affected())
+            .fetch_all(&mut *transaction)
+            .await?
+            .into_iter()
+            .collect();
+        let (again, new): (Vec<_>, Vec<_>) = rows
+            .iter()
+            .copied()
+            .partition(|row| known.contains(row.voter));
+        let mut written = 0;
+        if !new.is_empty() {
+            let mut copy = transaction.copy_in_raw(COPY).await?;
+            copy.send(encode(&new, now_ms)).await?;
+            written += copy.finish().await?;
+        }
+        if !again.is_empty() {
+            written += upsert(&mut transaction, &again, now_ms).await?;
+        }
+        transaction.commit().await?;
+        Ok(written)
     }
 
     pub(crate) async fn tally(&self) -> Result<Vec<(String, i64)>, Error> {
@@ -94,13 +129,52 @@ impl Postgres {
     }
 }
 
+/// One statement, which is a transaction unless it is in one.
+async fn upsert(
+    connection: &mut PgConnection,
+    rows: &[&Row<'_>],
+    now_ms: i64,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query(UPSERT)
+        .bind(rows.iter().map(|row| row.voter).collect::<Vec<_>>())
+        .bind(
+            rows.iter()
+                .map(|row| row.vote_id.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(rows.iter().map(|row| row.choice).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.cast_at_ms).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.position).collect::<Vec<_>>())
+        .bind(now_ms)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+/// Whether a key that was free a moment ago is no more.
+fn is_taken(error: &sqlx::Error) -> bool {
+    let database = error.as_database_error();
+    database.is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+/// Migrations are only ever added, and leave what earlier versions of the services write in order:
+/// those may still run beside this one.
 fn migrator() -> Migrator {
-    let sql = include_str!("../migrations/postgres/0001_votes.sql").into_sql_str();
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "votes".into(),
-        MigrationType::Simple,
-        sql,
-        false,
-    )])
+    let all = [
+        (
+            1,
+            "votes",
+            include_str!("../migrations/postgres/0001_votes.sql"),
+        ),
+        (
+            2,
+            "position",
+            include_str!("../migrations/postgres/0002_position.sql"),
+        ),
+    ];
+    let migrations = all.map(|(version, name, sql)| {
+        let sql = sql.into_sql_str();
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.into())
 }

@@ -1,8 +1,10 @@
 //! The ledger in an SQLite file.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use sqlx::AssertSqlSafe;
 use sqlx::SqlSafeStr;
 use sqlx::SqlitePool;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -17,16 +19,12 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections per process. SQLite writes one at a time; the others read beside it.
 const MAX_CONNECTIONS: u32 = 4;
 
-/// A vote stands unless the voter has cast a later one.
-const UPSERT: &str = "
-    INSERT INTO votes (voter, vote_id, choice, cast_at_ms, recorded_at_ms)
-    VALUES (?1, ?2, ?3, ?4, ?5)
-    ON CONFLICT (voter) DO UPDATE SET
-        vote_id = excluded.vote_id,
-        choice = excluded.choice,
-        cast_at_ms = excluded.cast_at_ms,
-        recorded_at_ms = excluded.recorded_at_ms
-    WHERE excluded.vote_id > votes.vote_id";
+/// How many votes one statement takes, the most first: handing a statement to SQLite's thread takes
+/// longer than a vote does.
+const CHUNKS: [usize; 3] = [128, 16, 1];
+
+/// The statements that take so many votes.
+static UPSERTS: LazyLock<[String; 3]> = LazyLock::new(|| CHUNKS.map(upsert));
 
 #[derive(Debug, Clone)]
 pub(crate) struct Sqlite {
@@ -78,16 +76,21 @@ impl Sqlite {
         // fails at once, however long the busy timeout.
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let mut written = 0;
-        for row in rows {
-            let done = sqlx::query(UPSERT)
-                .bind(row.voter)
-                .bind(&row.vote_id)
-                .bind(row.choice)
-                .bind(row.cast_at_ms)
-                .bind(now_ms)
-                .execute(&mut *transaction)
-                .await?;
-            written += done.rows_affected();
+        let mut left = rows;
+        for (size, upsert) in CHUNKS.into_iter().zip(UPSERTS.iter()) {
+            while let Some((chunk, after)) = left.split_at_checked(size) {
+                // Made of numbers only.
+                let mut query = sqlx::query(AssertSqlSafe(upsert.as_str())).bind(now_ms);
+                for row in chunk {
+                    query = query.bind(row.voter).bind(row.vote_id.as_str());
+                    query = query
+                        .bind(row.choice)
+                        .bind(row.cast_at_ms)
+                        .bind(row.position);
+                }
+                written += query.execute(&mut *transaction).await?.rows_affected();
+                left = after;
+            }
         }
         transaction.commit().await?;
         Ok(written)
@@ -146,13 +149,47 @@ async fn lock_beside(path: &Path) -> Result<std::fs::File, Error> {
     }
 }
 
+/// Of so many votes. A vote stands unless Redis has taken a later one of the voter.
+fn upsert(count: usize) -> String {
+    let values = (0..count).map(|number| {
+        let first = number * 5 + 2;
+        let [voter, vote_id, choice, cast_at_ms, position] =
+            [0, 1, 2, 3, 4].map(|field| first + field);
+        format!("(?{voter}, ?{vote_id}, ?{choice}, ?{cast_at_ms}, ?{position}, ?1)")
+    });
+    let values: Vec<_> = values.collect();
+    format!(
+        "INSERT INTO votes (voter, vote_id, choice, cast_at_ms, position, recorded_at_ms)
+        VALUES {}
+        ON CONFLICT (voter) DO UPDATE SET
+            vote_id = excluded.vote_id,
+            choice = excluded.choice,
+            cast_at_ms = excluded.cast_at_ms,
+            position = excluded.position,
+            recorded_at_ms = excluded.recorded_at_ms
+        WHERE excluded.position > votes.position",
+        values.join(", ")
+    )
+}
+
+/// Migrations are only ever added, and leave what earlier versions of the services write in order:
+/// those may still run beside this one.
 fn migrator() -> Migrator {
-    let sql = include_str!("../migrations/sqlite/0001_votes.sql").into_sql_str();
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "votes".into(),
-        MigrationType::Simple,
-        sql,
-        false,
-    )])
+    let all = [
+        (
+            1,
+            "votes",
+            include_str!("../migrations/sqlite/0001_votes.sql"),
+        ),
+        (
+            2,
+            "position",
+            include_str!("../migrations/sqlite/0002_position.sql"),
+        ),
+    ];
+    let migrations = all.map(|(version, name, sql)| {
+        let sql = sql.into_sql_str();
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.into())
 }

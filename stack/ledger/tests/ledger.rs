@@ -2,18 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use uuid::Uuid;
 use voteops_ledger::test_support::PostgresServer;
 use voteops_ledger::{Error, Ledger, Recorded};
-use voteops_queue::Vote;
+use voteops_queue::{InvalidVote, Position, Queued, Vote};
 
 type TestResult = Result<(), Box<dyn StdError>>;
 
-fn vote(voter: &str, choice: &str) -> Result<Vote, Box<dyn StdError>> {
-    Ok(Vote::cast(voter, choice)?)
+/// A vote that Redis took after all those before it.
+fn vote(voter: &str, choice: &str) -> Result<Queued, InvalidVote> {
+    static TAKEN: AtomicU64 = AtomicU64::new(1);
+    Ok(Queued {
+        vote: Vote::cast(voter, choice)?,
+        position: Position::new(1_700_000_000_000, TAKEN.fetch_add(1, Ordering::Relaxed)),
+    })
 }
 
 /// An empty ledger in a file of its own.
@@ -72,9 +78,28 @@ async fn the_latest_vote_of_a_voter_stands(ledger: &Ledger) -> TestResult {
             unchanged: 0
         }
     );
-    let standing = [("ann".to_owned(), third.id), ("bob".to_owned(), other.id)];
+    let standing = [
+        ("ann".to_owned(), third.vote.id),
+        ("bob".to_owned(), other.vote.id),
+    ];
     assert_eq!(ledger.recorded("").await?, standing);
     assert_eq!(ledger.record(&[]).await?, Recorded::default());
+    Ok(())
+}
+
+/// Two vote apps with clocks a day apart: ids tell the order of their clocks, positions that of Redis.
+async fn the_order_is_that_of_redis_whatever_clocks_say(ledger: &Ledger) -> TestResult {
+    let (mut first, mut second) = (vote("skew", "cats")?, vote("skew", "dogs")?);
+    std::mem::swap(&mut first.vote.id, &mut second.vote.id);
+    assert!(first.vote.id > second.vote.id && first.position < second.position);
+    for order in [[&first, &second], [&second, &first]] {
+        for queued in order {
+            ledger.record(std::slice::from_ref(queued)).await?;
+        }
+        let standing = [("skew".to_owned(), second.vote.id)];
+        assert_eq!(ledger.recorded("skew").await?, standing);
+    }
+    assert_eq!(ledger.record(&[first, second]).await?.written, 0);
     Ok(())
 }
 
@@ -92,21 +117,22 @@ async fn one_impossible_vote_spoils_its_batch_and_nothing_else(ledger: &Ledger) 
     let first = vote("spoil-1", "cats")?;
     ledger.record(std::slice::from_ref(&first)).await?;
     // The id of another voter's vote.
-    let impossible = Vote::new(first.id, "spoil-2", "cats")?;
+    let mut impossible = vote("spoil-2", "cats")?;
+    impossible.vote.id = first.vote.id;
     let innocent = vote("spoil-3", "cats")?;
 
     let error = ledger.record(&[innocent.clone(), impossible]).await;
     assert!(error.as_ref().is_err_and(Error::is_permanent), "{error:?}");
     assert_eq!(
         ledger.recorded("spoil-").await?,
-        [("spoil-1".to_owned(), first.id)]
+        [("spoil-1".to_owned(), first.vote.id)]
     );
     assert_eq!(ledger.record(&[innocent]).await?.written, 1);
     Ok(())
 }
 
 async fn workers_at_once_agree(ledger: &Ledger) -> TestResult {
-    let votes: Vec<Vote> = (0..400)
+    let votes: Vec<Queued> = (0..400)
         .map(|n| vote(&format!("crowd-{}", n % 40), "cats"))
         .collect::<Result<_, _>>()?;
     let tasks: Vec<_> = (0..4)
@@ -128,7 +154,7 @@ async fn workers_at_once_agree(ledger: &Ledger) -> TestResult {
     let standing: BTreeMap<String, Uuid> = ledger.recorded("crowd-").await?.into_iter().collect();
     let expected: BTreeMap<String, Uuid> = votes
         .into_iter()
-        .map(|vote| (vote.voter, vote.id))
+        .map(|Queued { vote, .. }| (vote.voter, vote.id))
         .collect();
     assert_eq!(standing, expected);
     Ok(())
@@ -138,6 +164,7 @@ async fn workers_at_once_agree(ledger: &Ledger) -> TestResult {
 async fn sqlite_keeps_the_ledger() -> TestResult {
     let sqlite = SqliteLedger::new()?;
     the_latest_vote_of_a_voter_stands(&sqlite.ledger).await?;
+    the_order_is_that_of_redis_whatever_clocks_say(&sqlite.ledger).await?;
     a_prefix_is_taken_literally(&sqlite.ledger).await?;
     one_impossible_vote_spoils_its_batch_and_nothing_else(&sqlite.ledger).await?;
     workers_at_once_agree(&sqlite.ledger).await?;
@@ -150,6 +177,7 @@ async fn postgres_keeps_the_ledger() -> TestResult {
     let server = PostgresServer::start()?;
     let ledger = Ledger::connect(&server.url())?;
     the_latest_vote_of_a_voter_stands(&ledger).await?;
+    the_order_is_that_of_redis_whatever_clocks_say(&ledger).await?;
     a_prefix_is_taken_literally(&ledger).await?;
     one_impossible_vote_spoils_its_batch_and_nothing_else(&ledger).await?;
     workers_at_once_agree(&ledger).await?;
@@ -172,7 +200,7 @@ async fn several_services_may_start_at_once_on_nothing() -> TestResult {
                 let url = url_in(&dir);
                 tokio::spawn(async move {
                     let ledger = Ledger::connect(&url)?;
-                    let vote = Vote::cast(&format!("v{n}"), "cats")
+                    let vote = vote(&format!("v{n}"), "cats")
                         .map_err(|error| Error::Data(error.to_string()))?;
                     ledger.record(&[vote]).await
                 })
@@ -186,6 +214,42 @@ async fn several_services_may_start_at_once_on_nothing() -> TestResult {
             8
         );
     }
+    Ok(())
+}
+
+/// A ledger as the version before positions left it, which then goes on writing to it.
+#[tokio::test]
+async fn an_older_ledger_is_brought_up_to_date_while_its_workers_still_write() -> TestResult {
+    const OLD_UPSERT: &str = "
+        INSERT INTO votes (voter, vote_id, choice, cast_at_ms, recorded_at_ms)
+        VALUES ($1, $2, 'cats', 0, 0)
+        ON CONFLICT (voter) DO UPDATE SET vote_id = excluded.vote_id, choice = excluded.choice
+        WHERE excluded.vote_id > votes.vote_id";
+    let server = PostgresServer::start()?;
+    let ledger = Ledger::connect(&server.url())?;
+    ledger.prepare().await?;
+    let old = sqlx::PgPool::connect(&server.url()).await?;
+    for undo in [
+        "ALTER TABLE votes DROP COLUMN position",
+        "DELETE FROM _sqlx_migrations WHERE version > 1",
+    ] {
+        sqlx::query(undo).execute(&old).await?;
+    }
+    let before = vote("ann", "dogs")?;
+    let cast = async |queued: &Queued| {
+        let id = queued.vote.id.to_string();
+        let insert = sqlx::query(OLD_UPSERT).bind(&queued.vote.voter).bind(id);
+        insert.execute(&old).await.map(|done| done.rows_affected())
+    };
+    assert_eq!(cast(&before).await?, 1);
+
+    let new = Ledger::connect(&server.url())?;
+    let (second, third) = (vote("ann", "cats")?, vote("ann", "cats")?);
+    assert_eq!(new.record(std::slice::from_ref(&second)).await?.written, 1);
+    assert_eq!(cast(&third).await?, 1);
+    assert_eq!(cast(&vote("bob", "cats")?).await?, 1);
+    assert_eq!(new.recorded("ann").await?[0].1, third.vote.id);
+    assert_eq!(new.record(&[vote("bob", "dogs")?]).await?.written, 1);
     Ok(())
 }
 
@@ -250,16 +314,16 @@ fn any_order_comes_to_the_same(url: &str, cases: u32) -> TestResult {
         |((voters, order), batch_size)| {
             let fail = |error: &dyn StdError| TestCaseError::fail(error.to_string());
             let run = Uuid::new_v4();
-            let votes: Vec<Vote> = voters
+            let votes: Vec<Queued> = voters
                 .iter()
-                .map(|voter| Vote::cast(&format!("{run}-{voter}"), "cats"))
+                .map(|voter| vote(&format!("{run}-{voter}"), "cats"))
                 .collect::<Result<_, _>>()
                 .map_err(|error| fail(&error))?;
             let expected: BTreeMap<String, Uuid> = votes
                 .iter()
-                .map(|vote| (vote.voter.clone(), vote.id))
+                .map(|Queued { vote, .. }| (vote.voter.clone(), vote.id))
                 .collect();
-            let arrivals: Vec<Vote> = order.iter().map(|index| votes[*index].clone()).collect();
+            let arrivals: Vec<Queued> = order.iter().map(|index| votes[*index].clone()).collect();
             let standing = runtime.block_on(async {
                 for batch in arrivals.chunks(batch_size) {
                     ledger.record(batch).await?;

@@ -3,7 +3,7 @@
 use redis::Value;
 use uuid::Uuid;
 
-use crate::{Error, InvalidVote, Vote};
+use crate::{Error, InvalidVote, Position, Vote};
 
 /// A field of a stream entry and its value: any bytes, for anyone can write to the stream.
 type Field = (Vec<u8>, Vec<u8>);
@@ -13,6 +13,8 @@ type Field = (Vec<u8>, Vec<u8>);
 pub struct Entry {
     /// The entry's id in the stream, such as `1700000000000-0`.
     pub id: String,
+    /// The entry's place in the order of votes, which its id tells.
+    pub position: Position,
     /// What the entry turned out to be.
     pub content: Content,
     /// The entry as it was written, to be kept when it is buried.
@@ -37,7 +39,7 @@ pub enum DeadReason {
     Fields,
     /// A value is not UTF-8.
     NotText,
-    /// The id is not a version 7 UUID.
+    /// The id is neither a version 7 nor a version 5 UUID.
     InvalidId,
     /// The voter is empty, too long or not printable.
     InvalidVoter,
@@ -77,22 +79,26 @@ impl From<InvalidVote> for DeadReason {
         match invalid {
             InvalidVote::Id => Self::InvalidId,
             InvalidVote::Voter => Self::InvalidVoter,
-            InvalidVote::Choice => Self::InvalidChoice,
+            // A key is not in the stream.
+            InvalidVote::Choice | InvalidVote::Key => Self::InvalidChoice,
         }
     }
 }
 
 impl Entry {
-    fn new(id: String, fields: Option<Vec<Field>>) -> Self {
+    fn new(id: String, fields: Option<Vec<Field>>) -> Result<Self, Error> {
+        let position =
+            Position::of_entry(&id).ok_or_else(|| unexpected("the id of an entry", &id))?;
         let content = match &fields {
             None => Content::Deleted,
             Some(fields) => decode(fields).map_or_else(Content::Poison, Content::Vote),
         };
-        Self {
+        Ok(Self {
             id,
+            position,
             content,
             fields: fields.unwrap_or_default(),
-        }
+        })
     }
 }
 
@@ -169,7 +175,7 @@ fn from_entry(entry: Value) -> Result<Entry, Error> {
         Value::Array(flat) => Some(from_fields(flat)?),
         other => return Err(unexpected("the fields of an entry", &other)),
     };
-    Ok(Entry::new(string(id)?, fields))
+    Entry::new(string(id)?, fields)
 }
 
 fn from_fields(flat: Vec<Value>) -> Result<Vec<Field>, Error> {
@@ -212,7 +218,7 @@ mod tests {
             .iter()
             .map(|(k, v)| (k.as_bytes().to_vec(), v.to_vec()))
             .collect();
-        Entry::new("1-0".to_owned(), Some(fields)).content
+        Entry::new("1-0".to_owned(), Some(fields)).unwrap().content
     }
 
     #[test]

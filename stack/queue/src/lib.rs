@@ -10,9 +10,13 @@
 //!
 //! The stream is never trimmed: a full Redis refuses votes ([`Error::Full`]) rather than lose one.
 
+mod bury;
 mod entry;
 mod error;
+mod fill;
 mod link;
+mod once;
+mod position;
 mod queue;
 mod reader;
 #[cfg(feature = "test-support")]
@@ -21,6 +25,11 @@ mod vote;
 
 pub use entry::{Content, DeadReason, Entry};
 pub use error::Error;
+pub use fill::Fill;
+pub use once::{ONCE_PREFIX, Once};
+pub use position::{Position, Queued};
 pub use queue::{DEAD_STREAM, GROUP, Queue, RESULTS_KEY, STREAM};
 pub use reader::{BLOCK, Reader};
-pub use vote::{InvalidVote, MAX_CHOICE_CHARS, MAX_VOTER_CHARS, Vote, check_choice, check_voter};
+pub use vote::{
+    InvalidVote, MAX_CHOICE_CHARS, MAX_KEY_CHARS, MAX_VOTER_CHARS, Vote, check_choice, check_voter,
+};

@@ -7,7 +7,7 @@ use redis::io::tcp::TcpSettings;
 use redis::{Client, IntoConnectionInfo, cmd, pipe};
 
 use crate::link::Link;
-use crate::{DeadReason, Entry, Error, Reader, Vote};
+use crate::{Error, Reader, Vote};
 
 /// The stream that holds every vote not yet recorded.
 pub const STREAM: &str = "votes";
@@ -37,7 +37,7 @@ const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 /// first needed and opened anew when lost.
 #[derive(Debug, Clone)]
 pub struct Queue {
-    link: Arc<Link>,
+    pub(crate) link: Arc<Link>,
     pub(crate) client: Client,
 }
 
@@ -99,32 +99,6 @@ impl Queue {
         both.cmd("XDEL").arg(STREAM).arg(ids).ignore();
         both.cmd("XACK").arg(STREAM).arg(GROUP).arg(ids).ignore();
         self.link.pipeline(&both).await
-    }
-
-    /// Moves an entry to [`DEAD_STREAM`] in one transaction. The dead entry has the fields `reason`
-    /// and `entry` (its id in [`STREAM`]), then the original ones.
-    ///
-    /// # Errors
-    /// [`Error`] when Redis did not confirm; the entry then stays pending.
-    pub async fn bury(&self, entry: &Entry, reason: DeadReason) -> Result<(), Error> {
-        let mut all = pipe();
-        all.atomic();
-        let add = all.cmd("XADD").arg(DEAD_STREAM).arg("*");
-        add.arg("reason")
-            .arg(reason.slug())
-            .arg("entry")
-            .arg(&entry.id);
-        for (field, value) in &entry.fields {
-            add.arg(field).arg(value);
-        }
-        add.ignore();
-        all.cmd("XACK")
-            .arg(STREAM)
-            .arg(GROUP)
-            .arg(&entry.id)
-            .ignore();
-        all.cmd("XDEL").arg(STREAM).arg(&entry.id).ignore();
-        self.link.pipeline(&all).await
     }
 
     /// How many votes wait: undelivered plus in flight.

@@ -1,24 +1,51 @@
 //! Listening, serving with bounded patience, and shutting down gracefully.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::extract::Request as AxumRequest;
+use axum::http::{Request, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tower::util::MapRequest;
 
 use crate::{Error, request_id, strict};
 
-/// How long a client may take to send a request's head, or leave a connection idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a connection beyond the limit is told before it is closed.
+const TOO_MANY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// What clients may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a client may take to send a request's head, or leave a connection idle.
+    pub head_timeout: Duration,
+    /// Connections at once. One more is answered 503 and closed.
+    pub max_connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_timeout: Duration::from_secs(30),
+            max_connections: 4096,
+        }
+    }
+}
+
+/// The address that a request came from, among its extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
 
 /// How long requests in flight may take to finish once shutdown has begun.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,14 +68,25 @@ pub async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListen
 }
 
 /// Serves HTTP/1 until `shutdown`, then lets requests in flight finish for at most 5 s. A client
-/// that does not finish its request's head within 30 s is disconnected. Every answer has strict headers
-/// and the request's id.
+/// that does not finish its request's head within 30 s is disconnected, and one beyond 4096 at once is
+/// answered 503. Every answer has strict headers and the request's id.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
+    serve_within(Limits::default(), listener, router, shutdown).await;
+}
+
+/// Serves as [`serve`] does, within other limits.
+pub async fn serve_within(
+    limits: Limits,
+    listener: TcpListener,
+    router: Router,
+    shutdown: CancellationToken,
+) {
     let router = router.layer(from_fn(finish));
     let mut server = http1::Builder::new();
     server
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT);
+        .header_read_timeout(limits.head_timeout);
+    let room = Arc::new(Semaphore::new(limits.max_connections));
     let connections = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -56,7 +94,14 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
             () = shutdown.cancelled() => break,
         };
         match accepted {
-            Ok((stream, _)) => spawn_connection(&server, &connections, stream, router.clone()),
+            Ok((stream, peer)) => match room.clone().try_acquire_owned() {
+                Ok(place) => {
+                    let router = with_peer(router.clone(), peer.ip());
+                    spawn_connection(&server, &connections, stream, router, place);
+                }
+                // Whoever does not read it is not waited for.
+                Err(_) => drop(stream.try_write(TOO_MANY)),
+            },
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_RETRY).await;
@@ -73,17 +118,31 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
 }
 
 /// What is done with every request, in one layer, since each costs an allocation.
-async fn finish(request: Request, next: Next) -> Response {
+async fn finish(request: AxumRequest, next: Next) -> Response {
     let mut response = request_id::name(request, next).await;
     strict::add(response.headers_mut());
     response
 }
 
+/// Has every request of a connection know where it comes from.
+fn with_peer(router: Router, peer: IpAddr) -> MapRequest<Router, impl WithPeer> {
+    MapRequest::new(router, move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        request
+    })
+}
+
+/// What [`with_peer`] does with a request.
+trait WithPeer: Fn(Request<Incoming>) -> Request<Incoming> + Clone + Send + 'static {}
+
+impl<F: Fn(Request<Incoming>) -> Request<Incoming> + Clone + Send + 'static> WithPeer for F {}
+
 fn spawn_connection(
     server: &http1::Builder,
     connections: &GracefulShutdown,
     stream: TcpStream,
-    router: Router,
+    router: MapRequest<Router, impl WithPeer>,
+    place: OwnedSemaphorePermit,
 ) {
     // Answers are small: waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
@@ -93,6 +152,7 @@ fn spawn_connection(
         if let Err(error) = connection.await {
             tracing::debug!(%error, "connection ended early");
         }
+        drop(place);
     });
 }
 

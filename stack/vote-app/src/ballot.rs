@@ -1,7 +1,7 @@
 //! Reads what a voter sent.
 
 use axum::body::Bytes;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
 use serde_json::error::Category;
 use voteops_queue::{InvalidVote, Vote};
@@ -17,6 +17,9 @@ pub(crate) const CHOICE_COOKIE: &str = "choice";
 
 /// How long a browser keeps cookies, in seconds: one year.
 const COOKIE_MAX_AGE_SECONDS: u64 = 365 * 24 * 60 * 60;
+/// The header that makes a vote that is sent again the same vote
+/// (draft-ietf-httpapi-idempotency-key-header).
+pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// What the body is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,13 +101,25 @@ pub(crate) fn read(
             "It is not known who votes: allow cookies and open the ballot, or send a voter.",
         )
     })?;
-    Vote::cast(&voter, &choice).map_err(|invalid| {
+    let cast = match headers.get(IDEMPOTENCY_KEY) {
+        None => Vote::cast(&voter, &choice),
+        Some(key) => Vote::cast_with_key(&voter, &choice, unquoted(key)),
+    };
+    cast.map_err(|invalid| {
         let reason = match invalid {
             InvalidVote::Voter => Reason::InvalidVoter,
-            InvalidVote::Id | InvalidVote::Choice => Reason::InvalidFields,
+            InvalidVote::Id | InvalidVote::Choice | InvalidVote::Key => Reason::InvalidFields,
         };
         Refusal::new(reason, format!("This is not a vote: {invalid}."))
     })
+}
+
+/// A key in double quotes, as the draft has it, or without, as most clients send it. What is not
+/// ASCII is no key.
+fn unquoted(key: &HeaderValue) -> &str {
+    let key = key.to_str().unwrap_or_default();
+    let inner = key.strip_prefix('"').and_then(|key| key.strip_suffix('"'));
+    inner.unwrap_or(key)
 }
 
 fn from_json(body: &Bytes) -> Result<Fields, Refusal> {

@@ -70,6 +70,39 @@ pub struct Cli {
     #[arg(long, env = "VOTE_APP_MAX_BODY_BYTES", value_name = "BYTES")]
     pub max_body_bytes: Option<String>,
 
+    /// Votes that may wait in the queue before further ones are answered 503; 0 sets no limit
+    /// [default: 0]
+    #[arg(long, env = "VOTE_APP_MAX_QUEUE_LENGTH", value_name = "VOTES")]
+    pub max_queue_length: Option<String>,
+
+    /// How full Redis may be, in per cent of its maxmemory, before votes are answered 503
+    /// [default: 97]
+    #[arg(long, env = "VOTE_APP_MAX_REDIS_MEMORY", value_name = "PERCENT")]
+    pub max_redis_memory: Option<String>,
+
+    /// How long a vote that is sent again with its Idempotency-Key is known to be the same; Redis
+    /// keeps about 120 bytes for each meanwhile [default: 10m]
+    #[arg(long, env = "VOTE_APP_IDEMPOTENCY_WINDOW", value_name = "DURATION")]
+    pub idempotency_window: Option<String>,
+
+    /// How long a client may take to send a request's head, or leave a connection idle
+    /// [default: 10s]
+    #[arg(long, env = "VOTE_APP_HEAD_TIMEOUT", value_name = "DURATION")]
+    pub head_timeout: Option<String>,
+
+    /// Connections at once; one more is answered 503 and closed [default: 4096]
+    #[arg(long, env = "VOTE_APP_MAX_CONNECTIONS", value_name = "COUNT")]
+    pub max_connections: Option<String>,
+
+    /// Votes a second that one client (an IPv4 address, or an IPv6 network of 64 bits) may send; 0
+    /// sets no limit. Behind a proxy, which is then the client, the limit belongs there [default: 0]
+    #[arg(long, env = "VOTE_APP_CLIENT_RATE", value_name = "PER_SECOND")]
+    pub client_rate: Option<String>,
+
+    /// Votes that a client may send at once before --client-rate holds it back [default: 10]
+    #[arg(long, env = "VOTE_APP_CLIENT_BURST", value_name = "VOTES")]
+    pub client_burst: Option<String>,
+
     /// What to log: error, warn, info, debug, trace, or target=level,... [default: info]
     #[arg(long, env = "VOTE_APP_LOG_LEVEL", value_name = "LEVEL")]
     pub log_level: Option<String>,

@@ -8,11 +8,19 @@ use voteops_ledger::Ledger;
 use voteops_queue::{Queue, check_choice};
 use voteops_service::admin::AdminConfig;
 use voteops_service::config::{ConfigError, FileValue, Given, Settings, default_instance};
+use voteops_service::http;
 
-use crate::Cli;
+use crate::limiter::ClientRate;
+use crate::{Cli, pressure};
 
 /// The largest request body that may be allowed, in bytes.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// The most connections that may be allowed.
+const MAX_CONNECTIONS: usize = 1_000_000;
+
+/// The highest rate per client that may be set.
+const MAX_CLIENT_RATE: usize = 1_000_000;
 
 /// The vote app's settings.
 #[derive(Debug, Clone)]
@@ -37,6 +45,14 @@ pub struct Config {
     pub request_timeout: Duration,
     /// The largest request body taken, in bytes.
     pub max_body_bytes: usize,
+    /// When votes are refused before Redis has to.
+    pub pressure: pressure::Limits,
+    /// How long a vote that is sent again is known to be the same.
+    pub idempotency_window: Duration,
+    /// What clients may take.
+    pub http: http::Limits,
+    /// How many votes one client may send; `None` when there is no limit.
+    pub client_rate: Option<ClientRate>,
     /// What to log.
     pub log_filter: String,
 }
@@ -64,6 +80,13 @@ struct Keys {
     results_ttl: Option<FileValue>,
     request_timeout: Option<FileValue>,
     max_body_bytes: Option<FileValue>,
+    max_queue_length: Option<FileValue>,
+    max_redis_memory: Option<FileValue>,
+    idempotency_window: Option<FileValue>,
+    head_timeout: Option<FileValue>,
+    max_connections: Option<FileValue>,
+    client_rate: Option<FileValue>,
+    client_burst: Option<FileValue>,
     log_level: Option<FileValue>,
 }
 
@@ -134,9 +157,60 @@ impl Config {
                 "4096",
             )
             .number(1, MAX_BODY_BYTES)?,
+            pressure: pressure_limits(
+                &get(
+                    "max-queue-length",
+                    cli.max_queue_length,
+                    &keys.max_queue_length,
+                    "0",
+                ),
+                &get(
+                    "max-redis-memory",
+                    cli.max_redis_memory,
+                    &keys.max_redis_memory,
+                    "97",
+                ),
+            )?,
+            idempotency_window: get(
+                "idempotency-window",
+                cli.idempotency_window,
+                &keys.idempotency_window,
+                "10m",
+            )
+            .duration()?,
+            http: http::Limits {
+                head_timeout: get("head-timeout", cli.head_timeout, &keys.head_timeout, "10s")
+                    .duration()?,
+                max_connections: get(
+                    "max-connections",
+                    cli.max_connections,
+                    &keys.max_connections,
+                    "4096",
+                )
+                .number(1, MAX_CONNECTIONS)?,
+            },
+            client_rate: client_rate(
+                &get("client-rate", cli.client_rate, &keys.client_rate, "0"),
+                &get("client-burst", cli.client_burst, &keys.client_burst, "10"),
+            )?,
             log_filter: get("log-level", cli.log_level, &keys.log_level, "info").log_filter()?,
         })
     }
+}
+
+fn pressure_limits(
+    length: &Given,
+    memory_percent: &Given,
+) -> Result<pressure::Limits, ConfigError> {
+    Ok(pressure::Limits {
+        length: length.number(0, usize::MAX)? as u64,
+        memory_percent: memory_percent.number(1, 100)? as u64,
+    })
+}
+
+fn client_rate(per_s: &Given, burst: &Given) -> Result<Option<ClientRate>, ConfigError> {
+    let per_s = per_s.number(0, MAX_CLIENT_RATE)?;
+    Ok(ClientRate::new(per_s, burst.number(1, MAX_CLIENT_RATE)?))
 }
 
 fn name(given: &Given) -> Result<String, ConfigError> {

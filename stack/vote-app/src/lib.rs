@@ -11,7 +11,10 @@
 //! | `GET /metrics`, `/healthz`, `/readyz` | for Prometheus and whoever starts the process |
 //!
 //! A vote is either in the stream, and the voter is told so, or it is refused with a reason. When
-//! Redis is away or full that is a 503 with `Retry-After`, within the request timeout.
+//! Redis is away or full that is a 503 with `Retry-After`, within the request timeout; and it is one
+//! before Redis is full, or at a length of the queue that can be set (`pressure`). A vote that is sent
+//! again with the header `Idempotency-Key` is the same vote. Connections, heads, bodies and, if asked
+//! for, the votes of one client (`limiter`) are bounded.
 //!
 //! With an admin listener ([`voteops_service::admin`]) it can be told to be slow (`slow-votes`) or to
 //! fail (`fail-votes`); only `POST /vote` is struck.
@@ -22,12 +25,14 @@ mod cli;
 mod config;
 mod faults;
 mod lang;
+mod limiter;
 mod live;
 mod measure;
 mod metrics;
 mod openapi;
 mod origin;
 mod pages;
+mod pressure;
 mod quality;
 mod reply;
 mod results;
@@ -38,6 +43,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use voteops_ledger::Ledger;
 use voteops_queue::Queue;
@@ -47,10 +53,14 @@ use voteops_service::{http, logs, shutdown};
 
 pub use cli::Cli;
 pub use config::{Choice, Config};
+pub use limiter::ClientRate;
+pub use pressure::Limits as PressureLimits;
 
 use faults::VoteFaults;
+use limiter::Limiter;
 use live::Live;
 use metrics::Metrics;
+use pressure::Pressure;
 
 /// Why the vote app could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +96,8 @@ struct App {
     faults: Option<VoteFaults>,
     backend_warnings: Throttle,
     live: Live,
+    pressure: Pressure,
+    limiter: Option<Arc<Limiter>>,
 }
 
 /// Runs the vote app as its command line asks, until SIGTERM or SIGINT.
@@ -136,6 +148,11 @@ pub async fn run(
             .unwrap_or_default(),
         "taking votes"
     );
+    let limiter = config.client_rate.map(Limiter::new).map(Arc::new);
+    let (limits, mut background) = (config.http, JoinSet::new());
+    if let Some(limiter) = &limiter {
+        background.spawn(limiter.clone().forget(shutdown.clone()));
+    }
     let app = Arc::new(App {
         config,
         queue,
@@ -144,11 +161,14 @@ pub async fn run(
         faults,
         backend_warnings,
         live: Live::new(live::MAX_LISTENERS, shutdown.clone()),
+        pressure: Pressure::default(),
+        limiter,
     });
-    let poller = tokio::spawn(live::poll(app.clone()));
-    http::serve(listener, routes::router(&app), shutdown).await;
-    // It ends at shutdown; a panic there was reported when it happened.
-    let _ = poller.await;
+    background.spawn(live::poll(app.clone()));
+    background.spawn(pressure::watch(app.clone(), shutdown.clone()));
+    http::serve_within(limits, listener, routes::router(&app), shutdown).await;
+    // They end at shutdown; a panic there was reported when it happened.
+    while background.join_next().await.is_some() {}
     if let Some(admin) = admin {
         // A panic there was reported when it happened; there is nothing left to serve.
         let _ = admin.await;

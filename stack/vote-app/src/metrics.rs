@@ -1,9 +1,10 @@
 //! What the vote app measures.
 
-use prometheus::{HistogramVec, IntCounterVec};
+use prometheus::{HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
 use voteops_service::metrics::Metrics as Registry;
 
 use crate::Config;
+use crate::pressure::Cause;
 use crate::reply::Reason;
 
 /// Upper bounds in seconds. Close together around 300 ms, the threshold of the latency alert:
@@ -30,6 +31,10 @@ pub(crate) struct Metrics {
     pub(crate) requests: HistogramVec,
     /// `votes_accepted_total{choice}`
     pub(crate) accepted: IntCounterVec,
+    /// `votes_repeated_total`
+    pub(crate) repeated: IntCounter,
+    /// `vote_app_backpressure{cause}`
+    pub(crate) backpressure: IntGaugeVec,
     /// `votes_rejected_total{reason}`
     pub(crate) rejected: IntCounterVec,
 }
@@ -48,6 +53,20 @@ impl Metrics {
             "Votes that Redis has confirmed.",
             &["choice"],
         )?;
+        let none: &[&str] = &[];
+        let repeated = registry.counter(
+            "votes_repeated_total",
+            "Votes that were taken before, by their idempotency key.",
+            none,
+        )?;
+        let backpressure = registry.gauge(
+            "vote_app_backpressure",
+            "1 while votes are refused because the limit is reached.",
+            &["cause"],
+        )?;
+        for cause in Cause::ALL {
+            backpressure.with_label_values(&[cause.slug()]).set(0);
+        }
         let rejected = registry.counter("votes_rejected_total", "Votes not taken.", &["reason"])?;
         for (method, route, status) in EXPECTED {
             requests.with_label_values(&[method, route, status]);
@@ -62,6 +81,8 @@ impl Metrics {
             registry,
             requests,
             accepted,
+            repeated: repeated.with_label_values(none),
+            backpressure,
             rejected,
         })
     }

@@ -85,6 +85,12 @@ pub(crate) enum Reason {
     UnknownChoice,
     MissingVoter,
     InvalidVoter,
+    /// One client sends too many votes.
+    RateLimited,
+    /// An idempotency key came with another choice before.
+    KeyReused,
+    /// Refused before Redis has to.
+    Backpressure,
     QueueFull,
     QueueAway,
     QueueError,
@@ -101,7 +107,7 @@ pub(crate) enum Reason {
 
 impl Reason {
     /// Every reason for which a vote can be refused when no fault is injected.
-    pub(crate) const OF_VOTES: [Self; 15] = [
+    pub(crate) const OF_VOTES: [Self; 18] = [
         Self::MediaType,
         Self::BodyTooLarge,
         Self::BodyUnreadable,
@@ -113,6 +119,9 @@ impl Reason {
         Self::UnknownChoice,
         Self::MissingVoter,
         Self::InvalidVoter,
+        Self::RateLimited,
+        Self::KeyReused,
+        Self::Backpressure,
         Self::QueueFull,
         Self::QueueAway,
         Self::QueueError,
@@ -132,6 +141,9 @@ impl Reason {
             Self::UnknownChoice => "unknown_choice",
             Self::MissingVoter => "missing_voter",
             Self::InvalidVoter => "invalid_voter",
+            Self::RateLimited => "rate_limited",
+            Self::KeyReused => "key_reused",
+            Self::Backpressure => "backpressure",
             Self::QueueFull => "queue_full",
             Self::QueueAway => "queue_away",
             Self::QueueError => "queue_error",
@@ -154,13 +166,16 @@ impl Reason {
             | Self::MissingChoice
             | Self::UnknownChoice
             | Self::MissingVoter
+            | Self::KeyReused
             | Self::InvalidVoter => StatusCode::UNPROCESSABLE_ENTITY,
             Self::CrossOrigin => StatusCode::FORBIDDEN,
-            Self::QueueFull
+            Self::Backpressure
+            | Self::QueueFull
             | Self::QueueAway
             | Self::QueueError
             | Self::LedgerAway
             | Self::LiveFull => StatusCode::SERVICE_UNAVAILABLE,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Fault(status) => status,
@@ -193,7 +208,10 @@ impl Refusal {
             }
             Format::Html => (status, pages::refusal(wanted.lang, self.reason)).into_response(),
         };
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(
+            status,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+        ) {
             let seconds = header::HeaderValue::from_static(RETRY_AFTER_SECONDS);
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }

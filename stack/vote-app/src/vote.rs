@@ -8,10 +8,12 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use voteops_queue::{Error as QueueError, Vote};
+use voteops_queue::{Error as QueueError, Once, Vote};
+use voteops_service::http::Peer;
 use voteops_service::request_id;
 
-use crate::ballot::{self, Encoding};
+use crate::ballot::{self, Encoding, IDEMPOTENCY_KEY};
+use crate::pressure::Cause;
 use crate::reply::{Format, Reason, Refusal, Wanted};
 use crate::{App, origin, pages};
 
@@ -46,7 +48,25 @@ async fn strike_or_take(
     if let Some(faults) = &app.faults {
         faults.strike().await?;
     }
+    admit(app, &request)?;
     take(app, encoding?, request).await
+}
+
+/// Before anything of the body is read: whether a vote of this client can be taken now.
+fn admit(app: &App, request: &Request) -> Result<(), Refusal> {
+    if let (Some(limiter), Some(Peer(address))) = (&app.limiter, request.extensions().get())
+        && !limiter.allows(*address)
+    {
+        let message = "Too many votes came from your network. Please vote again soon.";
+        return Err(Refusal::new(Reason::RateLimited, message));
+    }
+    let what = match app.pressure.cause() {
+        None => return Ok(()),
+        Some(Cause::QueueLength) => "too many votes wait to be counted",
+        Some(Cause::RedisMemory) => "the queue is almost full",
+    };
+    let message = format!("The vote could not be taken: {what}. Please vote again soon.");
+    Err(Refusal::new(Reason::Backpressure, message))
 }
 
 /// Half of the request's time is for its body, half for Redis.
@@ -63,10 +83,33 @@ async fn take(app: &App, encoding: Encoding, request: Request) -> Result<Vote, R
             )
         })??;
     let vote = ballot::read(encoding, &body, &headers, &app.config.choices)?;
-    let enqueued = tokio::time::timeout(patience, app.queue.enqueue(&vote)).await;
+    let is_keyed = headers.contains_key(IDEMPOTENCY_KEY);
+    let enqueued = tokio::time::timeout(patience, enqueue(app, &vote, is_keyed)).await;
     match enqueued.unwrap_or_else(|_| Err(QueueError::Away("no answer in time".to_owned()))) {
-        Ok(_) => Ok(vote),
+        Ok(Once::Taken) => {
+            let accepted = &app.metrics.accepted;
+            accepted.with_label_values(&[vote.choice.as_str()]).inc();
+            Ok(vote)
+        }
+        Ok(Once::Repeated) => {
+            app.metrics.repeated.inc();
+            Ok(vote)
+        }
+        Ok(Once::OtherChoice) => Err(Refusal::new(
+            Reason::KeyReused,
+            "This idempotency key came with another choice before; a new vote needs a new key.",
+        )),
         Err(error) => Err(not_enqueued(app, &error)),
+    }
+}
+
+/// A vote without a key is taken as often as it comes.
+async fn enqueue(app: &App, vote: &Vote, is_keyed: bool) -> Result<Once, QueueError> {
+    if is_keyed {
+        let window = app.config.idempotency_window;
+        app.queue.enqueue_once(vote, window).await
+    } else {
+        app.queue.enqueue(vote).await.map(|_| Once::Taken)
     }
 }
 
@@ -104,10 +147,6 @@ fn not_enqueued(app: &App, error: &QueueError) -> Refusal {
 }
 
 fn accepted(app: &App, vote: &Vote, wanted: Wanted) -> Response {
-    app.metrics
-        .accepted
-        .with_label_values(&[vote.choice.as_str()])
-        .inc();
     tracing::debug!(vote_id = %vote.id, choice = vote.choice, "vote accepted");
     match wanted.format {
         Format::Json => {

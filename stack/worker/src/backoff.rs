@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 const FIRST: Duration = Duration::from_millis(100);
@@ -19,8 +20,12 @@ impl Backoff {
         Self { next: FIRST }
     }
 
-    /// The pause before the next attempt.
-    pub(crate) fn pause(&mut self) -> Duration {
+    /// Waits before the next attempt, unless shutdown has begun.
+    pub(crate) async fn wait(&mut self, shutdown: &CancellationToken) {
+        let _ = tokio::time::timeout(self.pause(), shutdown.cancelled()).await;
+    }
+
+    fn pause(&mut self) -> Duration {
         let pause = self.next;
         self.next = (self.next * 2).min(LONGEST);
         // The last bytes of a version 4 UUID are random (RFC 9562, section 5.4).

@@ -1,12 +1,12 @@
 //! Drains the vote queue into the ledger.
 //!
 //! A worker reads a batch from the stream, records it in one transaction, and only then acknowledges
-//! and deletes it. So a vote may be recorded twice, which the ledger does not mind, but is never
+//! and deletes it; meanwhile it reads the next one. So a vote may be recorded twice, which the ledger does not mind, but is never
 //! lost: what a dead worker left is taken over by the others, or by its successor of the same name.
 //!
 //! - what is no vote, or no ledger can hold, is buried in `votes:dead` with its reason;
 //! - when Redis or the ledger is away, the worker waits and tries again, with growing pauses;
-//! - on shutdown it finishes the batch in hand.
+//! - on shutdown it finishes the batches in hand.
 //!
 //! With an admin listener ([`voteops_service::admin`]) it can be told to be slow (`slow-worker`).
 
@@ -15,8 +15,12 @@ mod cli;
 mod config;
 mod drain;
 mod faults;
+mod intake;
 mod metrics;
+mod recorder;
 mod routes;
+
+use std::sync::OnceLock;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -28,9 +32,11 @@ use voteops_service::{http, logs, shutdown};
 pub use cli::Cli;
 pub use config::Config;
 
-use drain::Drain;
+use drain::drain;
 use faults::WorkerFaults;
+use intake::Intake;
 use metrics::Metrics;
+use recorder::Recorder;
 
 /// Why the worker could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -100,9 +106,16 @@ pub async fn run(
     let drained = CancellationToken::new();
     let served = tokio::spawn(http::serve(listener, router, drained.clone()));
     tracing::info!(instance = config.instance, "draining the queue");
-    Drain::new(queue, ledger.clone(), metrics, faults, &config, shutdown)
-        .run()
-        .await;
+    let intake = Intake::new(&queue, metrics.clone(), &config, shutdown.clone());
+    let recorder = Recorder {
+        queue,
+        ledger: ledger.clone(),
+        metrics,
+        faults,
+        shutdown: shutdown.clone(),
+        grace_end: OnceLock::new(),
+    };
+    drain(intake, recorder, shutdown).await;
     drained.cancel();
     // A panic there was reported when it happened; there is nothing left to serve.
     let _ = served.await;

@@ -31,7 +31,7 @@ impl Stage {
 }
 
 /// What the worker measures. Every series is there from the start, at zero.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     pub(crate) registry: Registry,
     /// `vote_processing_duration_seconds`

@@ -27,6 +27,7 @@ pub struct PostgresServer {
     port: u16,
     process: Child,
     dir: TempDir,
+    settings: &'static [&'static str],
 }
 
 impl PostgresServer {
@@ -36,6 +37,18 @@ impl PostgresServer {
     /// # Errors
     /// When PostgreSQL is not installed or does not come up.
     pub fn start() -> Result<Self> {
+        Self::start_with(&["-c", "fsync=off"])
+    }
+
+    /// The same, but what is committed is on disk, as it is where it matters.
+    ///
+    /// # Errors
+    /// When PostgreSQL is not installed or does not come up.
+    pub fn start_durable() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    fn start_with(settings: &'static [&'static str]) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let data = dir.path().join("data");
         fs::create_dir(&data)?;
@@ -45,8 +58,13 @@ impl PostgresServer {
         }
         init(&data)?;
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let process = spawn(&data, port)?;
-        let mut server = Self { port, process, dir };
+        let process = spawn(&data, port, settings)?;
+        let mut server = Self {
+            port,
+            process,
+            dir,
+            settings,
+        };
         server.wait_until_up()?;
         Ok(server)
     }
@@ -63,25 +81,86 @@ impl PostgresServer {
     /// When the process cannot be waited for.
     pub fn stop(&mut self) -> Result<()> {
         // SIGQUIT takes its children along and cleans up after it, unlike SIGKILL.
-        let id = self.process.id().to_string();
-        if !Command::new("kill")
-            .args(["-s", "QUIT", &id])
-            .status()?
-            .success()
-        {
+        if signal("QUIT", &[self.process.id()]).is_err() {
             self.process.kill()?;
         }
         self.process.wait()?;
         Ok(())
     }
 
-    /// Starts a stopped server again, on the same port and files.
+    /// Starts a stopped or killed server again, on the same port and files.
     ///
     /// # Errors
     /// When the server does not come up.
     pub fn restart(&mut self) -> Result<()> {
-        self.process = spawn(&self.dir.path().join("data"), self.port)?;
-        self.wait_until_up()
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            self.process = spawn(&self.dir.path().join("data"), self.port, self.settings)?;
+            match self.wait_until_up() {
+                // A killed server's children see only after a while that it is gone; until then
+                // its memory counts as in use and no successor starts.
+                Err(error) if error.kind() == ErrorKind::Other && Instant::now() < deadline => {
+                    std::thread::sleep(POLL_INTERVAL);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Kills the server itself as `kill -9` does; its children end when they see it. Its files stay.
+    ///
+    /// # Errors
+    /// When the process cannot be killed.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
+    /// Kills one of the processes that serve clients as `kill -9` does: the server then ends all of
+    /// them, and recovers. False when no client is connected.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn kill_backend(&self) -> Result<bool> {
+        let backends = self.children().into_iter().filter(|id| {
+            let title = fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
+            title.contains("127.0.0.1(")
+        });
+        match backends.max() {
+            Some(backend) => signal("KILL", &[backend]).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Stops the server and its children in their tracks: connections stay open, nothing is
+    /// answered.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn pause(&self) -> Result<()> {
+        // The parent first, so that it has no further children.
+        signal("STOP", &[self.process.id()])?;
+        signal("STOP", &self.children())
+    }
+
+    /// Lets a paused server go on.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn resume(&self) -> Result<()> {
+        signal("CONT", &self.children())?;
+        signal("CONT", &[self.process.id()])
+    }
+
+    fn children(&self) -> Vec<u32> {
+        let id = self.process.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        let children = children.unwrap_or_default();
+        children
+            .split_whitespace()
+            .filter_map(|id| id.parse().ok())
+            .collect()
     }
 
     fn wait_until_up(&mut self) -> Result<()> {
@@ -108,7 +187,27 @@ impl Drop for PostgresServer {
     }
 }
 
-fn spawn(data: &Path, port: u16) -> Result<Child> {
+/// Sends a signal. A process that is gone meanwhile is none to be told of.
+fn signal(name: &str, ids: &[u32]) -> Result<()> {
+    let ids = ids
+        .iter()
+        .filter(|id| Path::new(&format!("/proc/{id}")).exists());
+    let ids: Vec<String> = ids.map(u32::to_string).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut kill = Command::new("kill");
+    kill.args(["-s", name]).args(&ids).stderr(Stdio::null());
+    let all_sent = kill.status()?.success();
+    let is_gone = |id: &String| !Path::new(&format!("/proc/{id}")).exists();
+    if all_sent || ids.iter().any(is_gone) {
+        Ok(())
+    } else {
+        Err(Error::other(format!("kill -s {name} {}", ids.join(" "))))
+    }
+}
+
+fn spawn(data: &Path, port: u16, settings: &[&str]) -> Result<Child> {
     command("postgres", data)?
         .args(["-p", &port.to_string()])
         .args([
@@ -117,7 +216,7 @@ fn spawn(data: &Path, port: u16) -> Result<Child> {
             "-c",
             "unix_socket_directories=",
         ])
-        .args(["-c", "fsync=off"])
+        .args(settings)
         .spawn()
 }
 

@@ -10,13 +10,19 @@ use redis::{Client, RedisResult, Value};
 use tempfile::TempDir;
 
 /// How long a server may take to come up.
-const START_TIMEOUT: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How often to look whether it has.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
+/// What still fits on a full disk.
+const LAST_ROOM_BYTES: u64 = 50;
+
 /// How many ports to try: between being found free and being taken, a port can be lost to others.
 const PORTS_TRIED: u32 = 5;
+
+/// The server's log, in its directory.
+const LOG: &str = "redis.log";
 
 /// A Redis server with the stack's own `redis.conf`.
 #[derive(Debug)]
@@ -66,6 +72,38 @@ impl RedisServer {
         self.process.kill()?;
         self.process.wait()?;
         Ok(())
+    }
+
+    /// Whether the server has ended by itself.
+    ///
+    /// # Errors
+    /// When the process cannot be looked at.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.process.try_wait()?.is_some())
+    }
+
+    /// Lets the server's append-only file become hardly larger than it is, until it is started again:
+    /// what it then sees is a disk that is full, most likely in the middle of a command.
+    ///
+    /// # Errors
+    /// When the limit cannot be set.
+    pub fn fill_disk(&self) -> Result<()> {
+        // Of two there is one while the file is being written anew: the shorter one is written to.
+        let files = std::fs::read_dir(self.dir.path().join("appendonlydir"))?;
+        let written = files.flatten().filter(|file| {
+            let name = file.file_name();
+            name.to_string_lossy().contains(".incr.")
+        });
+        let sizes = written.filter_map(|file| file.metadata().ok());
+        let limit = sizes.map(|file| file.len()).min().unwrap_or(0) + LAST_ROOM_BYTES;
+        let pid = self.process.id().to_string();
+        let mut prlimit = Command::new("prlimit");
+        prlimit.args(["--pid", &pid, &format!("--fsize={limit}:")]);
+        if prlimit.status()?.success() {
+            Ok(())
+        } else {
+            Err(Error::other("prlimit could not limit the server's files"))
+        }
     }
 
     /// Starts a killed server again, on the same port and files.
@@ -146,17 +184,23 @@ impl RedisServer {
         }
     }
 
+    /// The end of the server's log.
+    fn last_words(&self) -> String {
+        let log = std::fs::read_to_string(self.dir.path().join(LOG)).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().rev().take(8).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
+    }
+
     fn wait_until_up(&mut self) -> Result<()> {
         let deadline = Instant::now() + START_TIMEOUT;
         while self.command(&[b"PING"]).is_err() {
             if let Some(status) = self.process.try_wait()? {
-                return Err(Error::other(format!("redis-server ended: {status}")));
+                let told = format!("redis-server ended: {status}: {}", self.last_words());
+                return Err(Error::other(told));
             }
             if Instant::now() > deadline {
-                return Err(Error::new(
-                    ErrorKind::TimedOut,
-                    "redis-server does not answer",
-                ));
+                let told = format!("redis-server does not answer: {}", self.last_words());
+                return Err(Error::new(ErrorKind::TimedOut, told));
             }
             std::thread::sleep(POLL_INTERVAL);
         }
@@ -180,13 +224,19 @@ pub fn free_port() -> Result<u16> {
 }
 
 fn spawn(dir: &Path, port: u16) -> Result<Child> {
-    Command::new("redis-server")
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(dir.join(LOG))?;
+    // A server that outgrows a limit on the size of its files shall see a full disk, not a signal.
+    Command::new("env")
+        .args(["--ignore-signal=XFSZ", "redis-server"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../redis.conf"))
         .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
         .arg("--dir")
         .arg(dir)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(log)
         .spawn()
         .map_err(|error| Error::new(error.kind(), format!("redis-server: {error}")))
 }

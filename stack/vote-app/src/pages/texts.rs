@@ -107,7 +107,7 @@ enum Kind {
 /// voter's votes only the last counts, so it is safe to vote again.
 pub(super) fn refused(lang: Lang, reason: Reason) -> Refused {
     let kind = match reason {
-        Reason::QueueFull => Kind::NotNow,
+        Reason::Backpressure | Reason::RateLimited | Reason::QueueFull => Kind::NotNow,
         Reason::QueueAway | Reason::QueueError => Kind::Unknown,
         Reason::MediaType
         | Reason::BodyTooLarge
@@ -115,7 +115,8 @@ pub(super) fn refused(lang: Lang, reason: Reason) -> Refused {
         | Reason::BodyTimeout
         | Reason::EmptyBody
         | Reason::InvalidJson
-        | Reason::InvalidFields => Kind::Unreadable,
+        | Reason::InvalidFields
+        | Reason::KeyReused => Kind::Unreadable,
         Reason::MissingChoice | Reason::UnknownChoice => Kind::NoChoice,
         Reason::MissingVoter | Reason::InvalidVoter => Kind::NoVoter,
         Reason::CrossOrigin => Kind::OtherSite,

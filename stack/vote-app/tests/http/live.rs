@@ -5,9 +5,8 @@ use std::time::Duration;
 use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde_json::Value;
-use voteops_queue::Vote;
 
-use crate::stack::Stack;
+use crate::stack::{Stack, queued};
 use crate::{JSON, TestResult};
 
 /// Reads events until one is as wanted.
@@ -38,13 +37,13 @@ async fn all_listeners_hear_of_each_count() -> TestResult {
     let mut early = stack.get("/results/live", "text/event-stream").await?;
     assert_eq!(early.headers()[CONTENT_TYPE], "text/event-stream");
     until(&mut early, |event| has_total(event, 0)).await?;
-    stack.ledger.record(&[Vote::cast("ann", "cats")?]).await?;
+    stack.ledger.record(&[queued("ann", "cats")?]).await?;
     until(&mut early, |event| has_total(event, 1)).await?;
 
     // Whoever comes later hears at once what is known.
     let mut late = stack.get("/results/live", "text/event-stream").await?;
     until(&mut late, |event| has_total(event, 1)).await?;
-    stack.ledger.record(&[Vote::cast("bob", "cats")?]).await?;
+    stack.ledger.record(&[queued("bob", "cats")?]).await?;
     until(&mut early, |event| has_total(event, 2)).await?;
     until(&mut late, |event| has_total(event, 2)).await?;
     Ok(())

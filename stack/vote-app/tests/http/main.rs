@@ -1,10 +1,12 @@
 //! The vote app over HTTP, with a real Redis server.
 
+mod bounds;
 mod browser;
 mod faults;
 mod live;
 mod outages;
 mod pages;
+mod repeats;
 mod safety;
 mod stack;
 mod votes;

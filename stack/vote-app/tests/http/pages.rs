@@ -2,9 +2,8 @@
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 use serde_json::{Value, json};
-use voteops_queue::Vote;
 
-use crate::stack::Stack;
+use crate::stack::{Stack, queued};
 use crate::{FORM, JSON, TestResult};
 
 #[tokio::test]
@@ -59,7 +58,7 @@ async fn results_show_every_choice_and_come_from_the_cache_until_it_expires() ->
     let stack = Stack::start(|_| ()).await?;
     stack
         .ledger
-        .record(&[Vote::cast("ann", "dogs")?, Vote::cast("bob", "former")?])
+        .record(&[queued("ann", "dogs")?, queued("bob", "former")?])
         .await?;
     let results: Value = stack.get("/results", JSON).await?.json().await?;
     assert_eq!(results["total"], 2);
@@ -70,7 +69,7 @@ async fn results_show_every_choice_and_come_from_the_cache_until_it_expires() ->
     ]);
     assert_eq!(results["choices"], expected);
 
-    stack.ledger.record(&[Vote::cast("eve", "cats")?]).await?;
+    stack.ledger.record(&[queued("eve", "cats")?]).await?;
     let cached: Value = stack.get("/results", JSON).await?.json().await?;
     assert_eq!(cached, results);
     stack.redis.command(&[b"DEL", b"results"])?;

@@ -1,7 +1,7 @@
 //! A vote app to test.
 
 use std::error::Error as StdError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, Response};
@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use voteops_ledger::Ledger;
 use voteops_queue::test_support::RedisServer;
-use voteops_queue::{Content, Queue, Vote};
+use voteops_queue::{Content, InvalidVote, Position, Queue, Queued, Vote};
 use voteops_service::admin::Admin;
 use voteops_vote_app::{Cli, Config, run};
 
@@ -33,6 +33,11 @@ pub(crate) struct Stack {
 impl Stack {
     pub(crate) async fn start(adjust: impl FnOnce(&mut Config)) -> Result<Self, Box<dyn StdError>> {
         Self::launch(None, adjust).await
+    }
+
+    /// Another vote app in front of the other's Redis server.
+    pub(crate) async fn beside(other: &Self) -> Result<Self, Box<dyn StdError>> {
+        Self::start(|config| config.redis_url = other.redis.url()).await
     }
 
     /// With an admin listener.
@@ -62,7 +67,7 @@ impl Stack {
         })?;
         adjust(&mut config);
         let (queue, ledger) = (
-            Queue::connect(&redis.url())?,
+            Queue::connect(&config.redis_url)?,
             Ledger::connect(&config.ledger_url)?,
         );
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -151,4 +156,30 @@ impl Stack {
         });
         Ok(votes.collect())
     }
+}
+
+/// A vote as the worker finds it in the queue.
+pub(crate) fn queued(voter: &str, choice: &str) -> Result<Queued, InvalidVote> {
+    Ok(Queued {
+        vote: Vote::cast(voter, choice)?,
+        position: Position::new(1, 0),
+    })
+}
+
+/// How long to wait for what must happen.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Waits until something is so.
+pub(crate) async fn eventually<F: Future<Output = bool>>(
+    what: &str,
+    is_so: impl Fn() -> F,
+) -> Result<(), Box<dyn StdError>> {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so().await {
+        if Instant::now() > deadline {
+            return Err(format!("not within {} s: {what}", PATIENCE.as_secs()).into());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use voteops_ledger::test_support::PostgresServer;
-use voteops_queue::Vote;
+use voteops_queue::{Queued, Vote};
 
 use crate::TestResult;
 use crate::stack::{Stack, eventually};
@@ -114,8 +114,13 @@ async fn a_worker_that_comes_back_goes_on_with_its_own() -> TestResult {
     let stack = Stack::start()?;
     let votes = stack.enqueue(50).await?;
     // Recorded, but killed before the acknowledgement.
-    stack.queue.reader("w1").read(30).await?;
-    stack.ledger.record(&votes[..30]).await?;
+    let entries = stack.queue.reader("w1").read(30).await?;
+    let places = entries.into_iter().map(|entry| entry.position);
+    let queued = votes.iter().cloned().zip(places);
+    let queued: Vec<_> = queued
+        .map(|(vote, position)| Queued { vote, position })
+        .collect();
+    stack.ledger.record(&queued).await?;
     let worker = stack
         .worker("w1", |config| config.reclaim_idle = Duration::from_hours(1))
         .await?;

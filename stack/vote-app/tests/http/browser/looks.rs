@@ -4,11 +4,10 @@ use std::io::Write;
 use std::path::Path;
 
 use serde_json::Value;
-use voteops_queue::Vote;
 
 use super::driver::{Browser, PHONE, Settings, in_browser};
 use crate::TestResult;
-use crate::stack::Stack;
+use crate::stack::{Stack, queued};
 
 /// Where `scripts/fetch-axe` puts axe-core.
 const AXE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../axe-core/axe.min.js");
@@ -26,7 +25,7 @@ async fn look(settings: Settings, look: impl AsyncFn(&Browser, &str) -> TestResu
         config.choices[0].label = "Donaudampfschifffahrtsgesellschaftskapitänskatzen".into();
     })
     .await?;
-    stack.ledger.record(&[Vote::cast("ann", "dogs")?]).await?;
+    stack.ledger.record(&[queued("ann", "dogs")?]).await?;
     let (results, ballot, missing) = (stack.url("/results"), stack.url("/"), stack.url("/nope"));
     let redis = &mut stack.redis;
     in_browser(settings, async |browser| {

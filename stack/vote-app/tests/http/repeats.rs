@@ -1,0 +1,99 @@
+//! Votes that are sent again.
+
+use proptest::prelude::*;
+use proptest::test_runner::{TestCaseError, TestRunner};
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+use voteops_queue::Content;
+
+use crate::stack::Stack;
+use crate::{JSON, TestResult};
+
+async fn send(
+    stack: &Stack,
+    key: &str,
+    voter: &str,
+    choice: &str,
+) -> reqwest::Result<(u16, Value)> {
+    let request = stack.client.post(stack.url("/vote"));
+    let body = json!({ "voter": voter, "choice": choice }).to_string();
+    let request = request.header(CONTENT_TYPE, JSON).body(body);
+    let answer = request.header("Idempotency-Key", key).send().await?;
+    Ok((answer.status().as_u16(), answer.json().await?))
+}
+
+#[tokio::test]
+async fn a_vote_sent_again_with_its_key_is_the_same_vote_on_every_instance() -> TestResult {
+    let first = Stack::start(|_| ()).await?;
+    let second = Stack::beside(&first).await?;
+    let (status, told) = send(&first, "\"8e03978e\"", "ann", "cats").await?;
+    assert_eq!(status, 202, "{told}");
+    for stack in [&first, &second, &first] {
+        // The draft has quotes, most clients do not.
+        let again = send(stack, "8e03978e", "ann", "cats").await?;
+        assert_eq!(again, (202, told.clone()));
+    }
+    let id = &told["vote_id"];
+    let (_, other_voter) = send(&second, "8e03978e", "bob", "cats").await?;
+    let (_, other_key) = send(&second, "8e03978f", "ann", "cats").await?;
+    assert!(other_voter["vote_id"] != *id && other_key["vote_id"] != *id);
+
+    let (status, told) = send(&second, "8e03978e", "ann", "dogs").await?;
+    assert_eq!((status, &told["error"]), (422, &json!("key_reused")));
+    let too_long = "k".repeat(129);
+    for bad in ["", "\"\"", &too_long] {
+        let (status, told) = send(&first, bad, "ann", "cats").await?;
+        assert_eq!((status, &told["error"]), (422, &json!("invalid_fields")));
+    }
+    assert_eq!(first.enqueued().await?.len(), 3);
+    let accepted = "votes_accepted_total{choice=\"cats\"}";
+    let accepted = first.metric(accepted).await? + second.metric(accepted).await?;
+    assert_eq!(accepted, 3);
+    let repeated = first.metric("votes_repeated_total").await?;
+    assert_eq!(repeated + second.metric("votes_repeated_total").await?, 3);
+    Ok(())
+}
+
+/// Votes of two voters with three keys, each sent to one of two instances; a key stands for one choice.
+#[test]
+fn whatever_is_repeated_where_each_key_is_one_vote_and_the_last_new_one_stands() -> TestResult {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let stacks = runtime.block_on(async {
+        let first = Stack::start(|_| ()).await?;
+        let second = Stack::beside(&first).await?;
+        Ok::<_, Box<dyn std::error::Error>>([first, second])
+    })?;
+    let sends = prop::collection::vec((0..2_usize, 0..3_usize, 0..2_usize), 1..12);
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(40));
+    runner.run(&(sends, any::<u64>()), |(sends, run)| {
+        let fail = |error: &dyn std::fmt::Display| TestCaseError::fail(error.to_string());
+        let mut expected: Vec<(String, String)> = Vec::new();
+        runtime.block_on(async {
+            for (voter, key, instance) in sends {
+                let (voter, choice) = (format!("{run}-{voter}"), ["cats", "dogs"][key % 2]);
+                let sent = send(&stacks[instance], &format!("k{key}"), &voter, choice).await;
+                let (status, told) = sent.map_err(|error| fail(&error))?;
+                prop_assert_eq!(status, 202);
+                let vote = (voter, told["vote_id"].to_string());
+                if !expected.contains(&vote) {
+                    expected.push(vote);
+                }
+            }
+            let entries = stacks[0].queue.reader("test").read(100).await;
+            let entries = entries.map_err(|error| fail(&error))?;
+            let ids: Vec<String> = entries.iter().map(|entry| entry.id.clone()).collect();
+            let done = stacks[0].queue.acknowledge(&ids).await;
+            done.map_err(|error| fail(&error))?;
+            let ours = entries.into_iter().filter_map(|entry| match entry.content {
+                Content::Vote(vote) => Some(vote),
+                Content::Poison(_) | Content::Deleted => None,
+            });
+            let found: Vec<_> = ours
+                .map(|vote| (vote.voter, json!(vote.id).to_string()))
+                .collect();
+            prop_assert_eq!(found, expected);
+            Ok(())
+        })
+    })?;
+    Ok(())
+}
