@@ -13,6 +13,9 @@ type TestResult = Result<(), Box<dyn std::error::Error>>;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
+/// How long votes come undisturbed between two replacements.
+const LULL: Duration = Duration::from_millis(300);
+
 /// Ends a service as an orchestrator does, and starts its successor.
 async fn replace(service: &mut Service) -> std::io::Result<()> {
     service.terminate()?;
@@ -31,6 +34,7 @@ async fn a_rolling_restart_answers_every_vote_it_took_and_none_with_an_error() -
     let apps: Vec<SocketAddr> = stack.vote_apps.iter().map(|app| app.address).collect();
     let load = Load::begin(&client()?, &apps, "r", 200);
     for n in 0..REPLICAS {
+        tokio::time::sleep(LULL).await;
         replace(&mut stack.vote_apps[n]).await?;
         stack.until_ready().await?;
         replace(&mut stack.workers[n]).await?;
