@@ -204,4 +204,6 @@ impl Grafana {
 #[cfg(test)]
 mod compose_tests;
 #[cfg(test)]
+mod managed_tests;
+#[cfg(test)]
 mod tests;
