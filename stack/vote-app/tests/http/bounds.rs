@@ -22,6 +22,15 @@ async fn until_closed(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&told).into_owned()
 }
 
+/// Waits until a vote is taken.
+async fn taken_again(stack: &Stack, what: &str) -> TestResult {
+    eventually(what, || async {
+        let answer = stack.post(JSON, VOTE).await;
+        answer.is_ok_and(|answer| answer.status() == 202)
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_head_that_trickles_in_ends_the_connection() -> TestResult {
     let stack =
@@ -99,13 +108,7 @@ async fn connections_beyond_the_limit_are_answered_and_closed_until_there_is_roo
     assert!(told.starts_with("HTTP/1.1 503 "), "{told}");
     assert!(told.contains("retry-after: 2\r\n"), "{told}");
     drop(flood);
-    eventually("there is room again", || async {
-        stack
-            .post(JSON, VOTE)
-            .await
-            .is_ok_and(|answer| answer.status() == 202)
-    })
-    .await
+    taken_again(&stack, "there is room again").await
 }
 
 #[tokio::test]
@@ -170,13 +173,7 @@ async fn votes_are_refused_before_redis_is_full_and_taken_again_after() -> TestR
     assert_eq!(answer.status(), 503);
     assert_eq!(answer.json::<Value>().await?["error"], "backpressure");
     set("0")?;
-    eventually("votes are taken again", || async {
-        stack
-            .post(JSON, VOTE)
-            .await
-            .is_ok_and(|answer| answer.status() == 202)
-    })
-    .await
+    taken_again(&stack, "votes are taken again").await
 }
 
 #[tokio::test]
@@ -196,11 +193,5 @@ async fn a_client_that_votes_too_fast_is_held_back_if_that_is_asked_for() -> Tes
     assert_eq!(statuses[..3], [202, 202, 202]);
     assert_eq!(statuses.last(), Some(&429));
     assert_eq!(stack.get("/results", JSON).await?.status(), 200);
-    eventually("it may vote again", || async {
-        stack
-            .post(JSON, VOTE)
-            .await
-            .is_ok_and(|answer| answer.status() == 202)
-    })
-    .await
+    taken_again(&stack, "it may vote again").await
 }
