@@ -39,7 +39,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use axum::http::StatusCode;
-    use voteops_queue::MAX_VOTER_CHARS;
+    use voteops_queue::{MAX_KEY_CHARS, MAX_VOTER_CHARS};
 
     use super::*;
     use crate::reply::Reason;
@@ -54,6 +54,9 @@ mod tests {
         assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
         let voter = &document["components"]["schemas"]["Voter"];
         assert_eq!(voter["maxLength"], MAX_VOTER_CHARS);
+        let key = &document["paths"]["/vote"]["post"]["parameters"][0];
+        assert_eq!(key["name"], "Idempotency-Key");
+        assert_eq!(key["schema"]["maxLength"], MAX_KEY_CHARS);
     }
 
     #[test]
