@@ -94,7 +94,7 @@ impl Crew {
         traffic: T,
         cancel: &CancellationToken,
     ) -> io::Result<Self> {
-        let threads = threads(carriage.connections, carriage.urls.len());
+        let threads = threads(carriage);
         let lanes = carriage.urls.len() * threads;
         let lanes = Arc::new(Lanes::new(lanes, carriage.schedule.total()));
         let traffic = Arc::new(traffic);
@@ -161,11 +161,26 @@ async fn all_ended(ends: Vec<End>) -> io::Result<()> {
     Ok(())
 }
 
-/// How many threads send: one for each two cores, since the service needs cores as well, and no more
-/// than have a connection for each URL.
-fn threads(connections: usize, urls: usize) -> usize {
+/// What one thread sends with ease. It sends twice that at most on a machine of 2026, with a core of its own.
+const THREAD_RATE_PER_S: f64 = 50_000.0;
+
+/// How many threads send on this machine; no more than have a connection for each URL.
+fn threads(carriage: &Carriage<'_>) -> usize {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    (cores / 2).min(connections / urls).max(1)
+    let at_most = carriage.connections / carriage.urls.len();
+    let wanted = wanted_threads(cores, carriage.schedule.highest_rate_per_s());
+    wanted.min(at_most).max(1)
+}
+
+/// One thread for each two cores, since the service needs cores as well, or up to one for each core at
+/// rates that need them.
+fn wanted_threads(cores: usize, highest_per_s: f64) -> usize {
+    let carry_it = |threads: usize| {
+        let threads = u32::try_from(threads).unwrap_or(u32::MAX);
+        f64::from(threads) * THREAD_RATE_PER_S >= highest_per_s
+    };
+    let needed = (1..cores).find(|threads| carry_it(*threads));
+    (cores / 2).max(needed.unwrap_or(cores))
 }
 
 /// How many connections to each URL a thread of many has.
@@ -194,6 +209,16 @@ mod tests {
 
     use super::*;
     use crate::load::Rate;
+
+    #[test]
+    fn threads_leave_cores_to_the_service_unless_the_rate_needs_them() {
+        assert_eq!(wanted_threads(1, 1e6), 1);
+        assert_eq!(wanted_threads(2, 10_000.0), 1);
+        assert_eq!(wanted_threads(2, 60_000.0), 2);
+        assert_eq!(wanted_threads(8, 60_000.0), 4);
+        assert_eq!(wanted_threads(8, 240_000.0), 5);
+        assert_eq!(wanted_threads(8, 1e8), 8);
+    }
 
     proptest! {
         #[test]

@@ -62,6 +62,11 @@ impl Schedule {
         self.total
     }
 
+    /// The most votes due per second at any time.
+    pub(super) fn highest_rate_per_s(&self) -> f64 {
+        self.rate.highest_per_s()
+    }
+
     /// When vote `index` is due, from the start.
     #[must_use]
     pub fn due_at(&self, index: u64) -> Duration {
