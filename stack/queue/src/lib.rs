@@ -14,6 +14,7 @@ mod bury;
 mod entry;
 mod error;
 mod fill;
+mod gather;
 mod link;
 mod once;
 mod position;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use redis::io::tcp::TcpSettings;
 use redis::{Client, IntoConnectionInfo, cmd, pipe};
 
+use crate::gather::Gatherer;
 use crate::link::Link;
 use crate::{Error, Reader, Vote};
 
@@ -38,6 +39,7 @@ const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct Queue {
     pub(crate) link: Arc<Link>,
+    gatherer: Gatherer,
     pub(crate) client: Client,
 }
 
@@ -56,7 +58,12 @@ impl Queue {
         let client = client
             .map_err(|error| Error::Url(format!("{error}; a Redis URL reads redis://HOST:PORT")))?;
         let link = Arc::new(Link::new(client.clone(), RESPONSE_TIMEOUT));
-        Ok(Self { link, client })
+        let gatherer = Gatherer::new(Arc::clone(&link));
+        Ok(Self {
+            link,
+            gatherer,
+            client,
+        })
     }
 
     /// The place of one worker in the consumer group. Two live readers must not share a name.
@@ -65,22 +72,15 @@ impl Queue {
         Reader::new(self.clone(), consumer)
     }
 
-    /// Puts a vote at the end of the stream; when this returns, Redis has it. Returns its entry id.
+    /// Puts a vote at the end of the stream; when this returns, Redis has it. Returns its entry id. Votes
+    /// that many tasks have at once go together. To be called in a runtime of tokio.
     ///
     /// # Errors
     /// [`Error::Full`] when Redis has no room; [`Error::Away`] when it cannot be reached or does not
     /// answer within 2 s, in which case the vote may still arrive: the voter casts it again, and
     /// the later one wins.
     pub async fn enqueue(&self, vote: &Vote) -> Result<String, Error> {
-        let mut id = uuid::Uuid::encode_buffer();
-        let id = vote.id.hyphenated().encode_lower(&mut id);
-        let mut add = cmd("XADD");
-        add.arg(STREAM).arg("*").arg("id").arg(&*id);
-        add.arg("voter")
-            .arg(&vote.voter)
-            .arg("choice")
-            .arg(&vote.choice);
-        self.link.command(&add).await
+        self.gatherer.add(vote).await
     }
 
     /// Takes entries out of the stream and off the pending list. To be called once their votes are

@@ -37,6 +37,7 @@ const HEADERS: [(HeaderName, HeaderValue); 7] = [
 
 /// Adds to an answer's headers what is not among them.
 pub(crate) fn add(headers: &mut HeaderMap) {
+    headers.reserve(HEADERS.len());
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(value);
     }

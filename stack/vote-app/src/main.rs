@@ -3,7 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use voteops_vote_app::{Cli, run_cli};
+
+/// What one thread has taken, another gives back: threads would wait for each other in the allocator of
+/// glibc.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {

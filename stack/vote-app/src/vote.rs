@@ -7,7 +7,8 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use uuid::Uuid;
 use voteops_queue::{Error as QueueError, Once, Vote};
 use voteops_service::http::Peer;
 use voteops_service::request_id;
@@ -16,6 +17,14 @@ use crate::ballot::{self, Encoding, IDEMPOTENCY_KEY};
 use crate::pressure::Cause;
 use crate::reply::{Format, Reason, Refusal, Wanted};
 use crate::{App, origin, pages};
+
+/// The answer to a vote that was taken.
+#[derive(Serialize)]
+struct Accepted<'a> {
+    choice: &'a str,
+    vote_id: Uuid,
+    voter: &'a str,
+}
 
 pub(crate) async fn cast(State(app): State<Arc<App>>, request: Request) -> Response {
     let encoding = Encoding::of(request.headers());
@@ -70,9 +79,9 @@ fn admit(app: &App, request: &Request) -> Result<(), Refusal> {
 }
 
 /// Half of the request's time is for its body, half for Redis.
-async fn take(app: &App, encoding: Encoding, request: Request) -> Result<Vote, Refusal> {
+async fn take(app: &App, encoding: Encoding, mut request: Request) -> Result<Vote, Refusal> {
     let patience = app.config.request_timeout / 2;
-    let headers = request.headers().clone();
+    let headers = std::mem::take(request.headers_mut());
     origin::check(&headers)?;
     let body = tokio::time::timeout(patience, read_body(app, request))
         .await
@@ -150,7 +159,11 @@ fn accepted(app: &App, vote: &Vote, wanted: Wanted) -> Response {
     tracing::debug!(vote_id = %vote.id, choice = vote.choice, "vote accepted");
     match wanted.format {
         Format::Json => {
-            let body = json!({ "vote_id": vote.id, "voter": vote.voter, "choice": vote.choice });
+            let body = Accepted {
+                choice: &vote.choice,
+                vote_id: vote.id,
+                voter: &vote.voter,
+            };
             (StatusCode::ACCEPTED, Json(body)).into_response()
         }
         Format::Html => (
