@@ -95,5 +95,8 @@ row "key to frame, backends hang: median" ms "$median_ms" "" 16
 row "key to frame, backends hang: p99" ms "$p99_ms" "" 16
 
 step "the console"
-printf '%-54s %10s %10s  %s\n' "200x50, $(nproc) cores" voteops "grafatui" "bound"
-printf '%s\n' "${rows[@]}"
+told() {
+  printf '%-54s %10s %10s  %s\n' "200x50, $(nproc) cores" voteops "grafatui" "bound"
+  printf '%s\n' "${rows[@]}"
+}
+table told

@@ -2,8 +2,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 
 step "programs"
-cargo build --release --locked -p voteops-worker --bin worker --example drain_bench
+services
 
 step "the drain"
-python3 scripts/bench.d/drain.py "$target/release/examples/drain_bench" "$target/release/worker" ||
-  missed=1
+table python3 scripts/bench.d/drain.py "$target/release/examples/drain_bench" "$target/release/worker"

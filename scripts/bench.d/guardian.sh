@@ -5,4 +5,4 @@ step "programs"
 cargo build --release --locked -p voteops --bin voteops
 
 step "the guardian"
-python3 scripts/bench.d/guardian.py "$voteops" "$dir/guardian" || missed=1
+table python3 scripts/bench.d/guardian.py "$voteops" "$dir/guardian"

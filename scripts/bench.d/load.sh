@@ -6,11 +6,8 @@ OHA_VERSION=1.16.0
 step "programs"
 cargo build --release --locked -p voteops -p voteops-chaos --bin voteops --example load_bench
 rival oha "$OHA_VERSION"
-if ! command -v wrk >/dev/null; then
-  echo "scripts/bench: no wrk here; install it (apt-get install wrk) and run this again" >&2
-  exit 2
-fi
+needs_wrk
 
 step "the flood"
-python3 scripts/bench.d/load.py "$voteops" "$target/release/examples/load_bench" "$tools/bin/oha" \
-  wrk || missed=1
+table python3 scripts/bench.d/load.py "$voteops" "$target/release/examples/load_bench" "$tools/bin/oha" \
+  wrk

@@ -29,6 +29,7 @@ mod limiter;
 mod live;
 mod measure;
 mod metrics;
+mod noop;
 mod openapi;
 mod origin;
 mod pages;
@@ -54,6 +55,7 @@ use voteops_service::{http, logs, shutdown};
 pub use cli::Cli;
 pub use config::{Choice, Config};
 pub use limiter::ClientRate;
+pub use noop::run_noop;
 pub use pressure::Limits as PressureLimits;
 
 use faults::VoteFaults;

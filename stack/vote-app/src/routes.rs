@@ -8,7 +8,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use uuid::Uuid;
 use voteops_queue::check_voter;
 use voteops_service::http::readiness;
@@ -25,9 +25,14 @@ const READY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Voters' requests are measured; those of the monitoring and for files that are in memory are not, or
 /// they would make a slow app look fast and an idle one busy.
 pub(crate) fn router(app: &Arc<App>) -> Router {
+    router_with(app, post(vote::cast))
+}
+
+/// The same, with `cast` to answer what is sent to `/vote`.
+pub(crate) fn router_with(app: &Arc<App>, cast: MethodRouter<Arc<App>>) -> Router {
     let voters = Router::new()
         .route("/", get(show_ballot))
-        .route("/vote", post(vote::cast))
+        .route("/vote", cast)
         .route("/results", get(results::show))
         .route("/results/live", get(live::listen))
         .fallback(not_found)

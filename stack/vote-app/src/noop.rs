@@ -1,0 +1,55 @@
+//! The same server with votes that cost nothing: what `scripts/bench accept` holds real ones against.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::post;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use voteops_ledger::Ledger;
+use voteops_queue::Queue;
+use voteops_service::http;
+use voteops_service::logs::Throttle;
+
+use crate::live::{self, Live};
+use crate::metrics::Metrics;
+use crate::pressure::Pressure;
+use crate::{App, Config, Error, routes};
+
+/// As long as the answer to a vote of `scripts/bench accept`.
+const ACCEPTED: &str = r#"{"choice":"cats","vote_id":"01890a5d-ac96-774b-bcce-b302099a8057","voter":"noops-1-000000000000"}"#;
+
+/// Serves what [`run`](crate::run) does, through the same layers, until `shutdown`; but a vote is
+/// answered 202 as soon as its body is there, whatever it says, and nobody is asked.
+///
+/// # Errors
+/// [`Error`] when a setting is not usable.
+pub async fn run_noop(
+    config: Config,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let limits = config.http;
+    let app = Arc::new(App {
+        queue: Queue::connect(&config.redis_url)?,
+        ledger: Ledger::connect(&config.ledger_url)?,
+        metrics: Metrics::new(&config)?,
+        faults: None,
+        backend_warnings: Throttle::new(Duration::from_secs(1)),
+        live: Live::new(live::MAX_LISTENERS, shutdown.clone()),
+        pressure: Pressure::default(),
+        limiter: None,
+        config,
+    });
+    let router = routes::router_with(&app, post(accept));
+    http::serve_within(limits, listener, router, shutdown).await;
+    Ok(())
+}
+
+async fn accept(_body: Bytes) -> impl IntoResponse {
+    let headers = [(header::CONTENT_TYPE, "application/json")];
+    (StatusCode::ACCEPTED, headers, ACCEPTED)
+}
