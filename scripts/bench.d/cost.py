@@ -24,11 +24,11 @@ SHORT = (500, 5_000, [1_000, 50_000], [0, 50_000], 1e9)
 
 
 class Bench:
-    """The programs and the size of the measurements."""
+    """The programs, the size of the measurements, and the table of what they find."""
 
-    def __init__(self, programs, directory, is_short):
+    def __init__(self, programs, directory, table, is_short):
         self.voteops, self.vote_app, self.worker = programs
-        self.directory = directory
+        self.directory, self.table = directory, table
         self.rate_per_s, self.votes, self.lengths, self.ledgers, _ = SHORT if is_short else LONG
 
     def redis(self, name):
@@ -38,7 +38,7 @@ class Bench:
         return Redis(place, maxmemory="0", auto_aof_rewrite_percentage="0")
 
 
-def of_each(bench, kind, table):
+def of_each(bench, kind):
     """What each part takes for a vote at a steady rate, from its 202 to its row."""
     with ExitStack() as stack:
         records = stack.enter_context(ledger(kind, bench.directory / f"each-{kind.name}"))
@@ -51,18 +51,20 @@ def of_each(bench, kind, table):
         before = {name: part.cpu_s() for name, part in parts.items()}
         file_before = int(redis.info("persistence")["aof_current_size"])
         with Flood(bench.voteops, app, bench.rate_per_s, bench.votes * 2 / bench.rate_per_s) as flood:
-            votes = flood.whole()
+            votes = flood.taken(bench.table)
         redis.until_empty()
         for name, part in parts.items():
             if name != SqliteLedger.name:
                 used_s = (part.cpu_s() - before[name]) * 1e6 / votes
-                table.row(f"{kind.name}, {bench.rate_per_s}/s: CPU of {name} for a million votes, s", f"{used_s:.1f}")
+                bench.table.row(
+                    f"{kind.name}, {bench.rate_per_s}/s: CPU of {name} for a million votes, s", f"{used_s:.1f}"
+                )
         written = (int(redis.info("persistence")["aof_current_size"]) - file_before) / votes
         time.sleep(SETTLE_S)
         for name, part, mb in [("vote-app", app, fresh_mb[0]), ("worker", drainer, fresh_mb[1])]:
             for when, rss_mb in [("at first", mb), (f"after {votes} votes", part.rss_mb())]:
                 figures = (f"{rss_mb:.1f}", "", rss_mb)
-                table.row(f"{kind.name}: idle RSS of {name} {when}, MB", *figures, at_most=MOST_IDLE_RSS_MB)
+                bench.table.row(f"{kind.name}: idle RSS of {name} {when}, MB", *figures, at_most=MOST_IDLE_RSS_MB)
     return written
 
 
@@ -74,7 +76,7 @@ def accepted(bench, redis, length):
             while not flood.is_over():
                 time.sleep(TRIM_S)
                 redis.command("XTRIM", "votes", "MAXLEN", length)
-            votes = flood.whole()
+            votes = flood.taken(bench.table)
         redis.command("XTRIM", "votes", "MAXLEN", length)
         return (app.cpu_s() + redis.cpu_s() - before_s) * 1e6 / votes
 
@@ -95,7 +97,7 @@ def drained(bench, redis, records, length, number=0):
         return (drainer.cpu_s() + redis.cpu_s() + records.cpu_s() - before_s) * 1e6 / done
 
 
-def beside_queues(bench, table):
+def beside_queues(bench):
     """What taking and recording a vote costs beside queues of different lengths."""
     takes, records_it = {}, {}
     for length in bench.lengths:
@@ -108,12 +110,12 @@ def beside_queues(bench, table):
             records_it[length] = drained(bench, redis, records, length)
         print(f"queue of {length}: {takes[length]:.1f}, {records_it[length]:.1f} us", file=sys.stderr)
     # The longest tells it best: what Redis allocates ahead is the least part of it.
-    table.row(f"Redis memory of a queued vote, of {length}, bytes", f"{used:.0f}")
+    bench.table.row(f"Redis memory of a queued vote, of {length}, bytes", f"{used:.0f}")
     for what, costs in [("taking", takes), ("recording", records_it)]:
-        grown(table, f"CPU of {what} a vote, us, beside a queue of", costs)
+        grown(bench.table, f"CPU of {what} a vote, us, beside a queue of", costs)
 
 
-def beside_ledgers(bench, kind, table):
+def beside_ledgers(bench, kind):
     """What recording a vote costs in ledgers of different sizes."""
     costs = {}
     for rows in bench.ledgers:
@@ -128,8 +130,8 @@ def beside_ledgers(bench, kind, table):
             costs[rows] = drained(bench, redis, records, bench.votes)
             size = records.bytes_per_row()
         print(f"{kind.name} of {rows}: {costs[rows]:.1f} us, {size:.0f} bytes", file=sys.stderr)
-    table.row(f"{kind.name}: a row in a ledger of {rows}, with its indexes, bytes", f"{size:.0f}")
-    grown(table, f"{kind.name}: CPU of recording a vote, us, in a ledger of", costs)
+    bench.table.row(f"{kind.name}: a row in a ledger of {rows}, with its indexes, bytes", f"{size:.0f}")
+    grown(bench.table, f"{kind.name}: CPU of recording a vote, us, in a ledger of", costs)
 
 
 def grown(table, what, costs):
@@ -147,13 +149,13 @@ def main(programs, is_short):
     table = Table("costs")
     *_, need_bytes = SHORT if is_short else LONG
     with workplace(need_bytes) as directory:
-        bench = Bench(programs, directory, is_short)
+        bench = Bench(programs, directory, table, is_short)
         for kind in LEDGERS:
-            written = of_each(bench, kind, table)
+            written = of_each(bench, kind)
         table.row("written to Redis's file for a vote, till it is recorded, bytes", f"{written:.0f}")
-        beside_queues(bench, table)
+        beside_queues(bench)
         for kind in LEDGERS:
-            beside_ledgers(bench, kind, table)
+            beside_ledgers(bench, kind)
     return table.tell()
 
 

@@ -174,7 +174,7 @@ def main(programs, is_short):
         tell_times(table, "idle", scraped_ms(services, scrapes))
         with Flood(voteops, app, rate_per_s, scrapes * PAUSE_S * 1.25) as flood:
             tell_times(table, f"at {rate_per_s} votes/s", scraped_ms(services, scrapes))
-            flood.whole()
+            flood.taken(table)
         tell_size(table, app)
     return table.tell()
 

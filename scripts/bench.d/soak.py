@@ -26,7 +26,7 @@ MOST_IDLE_RSS_MB = 30
 BYTES_PER_VOTE = 1_000
 
 
-def soak(voteops, apps, services, rate_per_s, length_s, look_s):
+def soak(table, voteops, apps, services, rate_per_s, length_s, look_s):
     """Seconds and MB of RSS by service; the metrics and the results are asked for all the while."""
     seen = {name: [] for name in services}
     begun = time.monotonic()
@@ -43,7 +43,7 @@ def soak(voteops, apps, services, rate_per_s, length_s, look_s):
             print(f"{at_s:.0f} s: {told}", file=sys.stderr)
             time.sleep(look_s)
         for flood in floods:
-            flood.whole()
+            flood.taken(table)
     return seen
 
 
@@ -73,7 +73,7 @@ def main(programs, is_short):
             apps.append(app)
             queues.append(redis)
             services |= {f"{kind.name}, vote-app": app, f"{kind.name}, worker": drainer}
-        seen = soak(voteops, apps, services, rate_per_s, length_s, look_s)
+        seen = soak(table, voteops, apps, services, rate_per_s, length_s, look_s)
         for redis in queues:
             redis.until_empty()
         time.sleep(SETTLE_S)
