@@ -2,8 +2,13 @@
 //! the vote app's own arguments.
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use voteops_service::{http, logs, shutdown};
 use voteops_vote_app::{Cli, Config, run_noop};
+
+/// As the vote app.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
