@@ -131,6 +131,36 @@ async fn one_impossible_vote_spoils_its_batch_and_nothing_else(ledger: &Ledger) 
     Ok(())
 }
 
+/// Whatever a ledger makes of who has voted lately, it is the same to it.
+async fn batches_of_new_voters_and_of_old_ones_come_in_turn(ledger: &Ledger) -> TestResult {
+    const BATCH: usize = 50;
+    let mut standing = BTreeMap::new();
+    // In every tenth batch all have voted before, in the one after it one has. Those between are enough
+    // for a ledger to expect new voters.
+    for number in 0..30_i32 {
+        let mut batch = Vec::new();
+        for n in 0..BATCH {
+            let came_first_in = match number % 10 {
+                9 => number - 1,
+                0 if n == 7 => i32::max(number - 2, 0),
+                _ => number,
+            };
+            let vote = vote(&format!("turn-{came_first_in}-{n}"), "cats")?;
+            standing.insert(vote.vote.voter.clone(), vote.vote.id);
+            batch.push(vote);
+        }
+        let recorded = ledger.record(&batch).await?;
+        assert_eq!((recorded.written, recorded.unchanged), (50, 0), "{number}");
+        if number % 10 == 9 {
+            let again = ledger.record(&batch[..40]).await?;
+            assert_eq!((again.written, again.unchanged), (0, 40), "{number}");
+        }
+    }
+    let seen: BTreeMap<String, Uuid> = ledger.recorded("turn-").await?.into_iter().collect();
+    assert_eq!(seen, standing);
+    Ok(())
+}
+
 async fn workers_at_once_agree(ledger: &Ledger) -> TestResult {
     let votes: Vec<Queued> = (0..400)
         .map(|n| vote(&format!("crowd-{}", n % 40), "cats"))
@@ -167,6 +197,7 @@ async fn sqlite_keeps_the_ledger() -> TestResult {
     the_order_is_that_of_redis_whatever_clocks_say(&sqlite.ledger).await?;
     a_prefix_is_taken_literally(&sqlite.ledger).await?;
     one_impossible_vote_spoils_its_batch_and_nothing_else(&sqlite.ledger).await?;
+    batches_of_new_voters_and_of_old_ones_come_in_turn(&sqlite.ledger).await?;
     workers_at_once_agree(&sqlite.ledger).await?;
     sqlite.ledger.ping().await?;
     Ok(())
@@ -180,6 +211,7 @@ async fn postgres_keeps_the_ledger() -> TestResult {
     the_order_is_that_of_redis_whatever_clocks_say(&ledger).await?;
     a_prefix_is_taken_literally(&ledger).await?;
     one_impossible_vote_spoils_its_batch_and_nothing_else(&ledger).await?;
+    batches_of_new_voters_and_of_old_ones_come_in_turn(&ledger).await?;
     workers_at_once_agree(&ledger).await?;
     ledger.ping().await?;
 
