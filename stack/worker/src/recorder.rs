@@ -29,6 +29,16 @@ pub(crate) struct Recorder {
 /// Shutdown cut the work short.
 pub(crate) struct CutShort;
 
+/// What is recorded and not yet acknowledged.
+#[derive(Default)]
+pub(crate) struct Done {
+    /// Stream ids.
+    entries: Vec<String>,
+    votes: usize,
+    /// When the entries came; none when there is nothing.
+    received: Option<Instant>,
+}
+
 /// A batch by what is to be done with its entries.
 #[derive(Default)]
 struct Batch {
@@ -68,10 +78,19 @@ impl Recorder {
     /// # Errors
     /// [`CutShort`]; what is not done stays pending.
     pub(crate) async fn process(&self, entries: Vec<Entry>) -> Result<(), CutShort> {
+        let done = self.take(entries).await?;
+        self.finish(done).await
+    }
+
+    /// Records a batch, however long it takes. What comes of it is to be [finished](Self::finish).
+    ///
+    /// # Errors
+    /// [`CutShort`]; the whole batch stays pending.
+    pub(crate) async fn take(&self, entries: Vec<Entry>) -> Result<Done, CutShort> {
         if entries.is_empty() {
-            return Ok(());
+            return Ok(Done::default());
         }
-        let received = Instant::now();
+        let received = Some(Instant::now());
         if let Some(faults) = &self.faults {
             faults.strike().await;
         }
@@ -92,10 +111,24 @@ impl Recorder {
                     .await?;
             }
         }
-        self.acknowledge(&batch.done).await?;
-        let seconds = received.elapsed().as_secs_f64();
-        for _ in &batch.votes {
-            self.metrics.processing.observe(seconds);
+        Ok(Done {
+            entries: batch.done,
+            votes: batch.votes.len(),
+            received,
+        })
+    }
+
+    /// Acknowledges what is recorded, however long it takes.
+    ///
+    /// # Errors
+    /// [`CutShort`]; what is not acknowledged stays pending.
+    pub(crate) async fn finish(&self, done: Done) -> Result<(), CutShort> {
+        self.acknowledge(&done.entries).await?;
+        if let Some(received) = done.received {
+            let seconds = received.elapsed().as_secs_f64();
+            for _ in 0..done.votes {
+                self.metrics.processing.observe(seconds);
+            }
         }
         Ok(())
     }
