@@ -79,8 +79,8 @@ impl From<InvalidVote> for DeadReason {
         match invalid {
             InvalidVote::Id => Self::InvalidId,
             InvalidVote::Voter => Self::InvalidVoter,
-            // A key is not in the stream.
-            InvalidVote::Choice | InvalidVote::Key => Self::InvalidChoice,
+            // Keys and pages are not in the stream.
+            InvalidVote::Choice | InvalidVote::Key | InvalidVote::Page => Self::InvalidChoice,
         }
     }
 }

@@ -40,6 +40,9 @@ pub enum InvalidVote {
     /// The key is empty, too long or not printable ASCII.
     #[error("an idempotency key has 1 to {MAX_KEY_CHARS} printable ASCII characters")]
     Key,
+    /// The id of the page is empty, too long or not printable ASCII.
+    #[error("the id of a page has 1 to {MAX_KEY_CHARS} printable ASCII characters")]
+    Page,
     /// The choice is empty, too long or not printable.
     #[error(
         "the choice must have 1 to {MAX_CHOICE_CHARS} characters, none of them a control character"
@@ -130,7 +133,7 @@ fn is_name(text: &str, max_chars: usize) -> bool {
             .any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER)
 }
 
-fn is_key(key: &str) -> bool {
+pub(crate) fn is_key(key: &str) -> bool {
     (1..=MAX_KEY_CHARS).contains(&key.len())
         && key.chars().all(|c| c.is_ascii_graphic() || c == ' ')
 }

@@ -1,12 +1,14 @@
-//! Votes with a key, on a real Redis server.
+//! Votes that may be sent again, on a real Redis server.
 
 use std::error::Error as StdError;
 use std::time::Duration;
 
 use voteops_queue::test_support::RedisServer;
-use voteops_queue::{Content, Entry, Error, Once, Queue, Vote};
+use voteops_queue::{Content, Entry, Error, Once, Page, Queue, Vote};
 
 type TestResult = Result<(), Box<dyn StdError>>;
+
+const WINDOW: Duration = Duration::from_mins(10);
 
 fn votes_in(entries: &[Entry]) -> Vec<Vote> {
     let votes = entries.iter().filter_map(|entry| match &entry.content {
@@ -19,7 +21,6 @@ fn votes_in(entries: &[Entry]) -> Vec<Vote> {
 /// Sent again by ten tasks over two connections at once, and after Redis was killed.
 #[tokio::test]
 async fn a_vote_with_a_key_is_taken_once_however_often_it_is_sent() -> TestResult {
-    const WINDOW: Duration = Duration::from_mins(10);
     let mut redis = RedisServer::start()?;
     let queues = [Queue::connect(&redis.url())?, Queue::connect(&redis.url())?];
     let vote = Vote::cast_with_key("ann", "cats", "k")?;
@@ -51,5 +52,58 @@ async fn a_vote_with_a_key_is_taken_once_however_often_it_is_sent() -> TestResul
     assert!(matches!(answer, Err(Error::Full(_))), "{answer:?}");
     redis.command(&[b"CONFIG", b"SET", b"maxmemory", b"0"])?;
     assert_eq!(queue.enqueue_once(&refused, WINDOW).await?, Once::Taken);
+    Ok(())
+}
+
+/// Who goes back and forth between choices on one page casts a vote each time, whatever was chosen
+/// before; what comes twice in a row is one vote, also when it comes ten times at once.
+#[tokio::test]
+async fn a_page_sends_one_vote_until_another_choice_is_made_on_it() -> TestResult {
+    let redis = RedisServer::start()?;
+    let queues = [Queue::connect(&redis.url())?, Queue::connect(&redis.url())?];
+    let page = Page::new("ann", "p1")?;
+    let mut cast = Vec::new();
+    for choice in ["cats", "dogs", "cats"] {
+        let sent = (0..10).map(|n| {
+            let queue = queues[n % 2].clone();
+            tokio::spawn(async move {
+                let vote = Vote::cast("ann", choice).map_err(|error| error.to_string())?;
+                let before = queue.enqueue_from_page(&vote, page, WINDOW).await;
+                before
+                    .map(|before| (vote, before))
+                    .map_err(|error| error.to_string())
+            })
+        });
+        let (mut taken, mut known) = (Vec::new(), Vec::new());
+        for sent in sent.collect::<Vec<_>>() {
+            match sent.await?? {
+                (vote, None) => taken.push(vote),
+                (_, Some(id)) => known.push(id),
+            }
+        }
+        assert_eq!(taken.len(), 1, "{taken:?}");
+        assert_eq!(known, [taken[0].id; 9]);
+        cast.append(&mut taken);
+    }
+    assert_eq!(votes_in(&queues[0].reader("w1").read(99).await?), cast);
+
+    let vote = Vote::cast("bob", "cats")?;
+    let page = Page::new("bob", "p1")?;
+    let once = queues[0].enqueue_from_page(&vote, page, Duration::from_millis(1));
+    assert_eq!(once.await?, None);
+    while queues[0]
+        .enqueue_from_page(&vote, page, WINDOW)
+        .await?
+        .is_some()
+    {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    redis.fill()?;
+    let page = Page::new("bob", "p2")?;
+    let answer = queues[0].enqueue_from_page(&vote, page, WINDOW).await;
+    assert!(matches!(answer, Err(Error::Full(_))), "{answer:?}");
+    redis.command(&[b"CONFIG", b"SET", b"maxmemory", b"0"])?;
+    let again = queues[0].enqueue_from_page(&vote, page, WINDOW).await;
+    assert_eq!(again?, None);
     Ok(())
 }

@@ -216,6 +216,16 @@ impl Given {
         }
     }
 
+    /// Parses a duration such as `500ms` or `2s`, or `0s` for none.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] when the text is no duration.
+    pub fn duration_or_none(&self) -> Result<Duration, ConfigError> {
+        const EXPECTED: &str = "expected a duration such as 0s, 500ms or 2s";
+        humantime::parse_duration(&self.text)
+            .map_err(|error| self.error(format!("{error}; {EXPECTED}")))
+    }
+
     /// Parses a whole number between `min` and `max`, both included.
     ///
     /// # Errors

@@ -8,7 +8,7 @@
 //! - [`http`]: listening, serving with bounded patience, shutting down gracefully; every answer has
 //!   strict headers and the request's id.
 //! - [`request_id`]: a name for each request, in its answer and in what is logged about it.
-//! - [`shutdown`]: SIGTERM and SIGINT as a cancellation token.
+//! - [`shutdown`]: SIGTERM and SIGINT as a cancellation token, and one that follows later.
 
 pub mod admin;
 pub mod config;

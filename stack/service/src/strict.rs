@@ -6,7 +6,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 ///
 /// The policy is that of an answer which is no page. Referrers go to this site only; with
 /// `no-referrer` browsers would hide the origin of the site's own forms (Fetch, section 3.1), by which
-/// they are told from others'. `Strict-Transport-Security` belongs to whoever speaks TLS.
+/// they are told from others'. `Strict-Transport-Security` belongs to who knows whether it is
+/// reached by TLS.
 const HEADERS: [(HeaderName, HeaderValue); 7] = [
     (
         header::CONTENT_SECURITY_POLICY,

@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
 use serde_json::error::Category;
-use voteops_queue::{InvalidVote, Vote};
+use voteops_queue::{InvalidVote, Page, Vote};
 
 use crate::Choice;
 use crate::reply::{Reason, Refusal};
@@ -21,6 +21,9 @@ const COOKIE_MAX_AGE_SECONDS: u64 = 365 * 24 * 60 * 60;
 /// (draft-ietf-httpapi-idempotency-key-header).
 pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
+/// The field of the form that names the page it stands on, once.
+pub(crate) const PAGE_FIELD: &str = "page";
+
 /// What the body is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
@@ -33,6 +36,27 @@ pub(crate) enum Encoding {
 struct Fields {
     choice: Option<String>,
     voter: Option<String>,
+    /// Only the ballot's form has it; programs have the header.
+    #[serde(skip)]
+    page: Option<String>,
+}
+
+/// A vote as it was sent.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) vote: Vote,
+    pub(crate) sameness: Sameness,
+}
+
+/// What tells whether a vote is one that was sent before.
+#[derive(Debug)]
+pub(crate) enum Sameness {
+    /// Nothing: it is taken as often as it comes.
+    Unknown,
+    /// The header `Idempotency-Key`, of which its id is made. It stands for one choice.
+    Key,
+    /// The page that it was chosen on, from which another choice may come later.
+    Page(Page),
 }
 
 impl Encoding {
@@ -58,13 +82,14 @@ impl Encoding {
     }
 }
 
-/// Reads a vote for one of `choices`; a voter in the body goes before the one in the cookie.
+/// Reads a vote for one of `choices`; a voter in the body goes before the one in the cookie, and a key
+/// in the header before the page.
 pub(crate) fn read(
     encoding: Encoding,
     body: &Bytes,
     headers: &HeaderMap,
     choices: &[Choice],
-) -> Result<Vote, Refusal> {
+) -> Result<Sent, Refusal> {
     if body.is_empty() {
         return Err(Refusal::new(
             Reason::EmptyBody,
@@ -75,43 +100,59 @@ pub(crate) fn read(
         Encoding::Form => from_form(body)?,
         Encoding::Json => from_json(body)?,
     };
-    let known = || {
-        choices
-            .iter()
-            .map(|choice| choice.id.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let choice = fields
-        .choice
-        .filter(|choice| !choice.is_empty())
-        .ok_or_else(|| {
-            Refusal::new(
-                Reason::MissingChoice,
-                format!("Choose one of: {}.", known()),
-            )
-        })?;
-    if !choices.iter().any(|known| known.id == choice) {
-        let message = format!("There is no such choice. Choose one of: {}.", known());
-        return Err(Refusal::new(Reason::UnknownChoice, message));
-    }
+    let choice = known_choice(fields.choice, choices)?;
     let voter = fields.voter.or_else(|| cookie(headers)).ok_or_else(|| {
         Refusal::new(
             Reason::MissingVoter,
             "It is not known who votes: allow cookies and open the ballot, or send a voter.",
         )
     })?;
-    let cast = match headers.get(IDEMPOTENCY_KEY) {
-        None => Vote::cast(&voter, &choice),
-        Some(key) => Vote::cast_with_key(&voter, &choice, unquoted(key)),
-    };
-    cast.map_err(|invalid| {
+    let key = headers.get(IDEMPOTENCY_KEY);
+    cast(&voter, &choice, key, fields.page.as_deref()).map_err(|invalid| {
         let reason = match invalid {
             InvalidVote::Voter => Reason::InvalidVoter,
-            InvalidVote::Id | InvalidVote::Choice | InvalidVote::Key => Reason::InvalidFields,
+            InvalidVote::Id | InvalidVote::Choice | InvalidVote::Key | InvalidVote::Page => {
+                Reason::InvalidFields
+            }
         };
         Refusal::new(reason, format!("This is not a vote: {invalid}."))
     })
+}
+
+fn known_choice(given: Option<String>, choices: &[Choice]) -> Result<String, Refusal> {
+    let known = || {
+        let ids: Vec<_> = choices.iter().map(|choice| choice.id.as_str()).collect();
+        ids.join(", ")
+    };
+    let choice = given.filter(|choice| !choice.is_empty()).ok_or_else(|| {
+        let message = format!("Choose one of: {}.", known());
+        Refusal::new(Reason::MissingChoice, message)
+    })?;
+    if choices.iter().any(|known| known.id == choice) {
+        return Ok(choice);
+    }
+    let message = format!("There is no such choice. Choose one of: {}.", known());
+    Err(Refusal::new(Reason::UnknownChoice, message))
+}
+
+fn cast(
+    voter: &str,
+    choice: &str,
+    key: Option<&HeaderValue>,
+    page: Option<&str>,
+) -> Result<Sent, InvalidVote> {
+    let (vote, sameness) = match (key, page) {
+        (Some(key), _) => {
+            let vote = Vote::cast_with_key(voter, choice, unquoted(key))?;
+            (vote, Sameness::Key)
+        }
+        (None, Some(page)) => {
+            let page = Page::new(voter, page)?;
+            (Vote::cast(voter, choice)?, Sameness::Page(page))
+        }
+        (None, None) => (Vote::cast(voter, choice)?, Sameness::Unknown),
+    };
+    Ok(Sent { vote, sameness })
 }
 
 /// A key in double quotes, as the draft has it, or without, as most clients send it. What is not
@@ -141,6 +182,7 @@ fn from_form(body: &Bytes) -> Result<Fields, Refusal> {
         let field = match &*name {
             "choice" => &mut fields.choice,
             "voter" => &mut fields.voter,
+            PAGE_FIELD => &mut fields.page,
             _ => continue,
         };
         if field.replace(value.into_owned()).is_some() {
@@ -165,10 +207,13 @@ pub(crate) fn last_choice<'a>(headers: &HeaderMap, choices: &'a [Choice]) -> Opt
 }
 
 /// What sets the cookie `name` for a year. Scripts cannot read it, and other sites' requests carry it
-/// only when they lead the voter here.
-pub(crate) fn set_cookie(name: &str, value: &str) -> String {
+/// only when they lead the voter here; with `is_https` only requests by TLS do.
+pub(crate) fn set_cookie(name: &str, value: &str, is_https: bool) -> String {
     let value = escaped(value);
-    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={COOKIE_MAX_AGE_SECONDS}")
+    let secure = if is_https { "; Secure" } else { "" };
+    format!(
+        "{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={COOKIE_MAX_AGE_SECONDS}{secure}"
+    )
 }
 
 /// A choice's id may have characters that a cookie cannot (RFC 6265, section 4.1.1).

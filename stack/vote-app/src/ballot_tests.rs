@@ -16,7 +16,7 @@ fn choices() -> Vec<Choice> {
 }
 
 fn read_from(encoding: Encoding, body: impl Into<Bytes>) -> Result<Vote, Refusal> {
-    read(encoding, &body.into(), &HeaderMap::new(), &choices())
+    read(encoding, &body.into(), &HeaderMap::new(), &choices()).map(|sent| sent.vote)
 }
 
 fn form(fields: &[(String, String)]) -> String {
@@ -91,10 +91,46 @@ proptest! {
 #[test]
 fn a_choice_is_found_in_the_cookie_that_was_set_for_it() {
     for choice in choices() {
-        let set = set_cookie(CHOICE_COOKIE, &choice.id);
+        let set = set_cookie(CHOICE_COOKIE, &choice.id, true);
         let pair = set.split(';').next().unwrap_or_default();
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, format!("a=b; {pair}").parse().unwrap());
         assert_eq!(last_choice(&headers, &choices()), Some(&choice), "{set}");
     }
+}
+
+#[test]
+fn a_key_goes_before_the_page_and_only_a_form_has_one() {
+    let mut headers = HeaderMap::new();
+    let sameness = |encoding, body: &'static str, headers: &HeaderMap| {
+        let sent = read(encoding, &body.into(), headers, &choices());
+        sent.map(|sent| sent.sameness)
+            .map_err(|refusal| refusal.reason)
+    };
+    let form = "choice=cats&voter=ann&page=p1";
+    let page = Page::new("ann", "p1").unwrap();
+    let of_page = sameness(FORM, form, &headers);
+    assert!(
+        matches!(of_page, Ok(Sameness::Page(found)) if found == page),
+        "{of_page:?}"
+    );
+    let without = sameness(FORM, "choice=cats&voter=ann", &headers);
+    assert!(matches!(without, Ok(Sameness::Unknown)), "{without:?}");
+    let json = r#"{"choice":"cats","voter":"ann","page":"p1"}"#;
+    let of_json = sameness(JSON, json, &headers);
+    assert!(matches!(of_json, Ok(Sameness::Unknown)), "{of_json:?}");
+    for bad in [
+        "choice=cats&voter=ann&page=",
+        "choice=cats&voter=ann&page=%00",
+        "choice=cats&voter=ann&page=1&page=1",
+    ] {
+        let refused = sameness(FORM, bad, &headers);
+        assert!(
+            matches!(refused, Err(Reason::InvalidFields)),
+            "{bad}: {refused:?}"
+        );
+    }
+    headers.insert(IDEMPOTENCY_KEY, HeaderValue::from_static("k1"));
+    let of_key = sameness(FORM, form, &headers);
+    assert!(matches!(of_key, Ok(Sameness::Key)), "{of_key:?}");
 }

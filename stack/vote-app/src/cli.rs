@@ -66,6 +66,11 @@ pub struct Cli {
     #[arg(long, env = "VOTE_APP_REQUEST_TIMEOUT", value_name = "DURATION")]
     pub request_timeout: Option<String>,
 
+    /// How long requests are still taken after SIGTERM, while /readyz says that no more should be sent:
+    /// longer than a gateway takes to see that. Requests in flight then have 5 s more [default: 0s]
+    #[arg(long, env = "VOTE_APP_SHUTDOWN_DELAY", value_name = "DURATION")]
+    pub shutdown_delay: Option<String>,
+
     /// The largest request body taken, in bytes [default: 4096]
     #[arg(long, env = "VOTE_APP_MAX_BODY_BYTES", value_name = "BYTES")]
     pub max_body_bytes: Option<String>,
@@ -95,13 +100,29 @@ pub struct Cli {
     pub max_connections: Option<String>,
 
     /// Votes a second that one client (an IPv4 address, or an IPv6 network of 64 bits) may send; 0
-    /// sets no limit. Behind a proxy, which is then the client, the limit belongs there [default: 0]
+    /// sets no limit. A proxy counts as one client, unless --trusted-proxies names it [default: 0]
     #[arg(long, env = "VOTE_APP_CLIENT_RATE", value_name = "PER_SECOND")]
     pub client_rate: Option<String>,
 
     /// Votes that a client may send at once before --client-rate holds it back [default: 10]
     #[arg(long, env = "VOTE_APP_CLIENT_BURST", value_name = "VOTES")]
     pub client_burst: Option<String>,
+
+    /// Proxies that are believed when they say whom a vote came from: addresses or networks, such as
+    /// 10.0.0.0/8,fd00::1. The last address that is none of these counts [default: none]
+    #[arg(long, env = "VOTE_APP_TRUSTED_PROXIES", value_name = "NETWORKS")]
+    pub trusted_proxies: Option<String>,
+
+    /// The header in which they say it, x-forwarded-for or forwarded (RFC 7239); each of them has to add
+    /// to it or to replace it [default: x-forwarded-for]
+    #[arg(long, env = "VOTE_APP_FORWARDED_HEADER", value_name = "NAME")]
+    pub forwarded_header: Option<String>,
+
+    /// Where browsers find the vote app behind a gateway, such as `https://vote.example`. With https cookies
+    /// are sent by TLS only, and browsers are told to come by TLS only (HSTS); votes whose origin is
+    /// another are refused. Without it the Host of the request says where it is [default: none]
+    #[arg(long, env = "VOTE_APP_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
 
     /// What to log: error, warn, info, debug, trace, or target=level,... [default: info]
     #[arg(long, env = "VOTE_APP_LOG_LEVEL", value_name = "LEVEL")]

@@ -1,8 +1,9 @@
 //! The vote app's settings.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use voteops_ledger::Ledger;
 use voteops_queue::{Queue, check_choice};
@@ -11,7 +12,7 @@ use voteops_service::config::{ConfigError, FileValue, Given, Settings, default_i
 use voteops_service::http;
 
 use crate::limiter::ClientRate;
-use crate::{Cli, pressure};
+use crate::{Cli, Forwarding, Proxies, PublicUrl, pressure};
 
 /// The largest request body that may be allowed, in bytes.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -43,6 +44,8 @@ pub struct Config {
     pub results_ttl: Duration,
     /// How long a request may take in all.
     pub request_timeout: Duration,
+    /// How long requests are still taken once the app says that it is not ready any more.
+    pub shutdown_delay: Duration,
     /// The largest request body taken, in bytes.
     pub max_body_bytes: usize,
     /// When votes are refused before Redis has to.
@@ -53,6 +56,10 @@ pub struct Config {
     pub http: http::Limits,
     /// How many votes one client may send; `None` when there is no limit.
     pub client_rate: Option<ClientRate>,
+    /// Who is believed when it says whom a vote came from.
+    pub proxies: Proxies,
+    /// Where browsers find the vote app, if that was told.
+    pub public_url: Option<PublicUrl>,
     /// What to log.
     pub log_filter: String,
 }
@@ -79,6 +86,7 @@ struct Keys {
     instance: Option<FileValue>,
     results_ttl: Option<FileValue>,
     request_timeout: Option<FileValue>,
+    shutdown_delay: Option<FileValue>,
     max_body_bytes: Option<FileValue>,
     max_queue_length: Option<FileValue>,
     max_redis_memory: Option<FileValue>,
@@ -87,6 +95,9 @@ struct Keys {
     max_connections: Option<FileValue>,
     client_rate: Option<FileValue>,
     client_burst: Option<FileValue>,
+    trusted_proxies: Option<FileValue>,
+    forwarded_header: Option<FileValue>,
+    public_url: Option<FileValue>,
     log_level: Option<FileValue>,
 }
 
@@ -95,8 +106,10 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError`] names the first setting that is not usable.
-    pub fn load(cli: Cli) -> Result<Self, ConfigError> {
+    pub fn load(mut cli: Cli) -> Result<Self, ConfigError> {
         let settings = Settings::<Keys>::load("VOTE_APP", cli.config.as_deref())?;
+        let http = http_limits(&settings, &mut cli)?;
+        let (proxies, public_url) = gateway(&settings, &mut cli)?;
         let keys = &settings.keys;
         let get = |key, given, file: &Option<FileValue>, default: &str| {
             settings.get(key, given, file.as_ref(), default)
@@ -150,6 +163,13 @@ impl Config {
                 "5s",
             )
             .duration()?,
+            shutdown_delay: get(
+                "shutdown-delay",
+                cli.shutdown_delay,
+                &keys.shutdown_delay,
+                "0s",
+            )
+            .duration_or_none()?,
             max_body_bytes: get(
                 "max-body-bytes",
                 cli.max_body_bytes,
@@ -178,24 +198,96 @@ impl Config {
                 "10m",
             )
             .duration()?,
-            http: http::Limits {
-                head_timeout: get("head-timeout", cli.head_timeout, &keys.head_timeout, "10s")
-                    .duration()?,
-                max_connections: get(
-                    "max-connections",
-                    cli.max_connections,
-                    &keys.max_connections,
-                    "4096",
-                )
-                .number(1, MAX_CONNECTIONS)?,
-            },
+            http,
             client_rate: client_rate(
                 &get("client-rate", cli.client_rate, &keys.client_rate, "0"),
                 &get("client-burst", cli.client_burst, &keys.client_burst, "10"),
             )?,
+            proxies,
+            public_url,
             log_filter: get("log-level", cli.log_level, &keys.log_level, "info").log_filter()?,
         })
     }
+}
+
+impl Config {
+    /// Whether voters come by TLS.
+    pub(crate) fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(PublicUrl::is_https)
+    }
+}
+
+fn http_limits(settings: &Settings<Keys>, cli: &mut Cli) -> Result<http::Limits, ConfigError> {
+    let keys = &settings.keys;
+    let head_timeout = settings.get(
+        "head-timeout",
+        cli.head_timeout.take(),
+        keys.head_timeout.as_ref(),
+        "10s",
+    );
+    let max_connections = settings.get(
+        "max-connections",
+        cli.max_connections.take(),
+        keys.max_connections.as_ref(),
+        "4096",
+    );
+    Ok(http::Limits {
+        head_timeout: head_timeout.duration()?,
+        max_connections: max_connections.number(1, MAX_CONNECTIONS)?,
+    })
+}
+
+/// What is to be known of a gateway in front of the vote app.
+fn gateway(
+    settings: &Settings<Keys>,
+    cli: &mut Cli,
+) -> Result<(Proxies, Option<PublicUrl>), ConfigError> {
+    let keys = &settings.keys;
+    let known = settings.get(
+        "trusted-proxies",
+        cli.trusted_proxies.take(),
+        keys.trusted_proxies.as_ref(),
+        "",
+    );
+    let header = settings.get(
+        "forwarded-header",
+        cli.forwarded_header.take(),
+        keys.forwarded_header.as_ref(),
+        "x-forwarded-for",
+    );
+    let url = settings.get(
+        "public-url",
+        cli.public_url.take(),
+        keys.public_url.as_ref(),
+        "",
+    );
+    Ok((proxies(&known, &header)?, public_url(&url)?))
+}
+
+fn proxies(known: &Given, header: &Given) -> Result<Proxies, ConfigError> {
+    let named = |text: &str| {
+        let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
+        let net = text.parse().ok().or_else(address);
+        net.ok_or_else(|| {
+            let expected = "expected addresses or networks, such as 10.0.0.0/8,fd00::1";
+            known.error(format!("{text:?} is neither; {expected}"))
+        })
+    };
+    let texts = known.text().split(',').map(str::trim);
+    let nets = texts.filter(|text| !text.is_empty()).map(named);
+    let nets = nets.collect::<Result<Vec<_>, _>>()?;
+    let header = Forwarding::named(header.text())
+        .ok_or_else(|| header.error("expected x-forwarded-for or forwarded"))?;
+    Ok(Proxies::new(nets, header))
+}
+
+fn public_url(given: &Given) -> Result<Option<PublicUrl>, ConfigError> {
+    if given.text().is_empty() {
+        return Ok(None);
+    }
+    let url = PublicUrl::parse(given.text());
+    let expected = "expected a scheme and a host only, such as https://vote.example";
+    url.map(Some).ok_or_else(|| given.error(expected))
 }
 
 fn pressure_limits(

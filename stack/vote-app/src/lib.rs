@@ -24,6 +24,8 @@ mod ballot;
 mod cli;
 mod config;
 mod faults;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod lang;
 mod limiter;
 mod live;
@@ -34,6 +36,8 @@ mod openapi;
 mod origin;
 mod pages;
 mod pressure;
+mod proxies;
+mod public_url;
 mod quality;
 mod reply;
 mod results;
@@ -57,6 +61,8 @@ pub use config::{Choice, Config};
 pub use limiter::ClientRate;
 pub use noop::run_noop;
 pub use pressure::Limits as PressureLimits;
+pub use proxies::{Forwarding, Proxies};
+pub use public_url::PublicUrl;
 
 use faults::VoteFaults;
 use limiter::Limiter;
@@ -100,6 +106,8 @@ struct App {
     live: Live,
     pressure: Pressure,
     limiter: Option<Arc<Limiter>>,
+    /// Cancelled when no more requests should be sent here.
+    leaving: CancellationToken,
 }
 
 /// Runs the vote app as its command line asks, until SIGTERM or SIGINT.
@@ -117,8 +125,8 @@ pub async fn run_cli(cli: Cli) -> Result<(), Error> {
     run(config, listener, admin, shutdown::on_signal()?).await
 }
 
-/// Serves on `listener` until `shutdown`, then finishes the requests in flight. Takes faults on
-/// `admin`, if there is one.
+/// Serves on `listener` until `leaving` and the delay that is set for it, then finishes the requests in
+/// flight. Takes faults on `admin`, if there is one.
 ///
 /// # Errors
 /// [`Error`] when it cannot start. Redis and the ledger may be away at start and come later.
@@ -126,8 +134,9 @@ pub async fn run(
     config: Config,
     listener: TcpListener,
     admin: Option<Admin>,
-    shutdown: CancellationToken,
+    leaving: CancellationToken,
 ) -> Result<(), Error> {
+    let shutdown = shutdown::after(&leaving, config.shutdown_delay);
     let queue = Queue::connect(&config.redis_url)?;
     let ledger = Ledger::connect(&config.ledger_url)?;
     match ledger.prepare().await {
@@ -165,6 +174,7 @@ pub async fn run(
         live: Live::new(live::MAX_LISTENERS, shutdown.clone()),
         pressure: Pressure::default(),
         limiter,
+        leaving,
     });
     background.spawn(live::poll(app.clone()));
     background.spawn(pressure::watch(app.clone(), shutdown.clone()));

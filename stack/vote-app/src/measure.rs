@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::Method;
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -47,8 +47,13 @@ pub(crate) async fn measure(
         status: CLIENT_LEFT,
         started: Instant::now(),
     };
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
     measured.status = response.status().as_u16();
+    if measured.app.leaving.is_cancelled() {
+        // The next request of this client is to find another instance.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
     response
 }
 

@@ -54,6 +54,8 @@ mod tests {
         assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
         let voter = &document["components"]["schemas"]["Voter"];
         assert_eq!(voter["maxLength"], MAX_VOTER_CHARS);
+        let page = &document["components"]["schemas"]["Form"]["properties"]["page"];
+        assert_eq!(page["maxLength"], MAX_KEY_CHARS);
         let key = &document["paths"]["/vote"]["post"]["parameters"][0];
         assert_eq!(key["name"], "Idempotency-Key");
         assert_eq!(key["schema"]["maxLength"], MAX_KEY_CHARS);

@@ -7,22 +7,27 @@
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, header};
 
+use crate::PublicUrl;
 use crate::reply::{Reason, Refusal};
 
 /// Says what the page that sends a request is to the server (W3C Fetch Metadata). Browsers send it
 /// over HTTPS and to this machine itself.
 const FETCH_SITE: &str = "sec-fetch-site";
 
-/// Refuses what a browser sent for another site: by `Sec-Fetch-Site`, else because `Origin` is not
-/// the host that was asked.
+/// Refuses what a browser sent for another site: by `Sec-Fetch-Site`, else because `Origin` is not where
+/// browsers find the vote app: at `public`, or without it at the host that was asked.
 ///
 /// # Errors
 /// [`Reason::CrossOrigin`].
-pub(crate) fn check(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(crate) fn check(headers: &HeaderMap, public: Option<&PublicUrl>) -> Result<(), Refusal> {
+    let is_site = |origin: &str| match public {
+        Some(public) => origin == public.origin(),
+        None => is_host(origin, headers),
+    };
     let is_own = match (headers.get(FETCH_SITE), headers.get(header::ORIGIN)) {
         // "none": the voter did it, not a page.
         (Some(site), _) => site == "same-origin" || site == "none",
-        (None, Some(origin)) => origin.to_str().is_ok_and(|origin| is_host(origin, headers)),
+        (None, Some(origin)) => origin.to_str().is_ok_and(is_site),
         (None, None) => true,
     };
     if is_own {
@@ -57,11 +62,16 @@ mod tests {
     use super::*;
 
     fn is_taken(given: &[(&'static str, &'static str)]) -> bool {
+        is_taken_at(None, given)
+    }
+
+    fn is_taken_at(public: Option<&str>, given: &[(&'static str, &'static str)]) -> bool {
+        let public = public.map(|url| PublicUrl::parse(url).unwrap());
         let mut headers = HeaderMap::new();
         for (name, value) in given {
             headers.insert(*name, value.parse().unwrap());
         }
-        check(&headers).is_ok()
+        check(&headers, public.as_ref()).is_ok()
     }
 
     #[test]
@@ -85,6 +95,37 @@ mod tests {
             ],
         ] {
             assert!(is_taken(headers), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn behind_a_gateway_its_address_is_the_sites_and_the_host_is_not() {
+        let public = Some("https://vote.example");
+        for (headers, taken) in [
+            (&[("host", "inside:8080")][..], true),
+            (&[("origin", "https://vote.example")], true),
+            (
+                &[("host", "inside:8080"), ("origin", "https://vote.example")],
+                true,
+            ),
+            (&[("sec-fetch-site", "same-origin")], true),
+            (
+                &[("host", "vote.example"), ("origin", "http://vote.example")],
+                false,
+            ),
+            (
+                &[("host", "evil.example"), ("origin", "https://evil.example")],
+                false,
+            ),
+            (
+                &[
+                    ("origin", "https://vote.example"),
+                    ("sec-fetch-site", "cross-site"),
+                ],
+                false,
+            ),
+        ] {
+            assert_eq!(is_taken_at(public, headers), taken, "{headers:?}");
         }
     }
 

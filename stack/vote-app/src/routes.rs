@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, header};
-use axum::middleware::from_fn_with_state;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use uuid::Uuid;
@@ -21,6 +21,9 @@ use crate::{App, assets, live, openapi, pages, results, vote};
 
 /// How long Redis may take to show that it is there.
 const READY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// For a year.
+const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// Voters' requests are measured; those of the monitoring and for files that are in memory are not, or
 /// they would make a slow app look fast and an idle one busy.
@@ -48,7 +51,19 @@ pub(crate) fn router_with(app: &Arc<App>, cast: MethodRouter<Arc<App>>) -> Route
         .route("/readyz", get(ready))
         .route("/openapi.json", get(openapi::show))
         .route("/static/{version}/{file}", get(assets::show));
-    voters.merge(monitoring).with_state(app.clone())
+    let router = voters.merge(monitoring).with_state(app.clone());
+    if app.config.is_https() {
+        router.layer(map_response(by_tls_only))
+    } else {
+        router
+    }
+}
+
+/// Has browsers come by TLS only, once they came by it (RFC 6797).
+async fn by_tls_only(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::STRICT_TRANSPORT_SECURITY, TLS_ONLY);
+    response
 }
 
 /// The ballot; a voter without a name is given one.
@@ -58,13 +73,18 @@ async fn show_ballot(State(app): State<Arc<App>>, headers: HeaderMap) -> Respons
     if ballot::cookie(&headers).is_some_and(|voter| check_voter(&voter).is_ok()) {
         return page;
     }
-    let set_cookie = ballot::set_cookie(VOTER_COOKIE, &Uuid::new_v4().to_string());
+    let name = Uuid::new_v4().to_string();
+    let set_cookie = ballot::set_cookie(VOTER_COOKIE, &name, app.config.is_https());
     ([(header::SET_COOKIE, set_cookie)], page).into_response()
 }
 
-/// Votes can be taken as long as Redis is there; the ledger may come later. What the client of Redis
+/// Not ready any more once it is to end, while requests are still taken: a gateway has time to see it.
+/// Otherwise votes can be taken as long as Redis is there; the ledger may come later. What the client of Redis
 /// says names hosts, which voters are not told.
 async fn ready(State(app): State<Arc<App>>) -> Response {
+    if app.leaving.is_cancelled() {
+        return readiness(&[("process", Err("shutting down"))]);
+    }
     let redis = match tokio::time::timeout(READY_TIMEOUT, app.queue.ping()).await {
         Ok(answer) => answer.map_err(|error| {
             tracing::info!(%error, "not ready: redis is away");

@@ -13,7 +13,7 @@ use voteops_queue::{Error as QueueError, Once, Vote};
 use voteops_service::http::Peer;
 use voteops_service::request_id;
 
-use crate::ballot::{self, Encoding, IDEMPOTENCY_KEY};
+use crate::ballot::{self, Encoding, Sameness, Sent};
 use crate::pressure::Cause;
 use crate::reply::{Format, Reason, Refusal, Wanted};
 use crate::{App, origin, pages};
@@ -63,8 +63,8 @@ async fn strike_or_take(
 
 /// Before anything of the body is read: whether a vote of this client can be taken now.
 fn admit(app: &App, request: &Request) -> Result<(), Refusal> {
-    if let (Some(limiter), Some(Peer(address))) = (&app.limiter, request.extensions().get())
-        && !limiter.allows(*address)
+    if let (Some(limiter), Some(Peer(peer))) = (&app.limiter, request.extensions().get())
+        && !limiter.allows(app.config.proxies.client(*peer, request.headers()))
     {
         let message = "Too many votes came from your network. Please vote again soon.";
         return Err(Refusal::new(Reason::RateLimited, message));
@@ -82,7 +82,7 @@ fn admit(app: &App, request: &Request) -> Result<(), Refusal> {
 async fn take(app: &App, encoding: Encoding, mut request: Request) -> Result<Vote, Refusal> {
     let patience = app.config.request_timeout / 2;
     let headers = std::mem::take(request.headers_mut());
-    origin::check(&headers)?;
+    origin::check(&headers, app.config.public_url.as_ref())?;
     let body = tokio::time::timeout(patience, read_body(app, request))
         .await
         .map_err(|_| {
@@ -91,9 +91,8 @@ async fn take(app: &App, encoding: Encoding, mut request: Request) -> Result<Vot
                 "The request's body did not arrive in time.",
             )
         })??;
-    let vote = ballot::read(encoding, &body, &headers, &app.config.choices)?;
-    let is_keyed = headers.contains_key(IDEMPOTENCY_KEY);
-    let enqueued = tokio::time::timeout(patience, enqueue(app, &vote, is_keyed)).await;
+    let Sent { mut vote, sameness } = ballot::read(encoding, &body, &headers, &app.config.choices)?;
+    let enqueued = tokio::time::timeout(patience, enqueue(app, &mut vote, sameness)).await;
     match enqueued.unwrap_or_else(|_| Err(QueueError::Away("no answer in time".to_owned()))) {
         Ok(Once::Taken) => {
             let accepted = &app.metrics.accepted;
@@ -112,13 +111,19 @@ async fn take(app: &App, encoding: Encoding, mut request: Request) -> Result<Vot
     }
 }
 
-/// A vote without a key is taken as often as it comes.
-async fn enqueue(app: &App, vote: &Vote, is_keyed: bool) -> Result<Once, QueueError> {
-    if is_keyed {
-        let window = app.config.idempotency_window;
-        app.queue.enqueue_once(vote, window).await
-    } else {
-        app.queue.enqueue(vote).await.map(|_| Once::Taken)
+/// A vote that its page sent before gets the id of that one.
+async fn enqueue(app: &App, vote: &mut Vote, sameness: Sameness) -> Result<Once, QueueError> {
+    let window = app.config.idempotency_window;
+    match sameness {
+        Sameness::Unknown => app.queue.enqueue(vote).await.map(|_| Once::Taken),
+        Sameness::Key => app.queue.enqueue_once(vote, window).await,
+        Sameness::Page(page) => {
+            let before = app.queue.enqueue_from_page(vote, page, window).await?;
+            Ok(before.map_or(Once::Taken, |id| {
+                vote.id = id;
+                Once::Repeated
+            }))
+        }
     }
 }
 

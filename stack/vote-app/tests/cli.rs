@@ -28,6 +28,22 @@ fn mistakes_are_told_in_one_line_and_exit_with_2() -> Result<(), Box<dyn StdErro
             "(from --admin-listen): faults must not be reached from outside",
         ),
         (["--admin-listen", "127.0.0.1:0"], "with --admin-token-file"),
+        (
+            ["--trusted-proxies", "10.0.0.0/8, 10.0.0.0/33"],
+            "(from --trusted-proxies): \"10.0.0.0/33\" is neither",
+        ),
+        (
+            ["--forwarded-header", "x-real-ip"],
+            "expected x-forwarded-for or forwarded",
+        ),
+        (
+            ["--public-url", "vote.example"],
+            "such as https://vote.example",
+        ),
+        (
+            ["--shutdown-delay", "soon"],
+            "expected a duration such as 0s",
+        ),
     ] {
         let output = run(&args)?;
         let told = String::from_utf8(output.stderr)?;

@@ -6,10 +6,11 @@ mod texts;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
+use uuid::Uuid;
 use voteops_queue::Vote;
 use voteops_service::request_id;
 
-use crate::ballot::{self, CHOICE_COOKIE};
+use crate::ballot::{self, CHOICE_COOKIE, PAGE_FIELD};
 use crate::lang::{Lang, tenths_of_percent};
 use crate::reply::Reason;
 use crate::results::Results;
@@ -67,6 +68,8 @@ pub(crate) fn ballot(lang: Lang, config: &Config, own: Option<&Choice>) -> Respo
     let is_own = |choice: &Choice| own.is_some_and(|own| own.id == choice.id);
     let main = html! {
         form method="post" action="/vote" {
+            // Sent again by a double click, a reload or the browser, it is the same vote.
+            input type="hidden" name=(PAGE_FIELD) value=(Uuid::new_v4().simple());
             fieldset {
                 legend { h1 { (config.title) } }
                 @if let Some(own) = own {
@@ -118,7 +121,7 @@ pub(crate) fn accepted(lang: Lang, config: &Config, vote: &Vote) -> Response {
         main,
     }
     .into_response();
-    let set_cookie = ballot::set_cookie(CHOICE_COOKIE, &vote.choice);
+    let set_cookie = ballot::set_cookie(CHOICE_COOKIE, &vote.choice, config.is_https());
     ([(header::SET_COOKIE, set_cookie)], page).into_response()
 }
 

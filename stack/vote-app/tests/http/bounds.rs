@@ -3,11 +3,11 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use voteops_vote_app::{ClientRate, PressureLimits};
+use voteops_vote_app::{ClientRate, Forwarding, PressureLimits, Proxies};
 
 use crate::stack::{Stack, eventually};
 use crate::{JSON, TestResult};
@@ -194,4 +194,36 @@ async fn a_client_that_votes_too_fast_is_held_back_if_that_is_asked_for() -> Tes
     assert_eq!(statuses.last(), Some(&429));
     assert_eq!(stack.get("/results", JSON).await?.status(), 200);
     taken_again(&stack, "it may vote again").await
+}
+
+#[tokio::test]
+async fn clients_behind_a_known_proxy_are_held_back_each_for_itself() -> TestResult {
+    let rate = ClientRate::new(1, 1);
+    let known = Proxies::new(vec!["127.0.0.0/8".parse()?], Forwarding::XForwardedFor);
+    for (proxies, each) in [(known, true), (Proxies::default(), false)] {
+        let stack = Stack::start(|config| {
+            config.client_rate = rate;
+            config.proxies = proxies;
+        })
+        .await?;
+        let send = async |said: &str| -> reqwest::Result<u16> {
+            let vote = stack.client.post(stack.url("/vote"));
+            let vote = vote.header(CONTENT_TYPE, JSON).body(VOTE);
+            let answer = vote.header("x-forwarded-for", said).send().await?;
+            Ok(answer.status().as_u16())
+        };
+        let mut statuses = Vec::new();
+        for n in 0..60 {
+            statuses.push(send(&format!("192.0.2.{n}")).await?);
+        }
+        assert_eq!(statuses.contains(&429), !each, "{statuses:?}");
+        // What a client writes itself makes it no other client.
+        let mut statuses = Vec::new();
+        while !statuses.contains(&429) && statuses.len() < 1000 {
+            let n = statuses.len();
+            statuses.push(send(&format!("198.51.100.{}, 192.0.2.99", n % 256)).await?);
+        }
+        assert!(statuses.contains(&429));
+    }
+    Ok(())
 }

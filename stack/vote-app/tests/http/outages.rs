@@ -123,3 +123,41 @@ async fn shutdown_ends_the_app() -> TestResult {
     assert!(TcpStream::connect(stack.address).await.is_err());
     Ok(())
 }
+
+#[tokio::test]
+async fn an_app_that_is_to_end_says_so_and_goes_on_for_the_delay() -> TestResult {
+    let stack = Stack::start(|config| config.shutdown_delay = Duration::from_hours(1)).await?;
+    assert_eq!(stack.get("/readyz", JSON).await?.status(), 200);
+    stack.shutdown.cancel();
+    let ready = stack.get("/readyz", JSON).await?;
+    assert_eq!(ready.status(), 503);
+    let told = r#"{"checks":{"process":"shutting down"},"ready":false}"#;
+    assert_eq!(ready.text().await?, told);
+    for _ in 0..2 {
+        // A connection is good for one more vote; a new one is taken.
+        let answer = stack
+            .post(JSON, r#"{"choice":"cats","voter":"ann"}"#)
+            .await?;
+        assert_eq!(answer.status(), 202);
+        assert_eq!(answer.headers()["connection"], "close");
+    }
+    assert_eq!(stack.get("/healthz", JSON).await?.status(), 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_app_ends_after_the_delay() -> TestResult {
+    let delay = Duration::from_millis(50);
+    let stack = Stack::start(|config| config.shutdown_delay = delay).await?;
+    let (address, app) = (stack.address, stack.app);
+    assert_eq!(
+        reqwest::get(format!("http://{address}/healthz"))
+            .await?
+            .status(),
+        200
+    );
+    stack.shutdown.cancel();
+    app.await??;
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    Ok(())
+}

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use voteops_queue::Content;
 
 use crate::stack::Stack;
-use crate::{JSON, TestResult};
+use crate::{FORM, JSON, TestResult};
 
 async fn send(
     stack: &Stack,
@@ -51,6 +51,47 @@ async fn a_vote_sent_again_with_its_key_is_the_same_vote_on_every_instance() -> 
     assert_eq!(accepted, 3);
     let repeated = first.metric("votes_repeated_total").await?;
     assert_eq!(repeated + second.metric("votes_repeated_total").await?, 3);
+    Ok(())
+}
+
+/// What the voter reads as the vote's number.
+fn number_on(page: &str) -> Option<&str> {
+    page.split("<code>").nth(1)?.split("</code>").next()
+}
+
+#[tokio::test]
+async fn a_page_sent_again_is_the_same_vote_and_one_with_another_choice_is_a_new_one() -> TestResult
+{
+    let first = Stack::start(|_| ()).await?;
+    let second = Stack::beside(&first).await?;
+    let ballot = first.get("/", "text/html").await?.text().await?;
+    let page = ballot.split("name=\"page\" value=\"").nth(1);
+    let page = page
+        .and_then(|rest| rest.split('"').next())
+        .ok_or("a page")?;
+    let other = first.get("/", "text/html").await?.text().await?;
+    assert!(!other.contains(page), "{page}");
+    let send = async |stack: &Stack, choice: &str| -> Result<String, Box<dyn std::error::Error>> {
+        let form = format!("page={page}&choice={choice}&voter=ann");
+        let answer = stack.post(FORM, form).await?;
+        assert_eq!(answer.status(), 202);
+        let page = answer.text().await?;
+        Ok(number_on(&page).ok_or("a number")?.to_owned())
+    };
+    let mut numbers = Vec::new();
+    for choice in ["cats", "dogs", "cats"] {
+        let number = send(&first, choice).await?;
+        assert_eq!(send(&second, choice).await?, number);
+        assert_eq!(send(&first, choice).await?, number);
+        numbers.push(number);
+    }
+    let enqueued = first.enqueued().await?;
+    let ids: Vec<_> = enqueued.iter().map(|vote| vote.id.to_string()).collect();
+    assert_eq!(ids, numbers);
+    let choices: Vec<_> = enqueued.iter().map(|vote| &*vote.choice).collect();
+    assert_eq!(choices, ["cats", "dogs", "cats"]);
+    let repeated = first.metric("votes_repeated_total").await?;
+    assert_eq!(repeated + second.metric("votes_repeated_total").await?, 6);
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use reqwest::header::{
     REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
 };
 use serde_json::Value;
+use voteops_vote_app::PublicUrl;
 
 use crate::stack::Stack;
 use crate::{FORM, JSON, TestResult};
@@ -138,6 +139,39 @@ async fn a_vote_that_another_site_has_the_browser_send_is_refused() -> TestResul
         .header(CONTENT_TYPE, FORM);
     let vote = vote.header(HOST, "evil.example").header(ORIGIN, &*own);
     assert_eq!(vote.body("choice=cats&voter=x").send().await?.status(), 403);
+    Ok(())
+}
+
+#[tokio::test]
+async fn behind_a_gateway_that_speaks_tls_so_do_cookies_and_browsers() -> TestResult {
+    const HSTS: &str = "strict-transport-security";
+    let plain = Stack::start(|_| ()).await?;
+    let stack = Stack::start(|config| {
+        config.public_url = PublicUrl::parse("https://vote.example");
+    })
+    .await?;
+    for (stack, is_https) in [(&plain, false), (&stack, true)] {
+        let ballot = stack.get("/", HTML).await?;
+        let voted = stack.post(FORM, "choice=cats&voter=ann").await?;
+        for answer in [&ballot, &voted] {
+            let cookie = answer.headers()[SET_COOKIE].to_str()?;
+            assert_eq!(cookie.contains("; Secure"), is_https, "{cookie}");
+        }
+        for path in ["/", "/nope", "/static/0/page.css", "/healthz"] {
+            let answer = stack.get(path, HTML).await?;
+            let told = answer.headers().get(HSTS);
+            assert_eq!(told.is_some(), is_https, "{path}: {told:?}");
+        }
+    }
+    for (origin, status) in [
+        ("https://vote.example".to_owned(), 202),
+        (format!("http://{}", stack.address), 403),
+    ] {
+        let vote = stack.client.post(stack.url("/vote"));
+        let vote = vote.header(CONTENT_TYPE, FORM).header(ORIGIN, &origin);
+        let answer = vote.body("choice=cats&voter=ann").send().await?;
+        assert_eq!(answer.status(), status, "{origin}");
+    }
     Ok(())
 }
 

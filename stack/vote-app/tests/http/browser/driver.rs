@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) languages: &'static str,
     pub(crate) dark: bool,
     pub(crate) scripts: bool,
+    /// Whether what is asked of the browser waits for the page that is on its way.
+    pub(crate) waits: bool,
 }
 
 /// A telephone, in English.
@@ -37,6 +39,7 @@ pub(crate) const PHONE: Settings = Settings {
     languages: "en",
     dark: false,
     scripts: true,
+    waits: true,
 };
 
 /// A browser with one window.
@@ -82,10 +85,12 @@ fn capabilities(settings: Settings) -> Value {
         languages,
         dark,
         scripts,
+        waits,
     } = settings;
     let scheme = format!("--blink-settings=preferredColorScheme={}", u8::from(!dark));
     json!({
         "browserName": "chrome",
+        "pageLoadStrategy": if waits { "normal" } else { "none" },
         "goog:chromeOptions": {
             "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", scheme],
             "prefs": {
@@ -159,6 +164,16 @@ impl Browser {
             return Err(format!("{css} is not {wanted:?} in: {found}").into());
         }
         Ok(())
+    }
+
+    /// Goes to the page before, as the button does.
+    pub(crate) async fn back(&self) -> TestResult {
+        Ok(self.client.back().await?)
+    }
+
+    /// Loads the page again, and sends again what was sent for it.
+    pub(crate) async fn reload(&self) -> TestResult {
+        Ok(self.client.refresh().await?)
     }
 
     /// Presses a key where the focus is.

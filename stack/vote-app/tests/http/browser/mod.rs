@@ -2,6 +2,7 @@
 
 mod driver;
 mod looks;
+mod repeats;
 
 use fantoccini::key::Key;
 use serde_json::Value;
