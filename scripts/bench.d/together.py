@@ -19,6 +19,7 @@ MOST_RATE_PER_S = 256_000
 # The search ends when the highest flat rate and the lowest that is not are so close.
 CLOSE = 1.05
 LENGTH_S, SHORT_S = 20, 8
+TRIES = 2
 WARM_UP_S = 5
 LOOK_S = 0.25
 # A flat queue does not grow by more than this share of the rate, nor hold more than this time's votes.
@@ -29,7 +30,7 @@ SHARE = 0.8
 PROBE_PAUSE_S = 0.05
 PROBE_LOOK_S = 0.001
 ACCEPTED = 202
-NEED_BYTES = 2e9
+NEED_BYTES = 5e9
 
 
 def is_flat(voteops, app, redis, rate_per_s, length_s):
@@ -97,7 +98,12 @@ def measure(table, programs, kind, directory, length_s):
         redis = stack.enter_context(Redis(directory))
         app = stack.enter_context(vote_app(vote_app_program, redis, records.url))
         stack.enter_context(worker(worker_program, redis, records.url))
-        rate = highest_flat_rate(lambda rate_per_s: is_flat(voteops, app, redis, rate_per_s, length_s))
+
+        def flat_at(rate_per_s):
+            # Once is no proof that it is not: something else may have taken a core.
+            return any(is_flat(voteops, app, redis, rate_per_s, length_s) for _ in range(TRIES))
+
+        rate = highest_flat_rate(flat_at)
         table.row(f"{kind.name}: highest rate at which the queue stays flat, votes/s", f"{rate:.0f}")
         if rate:
             seen = latencies_ms(voteops, app, records, rate * SHARE, length_s * 2)
