@@ -123,6 +123,7 @@ impl Compose {
             read_only: false,
             stack: None,
             is_composed: true,
+            started: self.0.started(),
         })
     }
 
@@ -152,4 +153,83 @@ fn all(patience: Duration) -> Result<Vec<Compose>, EngineError> {
     };
     let found = engine::projects(&address, patience)?.into_iter();
     Ok(found.map(Compose).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_norway::Value;
+
+    /// The file with its anchors put in.
+    fn services() -> Vec<(String, Value)> {
+        let mut root: Value =
+            serde_norway::from_str(include_str!("../docker-compose.yml")).unwrap();
+        // One anchor builds on another.
+        for _ in 0..2 {
+            root.apply_merge().unwrap();
+        }
+        let services = root["services"].as_mapping().unwrap().iter();
+        services
+            .map(|(name, service)| (name.as_str().unwrap().to_owned(), service.clone()))
+            .collect()
+    }
+
+    fn texts(value: &Value) -> Vec<&str> {
+        let all = value.as_sequence().into_iter().flatten();
+        all.filter_map(Value::as_str).collect()
+    }
+
+    /// That of those that run without a registry, `scripts/compose-test` asks the engine. This is all of them.
+    #[test]
+    fn every_container_is_fenced_bounded_and_watched() {
+        for (name, it) in services() {
+            let image = it["image"].as_str().unwrap();
+            let (_, tag) = image.rsplit_once(':').unwrap();
+            let pinned = tag.contains(|c: char| c.is_ascii_digit()) || image == "voteops:local";
+            assert!(pinned, "{name}: {image}");
+            assert_eq!(it["read_only"].as_bool(), Some(true), "{name}");
+            assert_eq!(texts(&it["cap_drop"]), ["ALL"], "{name}");
+            let options = texts(&it["security_opt"]);
+            assert_eq!(options, ["no-new-privileges:true"], "{name}");
+            let user = it["user"].as_str().unwrap().split(':').next().unwrap();
+            assert!(user.parse::<u32>().unwrap() > 0, "{name}: {user}");
+            for limit in ["mem_limit", "cpus", "pids_limit"] {
+                assert!(!it[limit].is_null(), "{name}: {limit}");
+            }
+            assert!(it["logging"]["options"]["max-size"].is_string(), "{name}");
+            assert_eq!(it["restart"].as_str(), Some("unless-stopped"), "{name}");
+            assert!(it["healthcheck"]["test"].is_sequence(), "{name}");
+            let waits = it["depends_on"].as_mapping().into_iter().flatten();
+            for (other, wait) in waits {
+                let condition = wait["condition"].as_str();
+                assert_eq!(condition, Some("service_healthy"), "{name}: {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_published_is_so_on_loopback_and_of_the_servers_that_people_ask() {
+        let mut published = Vec::new();
+        for (name, it) in services() {
+            for port in texts(&it["ports"]) {
+                assert!(port.starts_with("127.0.0.1:"), "{name}: {port}");
+                published.push(name.clone());
+            }
+        }
+        published.sort_unstable();
+        let asked = ["alertmanager", "gateway", "grafana", "loki", "prometheus"];
+        assert_eq!(published, asked);
+    }
+
+    #[test]
+    fn no_secret_stands_in_the_file() {
+        for (name, it) in services() {
+            for (key, _) in it["environment"].as_mapping().into_iter().flatten() {
+                let key = key.as_str().unwrap();
+                let is_secret = ["PASSWORD", "TOKEN", "SECRET"]
+                    .iter()
+                    .any(|it| key.contains(it));
+                assert!(!is_secret || key.ends_with("_FILE"), "{name}: {key}");
+            }
+        }
+    }
 }

@@ -1,9 +1,11 @@
 //! From arguments to the servers that are asked.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use url::Url;
 use voteops_console::{Experimenter, Settings};
 use voteops_local::StackFile;
@@ -40,6 +42,8 @@ pub(crate) struct Found {
     pub(crate) stack: Option<StackFile>,
     /// Whether it is one that Compose runs on this machine.
     pub(crate) is_composed: bool,
+    /// The services that Compose runs, with when the newest container of each was made.
+    pub(crate) started: BTreeMap<String, Timestamp>,
 }
 
 /// The servers that the arguments name, those of a context, or those of the stack that runs.
@@ -60,6 +64,7 @@ pub(crate) fn find(args: &SourceArgs) -> Result<Found, Failure> {
             slos: slo::shipped(1.0)?,
             stack: None,
             is_composed: false,
+            started: BTreeMap::new(),
             read_only: false,
         });
     }
@@ -183,6 +188,7 @@ fn of_context(name: &str, context: &Context) -> Result<Found, Failure> {
         },
         stack: None,
         is_composed: false,
+        started: BTreeMap::new(),
         read_only: context.read_only,
     })
 }
@@ -218,6 +224,7 @@ pub(crate) fn of_stack(stack: &StackFile) -> Result<Found, Failure> {
         slos: slo::shipped(stack.time_scale)?,
         stack: Some(stack.clone()),
         is_composed: false,
+        started: BTreeMap::new(),
         read_only: false,
     })
 }

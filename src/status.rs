@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use voteops_local::component::Component as StackComponent;
+use voteops_observability::folded::FoldedRules;
 use voteops_observability::prometheus::AlertState;
 use voteops_observability::signals::{Component, SignalState};
 use voteops_observability::snapshot::{AlertStatus, Reading, Snapshot};
@@ -93,16 +94,18 @@ fn text(snapshot: &Snapshot) -> String {
 /// The rules that are not quiet, how many are, and whose are not known.
 fn alerts_text(out: &mut String, snapshot: &Snapshot) {
     if let Some(alerts) = &snapshot.alerts {
+        let rules = FoldedRules::new(alerts);
         let (heartbeats, alerts): (Vec<_>, Vec<_>) =
-            alerts.iter().partition(|alert| alert.is_heartbeat());
+            rules.all().iter().partition(|alert| alert.is_heartbeat());
         let is_active = |alert: &&&AlertStatus| alert.state < AlertState::Inactive;
         for alert in alerts.iter().filter(is_active) {
-            line(out, &alert_line(alert, snapshot));
+            let name = rules.full_name(alert);
+            line(out, &alert_line(alert, &name, snapshot));
         }
         let quiet = alerts.iter().filter(|alert| !is_active(alert));
         for alert in quiet.clone() {
             if let Some(error) = &alert.error {
-                let (name, error) = (alert.full_name(), clean_line(error));
+                let (name, error) = (rules.full_name(alert), clean_line(error));
                 line(
                     out,
                     &format!("  ▲ {} rule error: {error}", clean_line(&name)),
@@ -112,7 +115,7 @@ fn alerts_text(out: &mut String, snapshot: &Snapshot) {
         let (quiet, all) = (quiet.count(), alerts.len());
         line(out, &format!("  ● {quiet} of {all} rules inactive"));
         for heartbeat in heartbeats {
-            let name = heartbeat.full_name();
+            let name = rules.full_name(heartbeat);
             let name = clean_line(&name);
             line(
                 out,
@@ -173,12 +176,11 @@ fn reading_line(reading: &Reading) -> String {
     .into()
 }
 
-fn alert_line(alert: &AlertStatus, snapshot: &Snapshot) -> String {
+fn alert_line(alert: &AlertStatus, name: &str, snapshot: &Snapshot) -> String {
     let seconds = |from, to: jiff::Timestamp| to.duration_since(from).as_secs_f64();
-    let name = alert.full_name();
     let mut told = match alert.state {
-        AlertState::Firing => format!("  ✖ {} FIRING", clean_line(&name)),
-        _ => format!("  ▲ {} pending", clean_line(&name)),
+        AlertState::Firing => format!("  ✖ {} FIRING", clean_line(name)),
+        _ => format!("  ▲ {} pending", clean_line(name)),
     };
     if let Some(since) = alert.since {
         // Writing to a string cannot fail.
@@ -256,6 +258,33 @@ mod tests {
             broken,
         ];
         snapshot(Some(alerts), Vec::new())
+    }
+
+    #[test]
+    fn a_rule_that_both_evaluate_is_one_line_until_they_differ() {
+        let told = |theirs| {
+            let copy = AlertStatus {
+                expr: " up ".into(),
+                ..alert("A", Origin::Grafana, theirs)
+            };
+            let alerts = vec![
+                alert("A", Origin::Prometheus, AlertState::Firing),
+                copy,
+                alert("B", Origin::Prometheus, AlertState::Inactive),
+                alert("B", Origin::Grafana, AlertState::Inactive),
+            ];
+            let mut out = String::new();
+            alerts_text(&mut out, &snapshot(Some(alerts), Vec::new()));
+            out
+        };
+        assert_eq!(
+            told(AlertState::Firing),
+            "  ✖ A (+grafana) FIRING: slow\n  ● 1 of 2 rules inactive\n"
+        );
+        assert_eq!(
+            told(AlertState::Inactive),
+            "  ✖ A FIRING: slow\n  ● 2 of 3 rules inactive\n"
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod backend;
 pub mod combined;
 pub mod config;
 pub mod doctor;
+pub mod folded;
 pub mod grafana;
 pub mod logql;
 pub mod logs;

@@ -1,158 +1,15 @@
 //! What voteops reads out of PromQL expressions, and the one change that it makes to them.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::Duration;
+mod condition;
+
+use std::collections::BTreeSet;
 
 use promql_parser::label::MatchOp;
-use promql_parser::parser::{self, BinaryExpr, Expr, Offset, VectorSelector};
-use serde::{Deserialize, Serialize};
+use promql_parser::parser::{self, Expr, Offset, VectorSelector};
 
 use crate::units::scaled;
 
-/// How an alert's expression compares its subject with its threshold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Comparison {
-    /// `>`
-    #[serde(rename = ">")]
-    Above,
-    /// `>=`
-    #[serde(rename = ">=")]
-    AtLeast,
-    /// `<`
-    #[serde(rename = "<")]
-    Below,
-    /// `<=`
-    #[serde(rename = "<=")]
-    AtMost,
-    /// `==`
-    #[serde(rename = "==")]
-    Equal,
-    /// `!=`
-    #[serde(rename = "!=")]
-    NotEqual,
-}
-
-impl Comparison {
-    pub(crate) fn parse(operator: &str) -> Option<Self> {
-        Some(match operator {
-            ">" => Self::Above,
-            ">=" => Self::AtLeast,
-            "<" => Self::Below,
-            "<=" => Self::AtMost,
-            "==" => Self::Equal,
-            "!=" => Self::NotEqual,
-            _ => return None,
-        })
-    }
-
-    /// Whether the comparison holds; NaN holds for `!=` only, as in PromQL.
-    #[must_use]
-    pub fn holds(self, value: f64, threshold: f64) -> bool {
-        match self {
-            Self::Above => value > threshold,
-            Self::AtLeast => value >= threshold,
-            Self::Below => value < threshold,
-            Self::AtMost => value <= threshold,
-            #[expect(clippy::float_cmp, reason = "PromQL's == is exact")]
-            Self::Equal => value == threshold,
-            #[expect(clippy::float_cmp, reason = "PromQL's != is exact")]
-            Self::NotEqual => value != threshold,
-        }
-    }
-
-    /// The operator as PromQL writes it.
-    #[must_use]
-    pub fn symbol(self) -> &'static str {
-        match self {
-            Self::Above => ">",
-            Self::AtLeast => ">=",
-            Self::Below => "<",
-            Self::AtMost => "<=",
-            Self::Equal => "==",
-            Self::NotEqual => "!=",
-        }
-    }
-}
-
-type Found = Result<Option<Condition>, String>;
-
-/// Conditions that are remembered; more expressions than a server has rules.
-const MOST_KNOWN: usize = 4096;
-
-/// The comparison that decides whether an alert's condition holds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Condition {
-    /// What is compared, as PromQL.
-    pub subject: String,
-    /// How.
-    pub comparison: Comparison,
-    /// With what.
-    pub threshold: f64,
-    /// `Some((selector, window))` when the subject is `avg_over_time(selector[window])`.
-    pub average: Option<(String, Duration)>,
-}
-
-/// Finds the first comparison with a number in `expr`, going down through parentheses and the
-/// left sides of `and`, `or` and `unless`. `None` when there is none.
-///
-/// # Errors
-/// The parser's message when `expr` is not PromQL.
-pub fn condition(expr: &str) -> Result<Option<Condition>, String> {
-    // Rules are read again every second, and parsing would be most of the work.
-    static KNOWN: LazyLock<Mutex<HashMap<String, Found>>> = LazyLock::new(Mutex::default);
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(found) = known.get(expr) {
-        return found.clone();
-    }
-    let found = parser::parse(expr).map(|expr| find_condition(&expr));
-    if known.len() >= MOST_KNOWN {
-        known.clear();
-    }
-    known.insert(expr.to_owned(), found.clone());
-    found
-}
-
-fn find_condition(expr: &Expr) -> Option<Condition> {
-    match expr {
-        Expr::Paren(inner) => find_condition(&inner.expr),
-        Expr::Binary(binary) => compared_with_number(binary)
-            .or_else(|| find_condition(&binary.lhs))
-            .or_else(|| find_condition(&binary.rhs)),
-        _ => None,
-    }
-}
-
-fn compared_with_number(binary: &BinaryExpr) -> Option<Condition> {
-    let comparison = Comparison::parse(&binary.op.to_string())?;
-    let Expr::NumberLiteral(number) = strip(&binary.rhs) else {
-        return None;
-    };
-    Some(Condition {
-        subject: strip(&binary.lhs).to_string(),
-        comparison,
-        threshold: number.val,
-        average: average_over(strip(&binary.lhs)),
-    })
-}
-
-fn strip(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Paren(inner) => strip(&inner.expr),
-        other => other,
-    }
-}
-
-fn average_over(expr: &Expr) -> Option<(String, Duration)> {
-    let Expr::Call(call) = expr else { return None };
-    if call.func.name != "avg_over_time" {
-        return None;
-    }
-    match call.args.args.first().map(|arg| strip(arg)) {
-        Some(Expr::MatrixSelector(matrix)) => Some((matrix.vs.to_string(), matrix.range)),
-        _ => None,
-    }
-}
+pub use condition::{Comparison, Condition, condition, condition_of, conditions};
 
 /// `expr` as the parser writes it: the same for all ways to write the same expression.
 ///
@@ -341,32 +198,6 @@ mod tests {
     }
 
     #[test]
-    fn the_deciding_comparison_is_found() {
-        let seed = condition("avg_over_time(redis_queue_length[5m]) > 1000")
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            (seed.comparison, seed.threshold),
-            (Comparison::Above, 1000.0)
-        );
-        let window = Duration::from_mins(5);
-        assert_eq!(seed.average, Some(("redis_queue_length".into(), window)));
-
-        let down = condition("(redis_up == 0) or absent(redis_up)")
-            .unwrap()
-            .unwrap();
-        assert_eq!((down.subject.as_str(), down.threshold), ("redis_up", 0.0));
-        let count = condition("(count(up{job=\"worker\"} == 1) or vector(0)) < 1")
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            (count.comparison, count.threshold),
-            (Comparison::Below, 1.0)
-        );
-        assert_eq!(condition("absent(up)").unwrap(), None);
-    }
-
-    #[test]
     fn selectors_are_found_once_and_without_ranges() {
         let expr = "(sum(rate(a{x=\"1\"}[5m] offset 1m)) / sum(rate(a{x=\"1\"}[1h])) > 0.1) and on () b == 1";
         assert_eq!(selectors(expr).unwrap(), ["a{x=\"1\"}", "b"]);
@@ -406,13 +237,6 @@ mod tests {
             "1 +",
         ] {
             assert!(!is_filter(value), "{value}");
-        }
-    }
-
-    #[test]
-    fn nan_is_never_above_or_below() {
-        for comparison in [Comparison::Above, Comparison::Below, Comparison::Equal] {
-            assert!(!comparison.holds(f64::NAN, 1.0));
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::combined::{Part, Question};
 use crate::prometheus::{Rule, Series};
-use crate::promql::{self, Comparison};
+use crate::promql::{self, Comparison, Condition};
 use crate::units::Unit;
 
 const SHIPPED: &str = include_str!("signals.toml");
@@ -156,11 +156,18 @@ pub struct Threshold {
 /// The number that an expression compares with; `None` without one, and when it is not PromQL.
 #[must_use]
 pub fn threshold(expr: &str) -> Option<Threshold> {
-    let condition = promql::condition(expr).ok()??;
-    Some(Threshold {
-        comparison: condition.comparison,
-        value: condition.threshold,
-    })
+    promql::condition(expr).ok()?.as_ref().map(Threshold::of)
+}
+
+impl Threshold {
+    /// That of a condition.
+    #[must_use]
+    pub fn of(condition: &Condition) -> Self {
+        Self {
+            comparison: condition.comparison,
+            value: condition.threshold,
+        }
+    }
 }
 
 /// The thresholds of the alert rules that a server evaluates, by alert name.

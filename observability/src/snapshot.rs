@@ -15,9 +15,9 @@ use crate::backend::BackendError;
 use crate::combined::Question;
 use crate::grafana::Grafana;
 use crate::prometheus::{AlertState, Labels, Prometheus, RuleGroup, RuleKind};
-use crate::rules;
 use crate::signals::{self, Component, Signal, SignalState, Threshold};
 use crate::units::Unit;
+use crate::{promql, rules};
 
 /// What the readings are taken from.
 #[derive(Debug, Clone)]
@@ -117,7 +117,7 @@ pub struct AlertStatus {
     pub fires_at: Option<Timestamp>,
     /// The expression's value at the last evaluation, while pending or firing.
     pub value: Option<f64>,
-    /// The number that the expression compares with.
+    /// The number that the expression compares with; of several, that which the value passes.
     pub threshold: Option<Threshold>,
     /// How many alerts of this rule are pending or firing.
     pub active: usize,
@@ -221,14 +221,16 @@ fn alert_status(rule: &crate::prometheus::Rule, interval_s: f64) -> AlertStatus 
                 .flatten()
         })
     });
+    let value = urgent.map(|alert| alert.value);
+    let condition = promql::condition_of(&rule.query, value).ok().flatten();
     AlertStatus {
         origin: Origin::Prometheus,
         name: rule.name.clone(),
         state: rule.state,
         since,
         fires_at: urgent.and_then(|alert| alert.fires_at(rule.for_s, interval_s)),
-        value: urgent.map(|alert| alert.value),
-        threshold: signals::threshold(&rule.query),
+        value,
+        threshold: condition.as_ref().map(Threshold::of),
         active: rule.alerts.len(),
         labels: urgent.map_or_else(|| rule.labels.clone(), |alert| alert.labels.clone()),
         annotations: urgent.map_or_else(

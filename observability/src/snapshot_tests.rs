@@ -94,3 +94,22 @@ async fn a_grafana_without_rules_has_none_which_is_known() {
     assert_eq!(told(&none), Some(Vec::new()));
     assert_eq!(none.alerts_missing, []);
 }
+
+#[tokio::test]
+async fn of_two_limits_that_is_told_which_the_value_passes() {
+    let mut ticket = rule("Ticket", "firing");
+    ticket["query"] = json!("(a > 3 and b > 3) or (c > 1 and d > 1)");
+    for (value, limit) in [("2", 1.0), ("4", 3.0)] {
+        ticket["alerts"] = json!([{
+            "labels": {}, "annotations": {}, "state": "firing", "value": value,
+            "activeAt": "2026-11-22T10:00:00Z",
+        }]);
+        let prometheus = ruled("/api/v1/rules", json!([ticket])).await;
+        let alerts = taken(Some(&prometheus), None).await.alerts.unwrap();
+        let told = alerts[0].threshold.unwrap();
+        assert!(
+            (told.value - limit).abs() < f64::EPSILON,
+            "{value}: {told:?}"
+        );
+    }
+}

@@ -104,6 +104,7 @@ pub fn guardian() -> Option<ExitCode> {
 pub(crate) fn voters(votes_per_second: f64, urls: Vec<Url>) -> Result<(), Failure> {
     runtime::multi_thread()?.block_on(async {
         voteops_service::logs::init("info")?;
+        tracing::info!(votes_per_second, "votes are cast");
         let plan = load::voters::Plan {
             urls,
             votes_per_second,

@@ -175,6 +175,7 @@ fn subject(args: &DoctorArgs, found: Found, compose: Option<&Compose>) -> Subjec
     let with_loki = matches!(found.logs, Some(LogSource::Loki(_)));
     Subject {
         log_files: stack.filter(|_| with_loki).map(sources::log_files),
+        started: found.started,
         receiver: stack.and_then(|stack| stack.url(Kind::Webhook)),
         shipper: stack.and_then(|stack| stack.url(Kind::Promtail)),
         sources: found.sources,

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use bollard::models::{ContainerSummary, PortSummary};
+use bollard::models::{ContainerSummary, ContainerSummaryStateEnum, PortSummary};
+use jiff::Timestamp;
 
 use super::select::{PROJECT, SERVICE};
 use super::{Address, COMPONENT, Client, EngineError, TIME_SCALE};
@@ -30,6 +31,8 @@ pub struct Container {
     pub component: Option<String>,
     /// Where its ports are opened on this machine, while it runs.
     pub opened: Vec<Opened>,
+    /// When it was made; `None` while it does not run.
+    pub made_at: Option<Timestamp>,
 }
 
 /// A port of a container that is opened.
@@ -55,6 +58,19 @@ impl Project {
     pub fn count(&self, component: &str) -> usize {
         let components = self.containers.iter().map(|it| it.component.as_deref());
         components.filter(|it| *it == Some(component)).count()
+    }
+
+    /// The services of which a container runs, with when the newest of each was made.
+    #[must_use]
+    pub fn started(&self) -> BTreeMap<String, Timestamp> {
+        let mut started = BTreeMap::new();
+        for container in &self.containers {
+            if let Some(made_at) = container.made_at {
+                let newest = started.entry(container.service.clone()).or_insert(made_at);
+                *newest = made_at.max(*newest);
+            }
+        }
+        started
     }
 }
 
@@ -108,6 +124,10 @@ fn grouped(containers: Vec<ContainerSummary>) -> Vec<Project> {
             service,
             component: label(COMPONENT),
             opened,
+            made_at: container
+                .created
+                .filter(|_| container.state == Some(ContainerSummaryStateEnum::RUNNING))
+                .and_then(|at_s| Timestamp::from_second(at_s).ok()),
         });
     }
     projects
@@ -152,6 +172,26 @@ mod tests {
             ports: Some(ports.collect()),
             ..ContainerSummary::default()
         }
+    }
+
+    #[test]
+    fn of_a_service_the_newest_container_that_runs_tells_its_start() {
+        let made = |service: &'static str, created, state| ContainerSummary {
+            created: Some(created),
+            state: Some(state),
+            ..container(
+                &[(PROJECT, "shop"), (SERVICE, service), (COMPONENT, service)],
+                &[],
+            )
+        };
+        let found = grouped(vec![
+            made("worker", 20, ContainerSummaryStateEnum::RUNNING),
+            made("worker", 10, ContainerSummaryStateEnum::RUNNING),
+            made("worker", 30, ContainerSummaryStateEnum::EXITED),
+            made("redis", 40, ContainerSummaryStateEnum::EXITED),
+        ]);
+        let at = Timestamp::from_second(20).unwrap();
+        assert_eq!(found[0].started(), [("worker".to_owned(), at)].into());
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! Whether log lines arrive. Services of this stack write little when all is well, so silence alone
-//! proves nothing; what is refused, dropped or left behind does.
+//! proves nothing; what is refused, dropped or left behind does. [`services`] looks at each service alone.
+
+mod services;
 
 use std::time::Duration;
 
+use self::services::Writer;
 use super::exposition::{Exported, label_value};
 use super::{Check, Finding, Place, Subject, not_asked};
 use crate::backend::{BackendError, Http};
@@ -13,7 +16,7 @@ use crate::units::age;
 const LOOK_BACK: Duration = Duration::from_hours(24);
 /// Lines that arrived within this time show that they still do.
 const FRESH_S: f64 = 60.0;
-/// How much later a line may be in Loki than in its file.
+/// How much later a line may be in Loki than where it was written.
 const SHIPPING_S: f64 = 60.0;
 /// Reasons for which Loki drops what it most likely has already: a shipper that begins again sends old
 /// lines once more.
@@ -29,8 +32,8 @@ const OLD_LINES: [&str; 4] = [
 struct Flow {
     /// The age of the newest line in Loki, in seconds; `None` without any in [`LOOK_BACK`].
     newest_s: Option<f64>,
-    /// The age of the newest line in the files that are shipped, in seconds.
-    newest_in_files_s: Option<f64>,
+    /// What each service wrote, and what is in Loki of it.
+    writers: Vec<Writer>,
     /// What Loki exports of itself; `None` where it keeps that to itself.
     loki: Option<Exported>,
     /// What the shipper exports of itself; `None` when it is not known.
@@ -50,11 +53,8 @@ pub(super) async fn examine(subject: &Subject) -> Vec<Finding> {
 
 async fn of_loki(subject: &Subject, loki: &Loki) -> Vec<Finding> {
     let source = LogSource::Loki(loki.clone());
-    let newest = newest(&source);
-    let in_files = async {
-        let files = subject.log_files.clone()?;
-        newest_s(&LogSource::Files(files)).await.ok()?
-    };
+    let query = LogQuery::default();
+    let newest = newest(&source, &query, now_ns());
     let exported = Exported::by(loki.http());
     let shipper = async {
         let http = Http::new(subject.shipper.as_ref()?);
@@ -63,9 +63,9 @@ async fn of_loki(subject: &Subject, loki: &Loki) -> Vec<Finding> {
             Err(error) => Err(error),
         })
     };
-    let (newest, newest_in_files_s, exported, shipper) = tokio::join!(
+    let (newest, writers, exported, shipper) = tokio::join!(
         subject.within(loki.base(), newest),
-        in_files,
+        services::ask(subject, loki),
         subject.within(loki.base(), exported),
         shipper,
     );
@@ -73,8 +73,8 @@ async fn of_loki(subject: &Subject, loki: &Loki) -> Vec<Finding> {
         Err(error) => vec![not_asked(Check::Logs, "loki", &error)],
         Ok(line) => {
             let flow = Flow {
-                newest_s: line.map(|line| age_s(&line)),
-                newest_in_files_s,
+                newest_s: line.as_ref().map(age_of),
+                writers,
                 loki: exported.ok(),
                 shipper,
             };
@@ -83,20 +83,19 @@ async fn of_loki(subject: &Subject, loki: &Loki) -> Vec<Finding> {
     }
 }
 
-async fn newest(source: &LogSource) -> Result<Option<LogLine>, BackendError> {
-    let now = now_ns();
+/// The newest line until a time, of those that are looked for.
+async fn newest(
+    source: &LogSource,
+    query: &LogQuery,
+    until_ns: i64,
+) -> Result<Option<LogLine>, BackendError> {
     let back = i64::try_from(LOOK_BACK.as_nanos()).unwrap_or(i64::MAX);
-    let lines = source
-        .newest(&LogQuery::default(), now - back, now, 1)
-        .await?;
+    let lines = source.newest(query, now_ns() - back, until_ns, 1).await?;
     Ok(lines.into_iter().next_back())
 }
 
-async fn newest_s(source: &LogSource) -> Result<Option<f64>, BackendError> {
-    Ok(newest(source).await?.map(|line| age_s(&line)))
-}
-
-fn age_s(line: &LogLine) -> f64 {
+/// The age of a line, in seconds.
+fn age_of(line: &LogLine) -> f64 {
     let age = Duration::from_nanos(u64::try_from(now_ns() - line.at_ns).unwrap_or(0));
     age.as_secs_f64()
 }
@@ -114,10 +113,11 @@ async fn of_files(files: &LogFiles) -> Finding {
             "read them as their owner; a file that is gone is made anew when its component is restarted",
         );
     }
-    let newest = newest_s(&LogSource::Files(files.clone())).await;
+    let source = LogSource::Files(files.clone());
+    let newest = newest(&source, &LogQuery::default(), now_ns()).await;
     let newest = newest.ok().flatten().map_or_else(
         || "no line in 24 h".into(),
-        |newest_s| format!("the newest line is {} old", age(newest_s)),
+        |line| format!("the newest line is {} old", age(age_of(&line))),
     );
     let found = format!("{} log files, no Loki; {newest}", files.count());
     Finding::ok(Check::Logs, found)
@@ -134,7 +134,7 @@ fn judge(flow: &Flow, place: &Place) -> Vec<Finding> {
             "Loki has no line of the last 24 h",
             format!(
                 "`voteops doctor --probe` tells whether it takes lines; if so, {}",
-                place.start("promtail")
+                place.start(place.shipper())
             ),
         )];
     };
@@ -142,7 +142,11 @@ fn judge(flow: &Flow, place: &Place) -> Vec<Finding> {
         (None, None) => "; neither Loki nor a shipper tells what was refused",
         _ => ", nothing was lost",
     };
-    let found = format!("the newest line in Loki is {} old{known}", age(newest_s));
+    let found = format!(
+        "the newest line in Loki is {} old{known}{}",
+        age(newest_s),
+        services::told(&flow.writers)
+    );
     vec![Finding::ok(Check::Logs, found)]
 }
 
@@ -160,12 +164,12 @@ fn troubles(flow: &Flow, place: &Place) -> Vec<Finding> {
         Some(Err(error)) => found.push(Finding::failed(
             Check::Logs,
             format!("what ships the logs does not answer, and none arrive: {error}"),
-            place.start("promtail"),
+            place.start(place.shipper()),
         )),
         None => {}
     }
     if found.is_empty() {
-        found.extend(behind(flow, place));
+        found.extend(services::missed(&flow.writers, place));
     }
     found
 }
@@ -248,23 +252,6 @@ fn dropped(shipper: &Exported, place: &Place) -> Option<Finding> {
                 reasons.join(", ")
             ),
             format!("Loki refused them: {}", place.look_at_log("loki")),
-        )
-    })
-}
-
-/// Lines that stand in files, and not in Loki.
-fn behind(flow: &Flow, place: &Place) -> Option<Finding> {
-    let in_files_s = flow.newest_in_files_s?;
-    let newest_s = flow.newest_s.unwrap_or(LOOK_BACK.as_secs_f64());
-    (newest_s - in_files_s > SHIPPING_S && in_files_s > SHIPPING_S).then(|| {
-        Finding::failed(
-            Check::Logs,
-            format!(
-                "lines are not shipped: the newest in the files is {} old, in Loki {}",
-                age(in_files_s),
-                age(newest_s)
-            ),
-            place.restart("promtail"),
         )
     })
 }
@@ -365,13 +352,17 @@ mod tests {
         };
         assert_eq!(one(&away).verdict, Verdict::Failed);
         let behind = Flow {
-            newest_in_files_s: Some(100.0),
-            ..flow(Some(4000.0), "")
+            writers: vec![Writer {
+                service: "worker".into(),
+                wrote: services::Wrote::InFile(100.0),
+                in_loki_s: Some(4000.0),
+            }],
+            ..flow(Some(3.0), "")
         };
-        let finding = one(&behind);
-        assert_eq!(
-            finding.found,
-            "lines are not shipped: the newest in the files is 1m40s old, in Loki 1h06m"
+        let found = one(&behind).found;
+        assert!(
+            found.starts_with("lines of worker are not shipped"),
+            "{found}"
         );
     }
 

@@ -20,9 +20,11 @@ mod services;
 mod storage;
 mod targets;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::{LocalBoxFuture, join_all};
+use jiff::Timestamp;
 use url::Url;
 
 use crate::backend::{BackendError, bare};
@@ -41,6 +43,8 @@ pub struct Subject {
     pub logs: Option<LogSource>,
     /// The log files that a Loki's lines come from, where they are on this machine.
     pub log_files: Option<LogFiles>,
+    /// The services that run as containers of this machine, with when the newest of each was made: each writes of its start.
+    pub started: BTreeMap<String, Timestamp>,
     /// The receiver of notifications, when it is one of voteops.
     pub receiver: Option<Url>,
     /// Promtail or Alloy.

@@ -122,6 +122,15 @@ impl Place {
         }
     }
 
+    /// What ships the logs. `docker-compose.yml` has Alloy do it unless it is told otherwise.
+    pub(super) fn shipper(&self) -> &'static str {
+        match self {
+            Self::Stack { .. } => "promtail",
+            Self::Compose => "alloy",
+            Self::Elsewhere => "Promtail or Alloy",
+        }
+    }
+
     /// The component that listens at an address.
     pub(super) fn at(&self, address: &str) -> Option<&str> {
         match self {

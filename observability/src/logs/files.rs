@@ -44,6 +44,11 @@ impl LogFiles {
         self.files.len()
     }
 
+    /// Whose they are; a service with several is told several times.
+    pub fn services(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| file.service.as_str())
+    }
+
     /// Those that cannot be read, and why.
     #[must_use]
     pub fn unreadable(&self) -> Vec<(&LogFile, std::io::Error)> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use url::Url;
 
+use super::query::EXAMPLE;
 use super::{LogLine, LogQuery, MAX_LINES, PAGE_LINES};
 use crate::access::Access;
 use crate::backend::{BackendError, Http};
@@ -205,10 +206,9 @@ fn owned((key, value): (&String, &String)) -> (String, String) {
 /// The lines of an answer, oldest first.
 fn lines(data: Data) -> Result<Vec<LogLine>, String> {
     let Data::Streams(streams) = data else {
-        return Err(
-            "the query gives numbers; :query charts PromQL, lines need a log query such as {service=\"worker\"}"
-                .into(),
-        );
+        return Err(format!(
+            "the query gives numbers; :query charts PromQL, lines need a log query such as {EXAMPLE}"
+        ));
     };
     lines_of(streams)
 }

@@ -2,6 +2,9 @@
 
 use super::{Level, LogLine};
 
+/// A query for lines, for whoever asked for something else.
+pub(super) const EXAMPLE: &str = r#"{service="worker"}"#;
+
 /// Which lines: by toggles, or by a LogQL query that somebody wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogQuery {
@@ -96,6 +99,40 @@ mod tests {
         );
         query.entered = Some("{job=\"x\"} |= \"y\"".into());
         assert_eq!(query.to_logql(), "{job=\"x\"} |= \"y\"");
+    }
+
+    #[test]
+    fn what_is_asked_is_on_file_for_the_grammar() {
+        let named = |names: &[&str]| {
+            names
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect::<Vec<_>>()
+        };
+        let mut made = vec![EXAMPLE.to_owned()];
+        for services in [
+            named(&[]),
+            named(&["worker"]),
+            named(&["vote-app", "a.b", r#"q"\"#]),
+        ] {
+            for instances in [named(&[]), named(&["worker-1", "x|\n"])] {
+                for least in [None, Some(Level::Warn), Some(Level::Unknown)] {
+                    let query = LogQuery {
+                        services: services.clone(),
+                        instances: instances.clone(),
+                        least,
+                        entered: None,
+                    };
+                    made.push(query.to_logql());
+                }
+            }
+        }
+        let made = made.join("\n") + "\n";
+        let on_file = include_str!("asked.logql");
+        assert_eq!(
+            made, on_file,
+            "observability/src/logs/asked.logql, which scripts/check-files parses, is to be:\n{made}"
+        );
     }
 
     #[test]

@@ -1,60 +1,38 @@
 //! The alert rules of all who evaluate some, and the signals that they are about.
-//!
-//! Grafana may evaluate the same rules as Prometheus: of the same name and by the same expression. Such a pair is one line
-//! as long as both say the same of it, and two as soon as they differ or one of them cannot be asked.
 
-use std::collections::BTreeMap;
-
-use voteops_observability::promql;
-use voteops_observability::snapshot::{AlertStatus, Origin, Reading, by_urgency};
+use voteops_observability::folded::FoldedRules;
+use voteops_observability::snapshot::{AlertStatus, Origin, Reading};
 
 use crate::model::{Backend, Data, Setup};
 
 /// The alert rules that are known. Each origin's stay until it tells others.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Alerts {
-    /// One for each line.
-    all: Vec<AlertStatus>,
-    /// Those that others stand for.
-    folded: Vec<AlertStatus>,
+    rules: FoldedRules,
     told_by: Vec<Origin>,
     /// Who could not be asked since.
     doubted: Vec<Origin>,
-    /// Whether two expressions are the same, by both: parsing them each time would be most of the work.
-    same: BTreeMap<(String, String), bool>,
 }
 
 impl Alerts {
     /// The rules of all, most urgent first; of two that say the same, one.
     pub(crate) fn all(&self) -> &[AlertStatus] {
-        &self.all
+        self.rules.all()
     }
 
     /// Every rule, those that others stand for too.
     pub(crate) fn every(&self) -> Vec<AlertStatus> {
-        self.all.iter().chain(&self.folded).cloned().collect()
+        self.rules.every()
     }
 
     /// The same rule at the other of those who evaluate it.
     pub(crate) fn twin(&self, alert: &AlertStatus) -> Option<&AlertStatus> {
-        let mut every = self.all.iter().chain(&self.folded);
-        every.find(|other| self.are_twins(alert, other))
+        self.rules.twin(alert)
     }
 
-    /// Whether a rule stands for its twin too.
-    pub(crate) fn stands_for_both(&self, alert: &AlertStatus) -> bool {
-        let mut folded = self.folded.iter();
-        folded.any(|other| self.are_twins(alert, other))
-    }
-
-    fn are_twins(&self, a: &AlertStatus, b: &AlertStatus) -> bool {
-        let (ours, theirs) = match (a.origin, b.origin) {
-            (Origin::Prometheus, Origin::Grafana) => (a, b),
-            (Origin::Grafana, Origin::Prometheus) => (b, a),
-            _ => return false,
-        };
-        let exprs = (ours.expr.clone(), theirs.expr.clone());
-        ours.name == theirs.name && self.same.get(&exprs) == Some(&true)
+    /// A rule's name, with who evaluates it where that is not Prometheus alone.
+    pub(crate) fn full_name(&self, alert: &AlertStatus) -> String {
+        self.rules.full_name(alert)
     }
 
     /// Whether an origin ever told its rules, even if there are none.
@@ -69,7 +47,7 @@ impl Alerts {
 
     /// Replaces the rules of an origin; gives the rules of all as they were.
     pub(crate) fn replace(&mut self, origin: Origin, rules: Vec<AlertStatus>) -> Vec<AlertStatus> {
-        let before = self.all.clone();
+        let before = self.all().to_vec();
         self.doubted.retain(|other| *other != origin);
         let mut every = self.every();
         every.retain(|rule| rule.origin != origin);
@@ -78,42 +56,18 @@ impl Alerts {
         if !self.is_known(origin) {
             self.told_by.push(origin);
         }
-        self.fold(&every);
+        self.rules.set(&every, self.doubted.is_empty());
         before
     }
 
     /// Takes note that an origin cannot be asked: what it said is no longer what the other says. Gives the rules as they were.
     pub(crate) fn doubt(&mut self, origin: Origin) -> Vec<AlertStatus> {
-        let before = self.all.clone();
+        let before = self.all().to_vec();
         if !self.doubted.contains(&origin) {
             self.doubted.push(origin);
-            self.fold(&self.every());
+            self.rules.set(&self.every(), false);
         }
         before
-    }
-
-    /// Has Prometheus's rules stand for Grafana's of which it says the same.
-    fn fold(&mut self, every: &[AlertStatus]) {
-        let of = |origin| every.iter().filter(move |rule| rule.origin == origin);
-        let known = std::mem::take(&mut self.same);
-        for theirs in of(Origin::Grafana) {
-            for ours in of(Origin::Prometheus).filter(|ours| ours.name == theirs.name) {
-                let exprs = (ours.expr.clone(), theirs.expr.clone());
-                let same = known.get(&exprs).copied();
-                let same = same.unwrap_or_else(|| say_the_same(&exprs.0, &exprs.1));
-                self.same.insert(exprs, same);
-            }
-        }
-        let is_folded = |rule: &AlertStatus| {
-            let agrees = |ours: &AlertStatus| {
-                let said = |rule: &AlertStatus| (rule.state, rule.error.clone());
-                self.are_twins(ours, rule) && said(ours) == said(rule)
-            };
-            rule.origin == Origin::Grafana && self.doubted.is_empty() && every.iter().any(agrees)
-        };
-        let (folded, mut all): (Vec<_>, Vec<_>) = every.iter().cloned().partition(is_folded);
-        all.sort_by(by_urgency);
-        (self.all, self.folded) = (all, folded);
     }
 }
 
@@ -140,12 +94,6 @@ impl Data {
         let mut readings = self.readings.iter();
         readings.find(|reading| is_about(alert, reading))
     }
-}
-
-/// Whether two expressions are the same but for how they are written.
-fn say_the_same(a: &str, b: &str) -> bool {
-    let normal = |expr| promql::normal(expr).ok();
-    a == b || normal(a).is_some_and(|a| normal(b) == Some(a))
 }
 
 fn is_about(alert: &AlertStatus, reading: &Reading) -> bool {

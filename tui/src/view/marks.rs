@@ -7,7 +7,7 @@ use ratatui::text::Span;
 use voteops_observability::prometheus::AlertState;
 use voteops_observability::promql::Comparison;
 use voteops_observability::signals::{SignalState, Threshold};
-use voteops_observability::snapshot::{AlertStatus, Origin, Reading};
+use voteops_observability::snapshot::{AlertStatus, Reading};
 use voteops_observability::units::{self, Unit};
 
 use crate::lang::tr;
@@ -195,11 +195,7 @@ fn number(value: f64) -> String {
 
 /// A rule's name, with who evaluates it where that is not Prometheus alone.
 pub(crate) fn full_name(data: &Data, alert: &AlertStatus) -> String {
-    if data.alerts.stands_for_both(alert) {
-        let other = Origin::Grafana.name();
-        return format!("{} (+{other})", alert.name);
-    }
-    alert.full_name()
+    data.alerts.full_name(alert)
 }
 
 /// A rule's name in at most `columns`, with who evaluates it where that is not Prometheus alone: of a

@@ -6,9 +6,10 @@ use std::time::Duration;
 use ratatui::text::Line;
 use voteops_observability::alertmanager::HeldAlert;
 use voteops_observability::prometheus::{AlertState, Labels};
-use voteops_observability::rules;
+use voteops_observability::signals::Threshold;
 use voteops_observability::snapshot::{AlertStatus, Origin};
-use voteops_observability::units;
+use voteops_observability::units::{self, Unit};
+use voteops_observability::{promql, rules};
 
 use super::silence;
 use crate::lang::tr;
@@ -197,11 +198,10 @@ fn times(model: &Model, alert: &AlertStatus) -> Vec<(Cow<'static, str>, Cow<'sta
 /// The value against its limit.
 fn against(model: &Model, alert: &AlertStatus) -> String {
     let unit = marks::unit_of(model.shown(), alert);
-    let limit = alert.threshold.map(|limit| marks::limit(limit, unit));
     if alert.origin == Origin::Grafana {
         return in_grafana(alert);
     }
-    let limit = limit.map_or_else(
+    let limit = limits(alert, unit).map_or_else(
         || tr!("the expression compares with no number"),
         |limit| tr!("alerts if %{limit}", limit = limit),
     );
@@ -210,6 +210,20 @@ fn against(model: &Model, alert: &AlertStatus) -> String {
         (None, AlertState::Inactive) => format!("{}; {limit}", tr!("not in the alert's range")),
         (None, _) => format!("{}; {limit}", tr!("not known")),
     }
+}
+
+/// Every number that an alert's expression compares with, where `or` joins several; first that which the value passes.
+fn limits(alert: &AlertStatus, unit: Option<Unit>) -> Option<String> {
+    let first = alert.threshold?;
+    let all = promql::conditions(&alert.expr).ok();
+    let all = all.iter().flat_map(|all| all.iter().map(Threshold::of));
+    let others = all.filter(|other| *other != first);
+    let mut told = marks::limit(first, unit);
+    for other in others {
+        let other = marks::limit(other, unit);
+        told = tr!("%{limit} or %{other}", limit = told, other = other).into();
+    }
+    Some(told)
 }
 
 /// The value of a rule that Grafana evaluates. What it is of, the rule's condition, is not told:

@@ -124,7 +124,9 @@ pub(crate) fn selected(model: &Model) -> Option<&AlertStatus> {
 /// What the rule compares with its threshold, as PromQL. Of Grafana's rules only the queries are
 /// known, which need not compare.
 pub(crate) fn subject(alert: &AlertStatus) -> Option<String> {
-    match promql::condition(&alert.expr).ok()? {
+    // What a rule of Grafana gives is that of its condition, often 1 for true.
+    let value = alert.value.filter(|_| alert.origin == Origin::Prometheus);
+    match promql::condition_of(&alert.expr, value).ok()? {
         Some(condition) => Some(condition.subject),
         None if alert.origin == Origin::Grafana => Some(alert.expr.clone()),
         None => None,

@@ -1,12 +1,15 @@
 use crossterm::event::{Event, KeyCode};
 use voteops_observability::logs::LogLine;
-use voteops_observability::prometheus::{Sample, Series};
+use voteops_observability::prometheus::{AlertState, Sample, Series};
+use voteops_observability::promql::Comparison;
+use voteops_observability::signals::Threshold;
 
 use super::*;
 use crate::message::Message;
+use crate::model::Feed;
 use crate::model::charts::Charted;
 use crate::model::logs::LogNews;
-use crate::tests::fixtures::{BACKLOG, at, firing, press, text};
+use crate::tests::fixtures::{BACKLOG, answered, at, firing, in_trouble, press, rules, text};
 use crate::update::update;
 use crate::wanted::wanted;
 
@@ -150,4 +153,31 @@ fn the_list_has_the_history_where_there_is_room() {
     assert!(row.contains("◆■"), "{frame}");
     let other = frame.lines().find(|line| line.contains("RedisDown"));
     assert!(other.unwrap().contains("────"), "{frame}");
+}
+
+#[test]
+fn both_limits_of_a_ticket_are_told_and_the_one_that_holds_is_charted() {
+    let mut model = firing();
+    let mut alerts = in_trouble();
+    let name = "VoteAppErrorBudgetBurnTicket";
+    let ticket = alerts.iter_mut().find(|alert| alert.name == name).unwrap();
+    ticket.state = AlertState::Firing;
+    ticket.value = Some(0.002);
+    ticket.threshold = Some(Threshold {
+        comparison: Comparison::Above,
+        value: 0.001,
+    });
+    update(&mut model, answered(Feed::Rules, 0, Ok(rules(alerts))));
+    press(&mut model, "5");
+    let place = model.alerts().iter().position(|alert| alert.name == name);
+    model.alerts_pane.selected = place.unwrap();
+    model.alerts_pane.chosen = true;
+    let shown = text(&model, (120, 40));
+    assert!(shown.contains("alerts if > 0.0010 or > 0.0030"), "{shown}");
+    enter(&mut model);
+    let charted = wanted(&model).charts.pop().unwrap();
+    assert!(
+        charted.contains("[3d]") && !charted.contains("[1d]"),
+        "{charted}"
+    );
 }
