@@ -26,13 +26,24 @@ pub enum UnitError {
     },
     /// There is no such unit, or it does not run.
     #[error(
-        "the unit {unit} has no processes (it is {state}); `systemctl list-units` tells what runs"
+        "the unit {unit} has no processes ({}); `systemctl list-units` tells what runs",
+        .state.as_ref().map_or_else(|| "nothing fits".into(), |state| format!("it is {state}"))
     )]
     NotRunning {
         /// The unit.
         unit: String,
-        /// What systemd says that it is.
-        state: String,
+        /// What systemd says that it is; `None` for a pattern that nothing fits.
+        state: Option<String>,
+    },
+    /// It is a template, which does not run itself.
+    #[error(
+        "{unit} is a template; name one of its instances, {prefix}NAME, or all of them, '{prefix}*'"
+    )]
+    Template {
+        /// The unit.
+        unit: String,
+        /// What the names of its instances begin with.
+        prefix: String,
     },
     /// Its control group cannot be read.
     #[error("cannot read the control group of {unit}, {}: {source}", .path.display())]
@@ -46,49 +57,83 @@ pub enum UnitError {
     },
 }
 
-/// The living processes of a unit, oldest id first.
+/// What systemd says of one unit.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Shown {
+    id: String,
+    group: String,
+    state: String,
+}
+
+/// The living processes of a unit, lowest id first; of all units that run and fit, where `unit` is a
+/// pattern such as `worker@*`.
 ///
 /// # Errors
 /// [`UnitError`].
 pub fn processes(unit: &str) -> Result<Vec<Target>, UnitError> {
-    let shown = show(unit)?;
-    let value = |name: &str| {
-        let mut values = shown.lines().filter_map(|line| line.split_once('='));
-        let found = values.find(|(key, _)| *key == name);
-        found.map_or("", |(_, value)| value.trim())
-    };
-    let not_running = || UnitError::NotRunning {
-        unit: unit.to_owned(),
-        state: [value("LoadState"), value("ActiveState")].join(", "),
-    };
-    let group = value("ControlGroup");
-    if group.is_empty() || group == "/" {
-        return Err(not_running());
+    let units = shown(&show(unit)?);
+    let mut targets = Vec::new();
+    for shown in &units {
+        let name = if units.len() == 1 { unit } else { &shown.id };
+        targets.extend(living(name, &shown.group)?);
     }
-    let path = mounted(group);
-    let mut pids = Vec::new();
-    collect(&path, &mut pids).map_err(|source| match source.kind() {
-        ErrorKind::NotFound => not_running(),
-        _ => UnitError::Group {
-            unit: unit.to_owned(),
-            path: path.clone(),
-            source,
-        },
-    })?;
-    pids.sort_unstable();
-    let alive = |process: &Process| process.state().is_ok_and(State::is_alive);
-    let living = pids.into_iter().filter_map(|pid| Process::find(pid).ok());
-    let targets: Vec<_> = living
-        .filter(alive)
-        .map(|process| Target::process(format!("{unit}/{}", process.pid), process))
-        .collect();
     if targets.is_empty() {
-        return Err(not_running());
+        let states = units.into_iter().map(|shown| shown.state);
+        return Err(UnitError::NotRunning {
+            unit: unit.to_owned(),
+            state: states.reduce(|all, next| format!("{all}; {next}")),
+        });
     }
     Ok(targets)
 }
 
+/// The living processes of a control group; none where there is no such group any more.
+fn living(unit: &str, group: &str) -> Result<Vec<Target>, UnitError> {
+    if group.is_empty() || group == "/" {
+        return Ok(Vec::new());
+    }
+    let path = mounted(group);
+    let mut pids = Vec::new();
+    match collect(&path, &mut pids) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        collected => collected.map_err(|source| UnitError::Group {
+            unit: unit.to_owned(),
+            path,
+            source,
+        })?,
+    }
+    pids.sort_unstable();
+    let alive = |process: &Process| process.state().is_ok_and(State::is_alive);
+    let living = pids.into_iter().filter_map(|pid| Process::find(pid).ok());
+    let named = |process: Process| Target::process(format!("{unit}/{}", process.pid), process);
+    Ok(living.filter(alive).map(named).collect())
+}
+
+/// The answer of systemd: lines `KEY=VALUE`, with an empty one between units.
+fn shown(text: &str) -> Vec<Shown> {
+    let blocks = text.split("\n\n").filter(|block| !block.trim().is_empty());
+    let read = |block: &str| {
+        let value = |name: &str| {
+            let mut values = block.lines().filter_map(|line| line.split_once('='));
+            let found = values.find(|(key, _)| *key == name);
+            found.map_or("", |(_, value)| value.trim())
+        };
+        Shown {
+            id: value("Id").to_owned(),
+            group: value("ControlGroup").to_owned(),
+            state: [value("LoadState"), value("ActiveState")].join(", "),
+        }
+    };
+    blocks.map(read).collect()
+}
+
 fn show(unit: &str) -> Result<String, UnitError> {
+    if is_template(unit) {
+        return Err(UnitError::Template {
+            prefix: unit.trim_end_matches(".service").to_owned(),
+            unit: unit.to_owned(),
+        });
+    }
     let refused = |reason: String| UnitError::NoSystemd {
         unit: unit.to_owned(),
         reason,
@@ -96,7 +141,7 @@ fn show(unit: &str) -> Result<String, UnitError> {
     let mut systemctl = Command::new("systemctl");
     systemctl.args([
         "show",
-        "--property=ControlGroup,ActiveState,LoadState",
+        "--property=Id,ControlGroup,ActiveState,LoadState",
         "--",
         unit,
     ]);
@@ -108,6 +153,12 @@ fn show(unit: &str) -> Result<String, UnitError> {
         return Err(refused(said.trim().to_owned()));
     }
     Ok(String::from_utf8_lossy(&shown.stdout).into_owned())
+}
+
+/// Whether it is what instances are made of, which has no processes itself: `worker@.service`.
+fn is_template(unit: &str) -> bool {
+    let (name, _) = unit.rsplit_once('.').unwrap_or((unit, ""));
+    name.ends_with('@') || unit.ends_with('@')
 }
 
 fn mounted(group: &str) -> PathBuf {
@@ -150,5 +201,44 @@ mod tests {
         let mut pids = Vec::new();
         collect(dir.path(), &mut pids).unwrap();
         assert_eq!(pids, [7, 8, 9]);
+    }
+
+    /// Answers of systemd 252.
+    #[test]
+    fn every_unit_that_fits_is_read() {
+        let instances = "ControlGroup=/system.slice/system-worker.slice/worker@a.service\nId=worker@a.service\n\
+                         LoadState=loaded\nActiveState=active\n\n\
+                         ControlGroup=/system.slice/system-worker.slice/worker@b.service\nId=worker@b.service\n\
+                         LoadState=loaded\nActiveState=active\n";
+        let found = shown(instances);
+        let ids: Vec<_> = found.iter().map(|shown| shown.id.as_str()).collect();
+        assert_eq!(ids, ["worker@a.service", "worker@b.service"]);
+        assert!(found[1].group.ends_with("worker@b.service"));
+
+        let absent =
+            "ControlGroup=\nId=absent.service\nLoadState=not-found\nActiveState=inactive\n";
+        let [absent] = &shown(absent)[..] else {
+            panic!("it is one");
+        };
+        assert_eq!(
+            (&*absent.group, &*absent.state),
+            ("", "not-found, inactive")
+        );
+        // What a pattern that nothing fits is answered by.
+        assert_eq!(shown(""), []);
+    }
+
+    #[test]
+    fn a_template_is_told_with_what_to_name_instead() {
+        for unit in ["worker@.service", "worker@"] {
+            let told = processes(unit).unwrap_err().to_string();
+            assert!(
+                told.ends_with("worker@NAME, or all of them, 'worker@*'"),
+                "{told}"
+            );
+        }
+        for unit in ["worker@a", "worker@*", "worker@a.service", "w.slice"] {
+            assert!(!is_template(unit), "{unit}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! A fault that is held for a while: told, injected, watched and undone.
 
+use std::fmt;
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -99,11 +101,11 @@ pub(super) fn run(
         let launcher = Launcher::this_program();
         let inject = || plan.inject(&experiment, ttl, &launcher);
         let injected = tokio::task::block_in_place(inject).map_err(fault_failure)?;
-        println!(
-            "voteops: {fault} on {} for {}; Ctrl-C undoes it now",
+        say(format_args!(
+            "{fault} on {} for {}; Ctrl-C undoes it now",
             names.join(", "),
             told_length(course.length)
-        );
+        ));
         let told = Fault {
             name: fault.to_owned(),
             targets: names.join(", "),
@@ -138,6 +140,12 @@ pub(super) fn run(
     })
 }
 
+/// Tells something while a fault is in force, which goes on whether or not anybody reads it: the
+/// terminal may have been closed.
+fn say(line: fmt::Arguments) {
+    let _ = writeln!(std::io::stdout(), "voteops: {line}");
+}
+
 /// Holds the fault for its time, tells of targets that are not under it any more, and undoes it.
 async fn hold(
     mut injected: Injected,
@@ -164,28 +172,28 @@ async fn hold(
         }
         for (target, hold) in tokio::task::block_in_place(|| injected.check()) {
             if matches!(hold, Hold::Lifted | Hold::Gone) && !lost.contains(&target.name) {
-                println!(
-                    "voteops: {} is not under the fault any more ({})",
+                say(format_args!(
+                    "{} is not under the fault any more ({})",
                     target.name,
                     hold.told()
-                );
+                ));
                 lost.push(target.name);
             }
         }
     };
     let report = tokio::task::block_in_place(|| injected.undo());
     for failure in report.failures() {
-        eprintln!("voteops: {failure}");
+        let _ = writeln!(std::io::stderr(), "voteops: {failure}");
     }
     if !report.is_complete() {
         return Ok(ExitCode::from(NOT_UNDONE));
     }
     for gone in report.gone() {
-        println!(
-            "voteops: {} was restarted or has ended meanwhile",
+        say(format_args!(
+            "{} was restarted or has ended meanwhile",
             gone.name
-        );
+        ));
     }
-    println!("voteops: {ended}; the fault is undone");
+    say(format_args!("{ended}; the fault is undone"));
     Ok(ExitCode::from(u8::from(aborted)))
 }

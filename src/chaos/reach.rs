@@ -183,7 +183,7 @@ fn labelled(
         selection.labels = vec![format!("{}={kind}", engine::COMPONENT)];
     }
     let address = match &reach.engine {
-        Some(address) => Address::from(address.as_str()),
+        Some(address) => Address::named(address),
         None => Address::usual().map_err(refused)?,
     };
     let found = engine::containers(&address, &selection).map_err(refused)?;

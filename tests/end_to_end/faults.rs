@@ -11,6 +11,19 @@ use crate::support::{Home, Stack, assert_schema, state, told, wait_until};
 fn a_stall_whose_runner_is_killed_is_undone_by_its_guardian() {
     let stack = Home::new().stack(&["--time-scale", "30"]);
     let workers = ["worker-1", "worker-2"].map(|name| stack.pid(name));
+    // What the server has no rule of cannot be proven.
+    for (alert, hint) in [
+        (
+            "WorkerDwon",
+            "no alert WorkerDwon: did you mean WorkerDown?",
+        ),
+        ("Nothing", "no alert Nothing: the server knows "),
+    ] {
+        let unknown = stack.voteops(&["chaos", "verify", alert]);
+        assert_eq!(unknown.status.code(), Some(2), "{}", told(&unknown));
+        assert!(told(&unknown).contains(hint), "{}", told(&unknown));
+    }
+
     let mut runner = stack
         .home
         .command("voteops")
@@ -33,6 +46,12 @@ fn a_stall_whose_runner_is_killed_is_undone_by_its_guardian() {
     // Its own record keeps a second experiment away.
     let second = stack.voteops(&["chaos", "stall-worker", "--for", "1s"]);
     assert_eq!(second.status.code(), Some(3), "{}", told(&second));
+    for words in [
+        "another experiment is running here",
+        "wait for its end or stop it",
+    ] {
+        assert!(told(&second).contains(words), "{}", told(&second));
+    }
 
     runner.kill().unwrap();
     runner.wait().unwrap();

@@ -12,6 +12,7 @@ mod console;
 mod dashboards;
 mod doctor;
 mod elsewhere;
+mod ends;
 mod experiments;
 mod faults;
 mod flood;

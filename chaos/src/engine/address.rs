@@ -1,5 +1,6 @@
 //! Where engines listen.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -7,13 +8,21 @@ use super::EngineError;
 
 /// The variable that names an engine, as Docker's own tools read it.
 const VARIABLE: &str = "DOCKER_HOST";
+/// That by which TCP means TLS, whatever its value.
+const VERIFY: &str = "DOCKER_TLS_VERIFY";
+/// That of the directory with certificates, and where that is when it is not set.
+const CERTIFICATES: &str = "DOCKER_CERT_PATH";
+const CERTIFICATES_OF_USER: &str = ".docker";
 /// Where Docker listens unless it is told otherwise.
 const DOCKER: &str = "/var/run/docker.sock";
 /// Where Podman does for root, and, below the user's runtime directory, for a user.
 const PODMAN: &str = "/run/podman/podman.sock";
 const PODMAN_OF_USER: &str = "podman/podman.sock";
 
-/// Where an engine listens: `unix:///PATH`, `tcp://HOST:PORT` or `http://HOST:PORT`.
+/// Where an engine listens: `unix:///PATH`, `tcp://HOST:PORT` or `http://HOST:PORT`, and over TLS
+/// `https://HOST:PORT#DIRECTORY`, where the directory has `ca.pem` and, for an engine that wants to
+/// know its clients, `cert.pem` and `key.pem`. It is the whole address that is put on record, so that a
+/// fault is undone from whatever environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address(String);
 
@@ -34,6 +43,10 @@ impl fmt::Display for Address {
 pub(super) enum Way<'a> {
     Socket(&'a Path),
     Plain(&'a str),
+    Secured {
+        url: &'a str,
+        certificates: &'a Path,
+    },
 }
 
 impl Address {
@@ -45,7 +58,7 @@ impl Address {
     pub fn usual() -> Result<Self, EngineError> {
         let named = std::env::var(VARIABLE).ok();
         if let Some(named) = named.filter(|named| !named.is_empty()) {
-            return Ok(Self(named));
+            return Ok(Self::named(&named));
         }
         let of_user = std::env::var_os("XDG_RUNTIME_DIR");
         let of_user = of_user.map(|dir| PathBuf::from(dir).join(PODMAN_OF_USER));
@@ -55,6 +68,29 @@ impl Address {
         let found = sockets.find(|socket: &PathBuf| socket.exists());
         let found = found.ok_or(EngineError::None)?;
         Ok(Self(format!("unix://{}", found.display())))
+    }
+
+    /// The engine that a user means by `text`: as Docker's own tools do, with the certificates of
+    /// `DOCKER_CERT_PATH` for `https`, and for `tcp` too where `DOCKER_TLS_VERIFY` is set.
+    #[must_use]
+    pub fn named(text: &str) -> Self {
+        Self::in_environment(text, |name| std::env::var_os(name))
+    }
+
+    fn in_environment(text: &str, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let set = |name| variable(name).filter(|value| !value.is_empty());
+        let verified = text
+            .strip_prefix("tcp://")
+            .filter(|_| set(VERIFY).is_some());
+        let host = match text.strip_prefix("https://").or(verified) {
+            Some(host) if !host.contains('#') => host.trim_end_matches('/'),
+            _ => return Self(text.to_owned()),
+        };
+        let of_user = || Some(PathBuf::from(set("HOME")?).join(CERTIFICATES_OF_USER));
+        let directory = set(CERTIFICATES).map(PathBuf::from).or_else(of_user);
+        let directory = directory.unwrap_or_default();
+        let directory = std::path::absolute(&directory).unwrap_or(directory);
+        Self(format!("https://{host}#{}", directory.display()))
     }
 
     /// Whether the engine is one of this machine.
@@ -72,8 +108,17 @@ impl Address {
             Some(("unix", path)) if path.starts_with('/') => Ok(Way::Socket(Path::new(path))),
             Some(("unix", _)) => Err(refused("the socket's path is not absolute")),
             Some(("tcp" | "http", _)) => Ok(Way::Plain(&self.0)),
-            Some(("https" | "ssh", _)) => Err(refused(
-                "neither TLS nor SSH is spoken; forward its socket and name that",
+            Some(("https", _)) => match self.0.split_once('#') {
+                Some((url, directory)) if directory.starts_with('/') => Ok(Way::Secured {
+                    url,
+                    certificates: Path::new(directory),
+                }),
+                _ => Err(refused(
+                    "after its # stands no absolute path of a directory with ca.pem",
+                )),
+            },
+            Some(("ssh", _)) => Err(refused(
+                "SSH is not spoken; forward its socket (ssh -L) and name that",
             )),
             _ => Err(refused("it is none")),
         }
@@ -95,9 +140,55 @@ mod tests {
             way("tcp://127.0.0.1:2375").unwrap(),
             "Plain(\"tcp://127.0.0.1:2375\")"
         );
-        for text in ["unix://a", "https://host", "ssh://host", "/run/x.sock", ""] {
+        let way = |text: &str| Address::from(text).way().map(|way| format!("{way:?}"));
+        assert_eq!(
+            way("https://a:2376#/certs").unwrap(),
+            "Secured { url: \"https://a:2376\", certificates: \"/certs\" }"
+        );
+        for text in [
+            "unix://a",
+            "https://host",
+            "https://host#certs",
+            "ssh://host",
+            "/run/x.sock",
+            "",
+        ] {
             let told = way(text).unwrap_err().to_string();
             assert!(told.contains("unix:///PATH"), "{told}");
         }
+    }
+
+    #[test]
+    fn tls_is_meant_as_dockers_own_tools_mean_it() {
+        let meant = |text: &str, variables: &[(&str, &str)]| {
+            let value = |name: &str| {
+                let mut all = variables.iter();
+                Some(OsString::from(all.find(|(key, _)| *key == name)?.1))
+            };
+            Address::in_environment(text, value).to_string()
+        };
+        let (host, verify) = ("tcp://a:2376", ("DOCKER_TLS_VERIFY", "1"));
+        let certificates = ("DOCKER_CERT_PATH", "/certs");
+        let home = ("HOME", "/home/u");
+        assert_eq!(meant(host, &[certificates]), host);
+        assert_eq!(meant(host, &[("DOCKER_TLS_VERIFY", "")]), host);
+        assert_eq!(
+            meant(host, &[verify, certificates]),
+            "https://a:2376#/certs"
+        );
+        assert_eq!(
+            meant(host, &[verify, home]),
+            "https://a:2376#/home/u/.docker"
+        );
+        assert_eq!(
+            meant("https://a:1", &[certificates, home]),
+            "https://a:1#/certs"
+        );
+        assert_eq!(
+            meant("https://a:1#/own", &[verify, certificates]),
+            "https://a:1#/own"
+        );
+        let socket = "unix:///run/docker.sock";
+        assert_eq!(meant(socket, &[verify, certificates]), socket);
     }
 }

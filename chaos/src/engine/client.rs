@@ -10,7 +10,7 @@ use bollard::{API_DEFAULT_VERSION, Docker};
 use jiff::Timestamp;
 
 use super::address::Way;
-use super::{Address, ContainerId, EngineError, Life};
+use super::{Address, ContainerId, EngineError, Life, tls};
 
 /// How long an engine may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,12 +39,15 @@ impl Client {
     /// Agrees with the engine at `address` on a version of the API.
     pub(crate) async fn open(address: &Address) -> Result<Self, EngineError> {
         let patience_s = PATIENCE.as_secs();
+        let version = API_DEFAULT_VERSION;
         let docker = match address.way()? {
             Way::Socket(path) => {
-                let path = path.to_string_lossy();
-                Docker::connect_with_unix(&path, patience_s, API_DEFAULT_VERSION)
+                Docker::connect_with_unix(&path.to_string_lossy(), patience_s, version)
             }
-            Way::Plain(text) => Docker::connect_with_http(text, patience_s, API_DEFAULT_VERSION),
+            Way::Plain(text) => Docker::connect_with_http(text, patience_s, version),
+            Way::Secured { url, certificates } => {
+                Ok(tls::connect(address, url, certificates, patience_s)?)
+            }
         };
         let docker = docker.map_err(|error| EngineError::of(address, error))?;
         let docker = timely(address, docker.negotiate_version()).await?;

@@ -3,7 +3,10 @@
 use bollard::errors::Error as ApiError;
 use voteops_observability::text::clean_line;
 
-use super::Address;
+use super::{Address, tls};
+
+/// What a Go server that speaks TLS answers to a request without it.
+const TO_PLAIN: &str = "HTTP request to an HTTPS server";
 
 /// Why an engine did not do as it was asked.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -16,7 +19,8 @@ pub enum EngineError {
     None,
     /// It cannot be the address of one.
     #[error(
-        "{address:?} is not the address of a container engine: {reason}; give unix:///PATH or tcp://HOST:PORT"
+        "{address:?} is not the address of a container engine: {reason}; give unix:///PATH, tcp://HOST:PORT, or \
+         https://HOST:PORT#DIRECTORY with its certificates"
     )]
     Address {
         /// The address.
@@ -33,6 +37,59 @@ pub enum EngineError {
         address: String,
         /// What went wrong.
         reason: String,
+    },
+    /// A certificate or key for it cannot be used.
+    #[error(
+        "the certificates of the container engine cannot be used: {path}: {reason}; DOCKER_CERT_PATH, or what \
+         follows the # of its address, is the directory with ca.pem, cert.pem and key.pem"
+    )]
+    Certificates {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It cannot prove to be what it is taken for.
+    #[error(
+        "the container engine at {address} is none that ca.pem there vouches for ({reason}); does ca.pem belong to \
+         it, and is it called so in its certificate?"
+    )]
+    Untrusted {
+        /// The address.
+        address: String,
+        /// What its certificate lacks.
+        reason: String,
+    },
+    /// It does not let this client in.
+    #[error(
+        "the container engine at {address} lets in nobody without a certificate that it trusts ({reason}); put \
+         cert.pem and key.pem, signed by the authority of its --tlscacert, into that directory"
+    )]
+    Unidentified {
+        /// The address.
+        address: String,
+        /// What it said.
+        reason: String,
+    },
+    /// It was asked over TLS, which it does not speak.
+    #[error(
+        "what listens at {address} does not speak TLS ({reason}); without it, give tcp://HOST:PORT and leave \
+         DOCKER_TLS_VERIFY unset"
+    )]
+    NoTls {
+        /// The address.
+        address: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// It was asked without TLS, which it wants.
+    #[error(
+        "the container engine at {address} speaks TLS only; set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, or give \
+         https://HOST:PORT#DIRECTORY with its certificates"
+    )]
+    WantsTls {
+        /// The address.
+        address: String,
     },
     /// It does not answer in time.
     #[error(
@@ -71,6 +128,10 @@ impl EngineError {
             ApiError::DockerResponseServerError {
                 status_code: 404, ..
             } => Self::NoContainer,
+            ApiError::DockerResponseServerError {
+                status_code: 400,
+                message,
+            } if message.contains(TO_PLAIN) => Self::WantsTls { address },
             ApiError::DockerResponseServerError { message, .. } => {
                 Self::Refused(clean_line(&message).into_owned())
             }
@@ -78,10 +139,10 @@ impl EngineError {
                 address,
                 reason: clean_line(&message).into_owned(),
             },
-            error => Self::Away {
-                address,
-                reason: told(&error),
-            },
+            error => {
+                let reason = told(&error);
+                tls::refusal(&address, &error).unwrap_or(Self::Away { address, reason })
+            }
         }
     }
 }

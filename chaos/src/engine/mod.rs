@@ -10,6 +10,7 @@ mod client;
 mod error;
 mod projects;
 mod select;
+mod tls;
 
 use std::fmt;
 

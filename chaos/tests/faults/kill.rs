@@ -119,3 +119,31 @@ fn what_may_not_be_signalled_is_refused_before_anything_is_on_record() {
     assert_eq!(audited(&state), []);
     assert_eq!(sleeper.process().state().unwrap(), State::Running);
 }
+
+#[test]
+fn an_engine_that_may_not_be_asked_is_refused_before_anything_is_on_record() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let dir = tempfile::tempdir().unwrap();
+    let allow = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    allow(dir.path(), 0o777);
+    let program = dir.path().join("helper");
+    std::fs::copy(helper(), &program).unwrap();
+    let socket = dir.path().join("engine.sock");
+    let _engine = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    allow(&socket, 0o000);
+    let state = dir.path().join("state");
+    let mut command = Command::new(&program);
+    command.arg("docker-runner").arg(&state).arg("60000");
+    command.arg(format!("unix://{}", socket.display()));
+    if rustix::process::getuid().is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("Permission denied"), "{said}");
+    assert!(said.contains("may this user ask it?"), "{said}");
+    assert_eq!(records(&state), []);
+}

@@ -1,84 +1,59 @@
 //! Containers are paused and killed, and go on whatever dies meanwhile.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
 use rustix::process::Signal;
 use voteops_chaos::Error;
 use voteops_chaos::audit::{Audit, Event};
 use voteops_chaos::catalogue::{KILL_WORKER, STALL_WORKER};
-use voteops_chaos::experiment::Experiment;
 use voteops_chaos::faults::{Hold, Injected, kill, stall};
-use voteops_chaos::guardian::Launcher;
-use voteops_chaos::record::{Record, Store, Target};
+use voteops_chaos::record::Target;
 use voteops_chaos::recover::recover;
 
-use crate::daemon::{Daemon, eventually, helper};
+use crate::daemon::{Daemon, Maker, eventually};
+use crate::runner::{Runner, inject, records};
 
-const TTL: Duration = Duration::from_mins(10);
+/// Makes of each function two tests: on Docker, and on Podman.
+macro_rules! on_each_engine {
+    ($($test:ident),* $(,)?) => {
+        mod on_docker {
+            $(
+                #[test]
+                #[ignore = "needs a Docker daemon of its own"]
+                fn $test() {
+                    super::$test(crate::daemon::Maker::Docker);
+                }
+            )*
+        }
 
-fn two_workers() -> Daemon {
-    let daemon = Daemon::start();
+        mod on_podman {
+            $(
+                #[test]
+                #[ignore = "needs a Podman of its own"]
+                fn $test() {
+                    super::$test(crate::daemon::Maker::Podman);
+                }
+            )*
+        }
+    };
+}
+
+on_each_engine!(
+    the_containers_of_a_service_are_paused_and_go_on,
+    containers_go_on_when_the_runner_or_its_guardian_too_is_killed,
+    a_container_that_was_made_anew_or_started_again_is_told_and_not_touched,
+    a_daemon_that_crashes_under_the_fault_is_waited_for,
+    a_killed_container_stays_down_and_is_started_at_the_end,
+    what_is_not_there_or_not_clear_is_refused,
+);
+
+fn two_workers(maker: Maker) -> Daemon {
+    let daemon = Daemon::start(maker);
     daemon.container("shop-worker-1", &[]);
     daemon.container("shop-worker-2", &[]);
     daemon
 }
 
-fn launcher() -> Launcher {
-    Launcher::new(helper(), ["guardian"])
-}
-
-fn inject(daemon: &Daemon, plan: voteops_chaos::faults::Plan) -> Injected {
-    let experiment = Experiment::open(&daemon.state_dir()).unwrap();
-    plan.inject(&experiment, TTL, &launcher()).unwrap()
-}
-
 fn holds(injected: &Injected) -> Vec<Hold> {
     injected.check().into_iter().map(|(_, hold)| hold).collect()
-}
-
-fn records(daemon: &Daemon) -> Vec<Record> {
-    let store = Store::open(&daemon.state_dir()).unwrap();
-    store
-        .list()
-        .unwrap()
-        .into_iter()
-        .map(Result::unwrap)
-        .collect()
-}
-
-/// A process that has paused the containers, and lets them go on when it is told to.
-struct Runner(Child);
-
-impl Runner {
-    fn start(daemon: &Daemon) -> Self {
-        let mut child = Command::new(helper())
-            .arg("docker-runner")
-            .arg(daemon.state_dir())
-            .arg(TTL.as_millis().to_string())
-            .arg(daemon.address())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let stdout = child.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        assert_eq!(line.trim(), "injected");
-        Self(child)
-    }
-
-    fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-fn all(daemon: &Daemon, state: &str) -> bool {
-    ["shop-worker-1", "shop-worker-2"]
-        .iter()
-        .all(|name| daemon.is(name, state))
 }
 
 fn outcomes(daemon: &Daemon) -> Vec<Event> {
@@ -91,17 +66,15 @@ fn outcomes(daemon: &Daemon) -> Vec<Event> {
         .collect()
 }
 
-#[test]
-#[ignore = "needs a Docker daemon of its own"]
-fn the_containers_of_a_service_are_paused_and_go_on() {
-    let daemon = two_workers();
+fn the_containers_of_a_service_are_paused_and_go_on(maker: Maker) {
+    let daemon = two_workers(maker);
     let workers = daemon.workers();
     let names: Vec<_> = workers.iter().map(|target| target.name.as_str()).collect();
     assert_eq!(names, ["shop-worker-1", "shop-worker-2"]);
     let plan = stall::plan(&STALL_WORKER, workers.clone()).unwrap();
     assert!(plan.steps()[0].starts_with("pauses shop-worker-1 (container "));
     let mut injected = inject(&daemon, plan);
-    assert!(all(&daemon, "paused"));
+    assert!(daemon.all_workers_are("paused"));
     assert_eq!(holds(&injected), [Hold::Held; 2]);
 
     // What somebody else has paused is not touched, and what somebody lets go is seen.
@@ -111,21 +84,21 @@ fn the_containers_of_a_service_are_paused_and_go_on() {
     assert_eq!(holds(&injected), [Hold::Held, Hold::Lifted]);
 
     assert!(injected.undo().is_complete());
-    assert!(all(&daemon, "running"));
+    assert!(daemon.all_workers_are("running"));
     assert_eq!(records(&daemon), []);
     assert_eq!(outcomes(&daemon), [Event::Injected, Event::Undone]);
 }
 
-#[test]
-#[ignore = "needs a Docker daemon of its own"]
-fn containers_go_on_when_the_runner_or_its_guardian_too_is_killed() {
-    let daemon = two_workers();
+fn containers_go_on_when_the_runner_or_its_guardian_too_is_killed(maker: Maker) {
+    let daemon = two_workers(maker);
     Runner::start(&daemon).kill();
-    eventually("the guardian lets them go on", || all(&daemon, "running"));
+    eventually("the guardian lets them go on", || {
+        daemon.all_workers_are("running")
+    });
     eventually("nothing is on record", || records(&daemon).is_empty());
 
     let runner = Runner::start(&daemon);
-    assert!(all(&daemon, "paused"));
+    assert!(daemon.all_workers_are("paused"));
     let record = records(&daemon).remove(0);
     // Both at the same time: a runner would undo it as soon as its guardian dies.
     let stopped = record.runner.signal(Signal::STOP);
@@ -135,17 +108,15 @@ fn containers_go_on_when_the_runner_or_its_guardian_too_is_killed() {
     eventually("the guardian is gone", || {
         !record.guardian.unwrap().still_same().unwrap()
     });
-    assert!(all(&daemon, "paused"));
+    assert!(daemon.all_workers_are("paused"));
     let outcomes = recover(&daemon.state_dir(), jiff::Timestamp::now(), false).unwrap();
     assert!(outcomes[0].failure().is_none(), "{outcomes:?}");
-    assert!(all(&daemon, "running"));
+    assert!(daemon.all_workers_are("running"));
     assert_eq!(records(&daemon), []);
 }
 
-#[test]
-#[ignore = "needs a Docker daemon of its own"]
-fn a_container_that_was_made_anew_or_started_again_is_told_and_not_touched() {
-    let daemon = two_workers();
+fn a_container_that_was_made_anew_or_started_again_is_told_and_not_touched(maker: Maker) {
+    let daemon = two_workers(maker);
     let plan = stall::plan(&STALL_WORKER, daemon.workers()).unwrap();
     let mut injected = inject(&daemon, plan);
     daemon.done(&["rm", "--force", "shop-worker-1"]);
@@ -158,15 +129,13 @@ fn a_container_that_was_made_anew_or_started_again_is_told_and_not_touched() {
     let report = injected.undo();
     assert!(report.is_complete());
     assert_eq!(report.gone().count(), 2);
-    assert!(all(&daemon, "paused"));
+    assert!(daemon.all_workers_are("paused"));
     assert_eq!(records(&daemon), []);
     assert!(outcomes(&daemon).contains(&Event::TargetGone));
 }
 
-#[test]
-#[ignore = "needs a Docker daemon of its own"]
-fn a_daemon_that_crashes_under_the_fault_is_waited_for() {
-    let mut daemon = two_workers();
+fn a_daemon_that_crashes_under_the_fault_is_waited_for(maker: Maker) {
+    let mut daemon = two_workers(maker);
     let runner = Runner::start(&daemon);
     daemon.crash();
     runner.kill();
@@ -178,22 +147,20 @@ fn a_daemon_that_crashes_under_the_fault_is_waited_for() {
     });
     assert_eq!(records(&daemon).len(), 1);
     daemon.run();
-    eventually("they go on", || all(&daemon, "running"));
+    eventually("they go on", || daemon.all_workers_are("running"));
     eventually("nothing is on record", || records(&daemon).is_empty());
 }
 
-#[test]
-#[ignore = "needs a Docker daemon of its own"]
-fn a_killed_container_stays_down_and_is_started_at_the_end() {
-    let daemon = Daemon::start();
+fn a_killed_container_stays_down_and_is_started_at_the_end(maker: Maker) {
+    let daemon = Daemon::start(maker);
     daemon.container("shop-worker-1", &["--restart", "always"]);
     daemon.container("shop-worker-2", &[]);
     let plan = kill::plan(&KILL_WORKER, daemon.workers(), None).unwrap();
     let mut injected = inject(&daemon, plan);
-    eventually("both have ended", || all(&daemon, "exited"));
+    eventually("both have ended", || daemon.all_workers_are("exited"));
     assert_eq!(holds(&injected), [Hold::Held; 2]);
     assert!(injected.undo().is_complete());
-    assert!(all(&daemon, "running"));
+    assert!(daemon.all_workers_are("running"));
     assert_eq!(records(&daemon), []);
 
     daemon.container("shop-worker-3", &["--rm"]);
@@ -206,11 +173,9 @@ fn a_killed_container_stays_down_and_is_started_at_the_end() {
     assert!(daemon.is("shop-worker-3", "running"));
 }
 
-#[test]
-#[ignore = "needs a Docker daemon of its own"]
-fn what_is_not_there_or_not_clear_is_refused() {
+fn what_is_not_there_or_not_clear_is_refused(maker: Maker) {
     use voteops_chaos::engine::{Address, Selection, containers};
-    let daemon = two_workers();
+    let daemon = two_workers(maker);
     let address = Address::from(daemon.address().as_str());
     let named = |names: &[&str]| {
         let names = names.iter().map(|name| (*name).to_owned()).collect();

@@ -1,8 +1,7 @@
-//! A Docker daemon that touches nothing of the machine's own: its files are in a directory of the
-//! test's, and it makes no network.
+//! An engine that touches nothing of the machine's own: its files are in a directory of the test's, and
+//! it makes no network.
 
 use std::fs::File;
-use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,20 +9,36 @@ use voteops_chaos::engine::{Address, Selection, containers};
 use voteops_chaos::record::Target;
 
 /// Long enough for a machine that is busy with other tests.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 
 /// The image that containers are of, and what they do.
-const IMAGE: &str = "sleeper";
+const IMAGE: &str = "localhost/sleeper";
 
-/// A daemon that ends, with all that it runs, with the test.
+/// Whose engine it is. Both are asked by Docker's own program, too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Maker {
+    Docker,
+    Podman,
+}
+
+/// An engine that ends, with all that it runs, with the test.
 pub(crate) struct Daemon {
+    maker: Maker,
+    more: Vec<String>,
     dir: tempfile::TempDir,
     process: Option<Child>,
 }
 
 impl Daemon {
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(maker: Maker) -> Self {
+        Self::start_with(maker, &[])
+    }
+
+    /// Starts it with more arguments than the usual ones.
+    pub(crate) fn start_with(maker: Maker, more: &[String]) -> Self {
         let mut daemon = Self {
+            maker,
+            more: more.to_vec(),
             dir: tempfile::tempdir().unwrap(),
             process: None,
         };
@@ -33,7 +48,7 @@ impl Daemon {
     }
 
     pub(crate) fn address(&self) -> String {
-        format!("unix://{}", self.dir.path().join("docker.sock").display())
+        format!("unix://{}", self.dir.path().join("engine.sock").display())
     }
 
     /// Where faults are put on record.
@@ -44,14 +59,41 @@ impl Daemon {
     /// Starts the daemon, again if it has died.
     pub(crate) fn run(&mut self) {
         let dir = self.dir.path();
-        // One that was killed leaves it behind, and the next one would wait for its process.
-        let _ = std::fs::remove_file(dir.join("exec/containerd/containerd.pid"));
+        let _ = std::fs::remove_file(dir.join("engine.sock"));
         let log = File::options()
             .create(true)
             .append(true)
-            .open(dir.join("dockerd.log"))
+            .open(dir.join("log"))
             .unwrap();
-        let process = Command::new("dockerd")
+        let mut command = match self.maker {
+            Maker::Docker => self.dockerd(),
+            Maker::Podman => self.podman(),
+        };
+        let process = command
+            .args(&self.more)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("the engine is installed");
+        self.process = Some(process);
+        let deadline = Instant::now() + PATIENCE;
+        while !self.docker(&["version"]).status.success() {
+            let log = std::fs::read_to_string(dir.join("log")).unwrap_or_default();
+            assert!(
+                Instant::now() < deadline,
+                "the engine does not serve: {log}"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn dockerd(&self) -> Command {
+        let dir = self.dir.path();
+        // One that was killed leaves it behind, and the next one would wait for its process.
+        let _ = std::fs::remove_file(dir.join("exec/containerd/containerd.pid"));
+        let mut dockerd = Command::new("dockerd");
+        dockerd
             .arg("--data-root")
             .arg(dir.join("data"))
             .arg("--exec-root")
@@ -60,26 +102,42 @@ impl Daemon {
             .arg(dir.join("dockerd.pid"))
             .arg("--host")
             .arg(self.address())
-            .args([
-                "--bridge",
-                "none",
-                "--iptables=false",
-                "--storage-driver",
-                "vfs",
-            ])
-            .arg("--live-restore")
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .expect("dockerd starts");
-        self.process = Some(process);
-        let deadline = Instant::now() + PATIENCE;
-        while !self.docker(&["version"]).status.success() {
-            let log = std::fs::read_to_string(dir.join("dockerd.log")).unwrap_or_default();
-            assert!(Instant::now() < deadline, "dockerd does not serve: {log}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+            .args(["--bridge", "none", "--iptables=false"])
+            .args(["--storage-driver", "vfs", "--live-restore"]);
+        dockerd
+    }
+
+    fn podman(&self) -> Command {
+        let dir = self.dir.path();
+        let engine = dir.join("containers.conf");
+        std::fs::write(
+            &engine,
+            format!(
+                // Docker's runtime, since crun refuses where both versions of control groups are mounted.
+                "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n\
+                 [engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n\
+                 runtime = \"runc\"\ntmp_dir = \"{}\"\n",
+                dir.join("tmp").display()
+            ),
+        )
+        .unwrap();
+        let storage = dir.join("storage.conf");
+        std::fs::write(
+            &storage,
+            format!(
+                "[storage]\ndriver = \"vfs\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
+                dir.join("data").display(),
+                dir.join("run").display()
+            ),
+        )
+        .unwrap();
+        let mut podman = Command::new("podman");
+        podman
+            .env("CONTAINERS_CONF", engine)
+            .env("CONTAINERS_STORAGE_CONF", storage)
+            .args(["system", "service", "--time", "0"])
+            .arg(self.address());
+        podman
     }
 
     /// Kills the daemon. What it runs goes on.
@@ -154,6 +212,12 @@ impl Daemon {
     pub(crate) fn is(&self, name: &str, state: &str) -> bool {
         self.state(name) == state
     }
+
+    /// Whether both of the workers that most tests have are doing so.
+    pub(crate) fn all_workers_are(&self, state: &str) -> bool {
+        let workers = ["shop-worker-1", "shop-worker-2"];
+        workers.iter().all(|name| self.is(name, state))
+    }
 }
 
 impl Drop for Daemon {
@@ -186,16 +250,4 @@ pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// The test helper beside this test.
-pub(crate) fn helper() -> std::path::PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let helper = test.parent().and_then(Path::parent).unwrap();
-    let helper = helper.join("examples/chaos_helper");
-    assert!(
-        helper.exists(),
-        "build it with `cargo build --workspace --examples`"
-    );
-    helper
 }

@@ -1,0 +1,11 @@
+//! Faults on containers, on engines of the tests' own, which `scripts/test` runs where they can be
+//! started: as root, with a static `busybox`, Docker's programs and, for those on Podman, `podman`.
+
+#[cfg(test)]
+mod daemon;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod runner;
+#[cfg(test)]
+mod tls;

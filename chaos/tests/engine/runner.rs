@@ -1,0 +1,78 @@
+//! Those who inject faults on containers: the test itself, and a process that can be killed.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use voteops_chaos::experiment::Experiment;
+use voteops_chaos::faults::{Injected, Plan};
+use voteops_chaos::guardian::Launcher;
+use voteops_chaos::record::{Record, Store};
+
+use crate::daemon::Daemon;
+
+const TTL: Duration = Duration::from_mins(10);
+
+fn launcher() -> Launcher {
+    Launcher::new(helper(), ["guardian"])
+}
+
+pub(crate) fn inject(daemon: &Daemon, plan: Plan) -> Injected {
+    let experiment = Experiment::open(&daemon.state_dir()).unwrap();
+    plan.inject(&experiment, TTL, &launcher()).unwrap()
+}
+
+pub(crate) fn records(daemon: &Daemon) -> Vec<Record> {
+    let store = Store::open(&daemon.state_dir()).unwrap();
+    store
+        .list()
+        .unwrap()
+        .into_iter()
+        .map(Result::unwrap)
+        .collect()
+}
+
+/// A process that has paused the containers, and lets them go on when it is told to.
+pub(crate) struct Runner(Child);
+
+impl Runner {
+    pub(crate) fn start(daemon: &Daemon) -> Self {
+        Self::start_at(daemon, &daemon.address())
+    }
+
+    /// Starts one that asks the daemon by another address than its socket's.
+    pub(crate) fn start_at(daemon: &Daemon, address: &str) -> Self {
+        let mut child = Command::new(helper())
+            .arg("docker-runner")
+            .arg(daemon.state_dir())
+            .arg(TTL.as_millis().to_string())
+            .arg(address)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let stdout = child.stdout.take().unwrap();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), "injected");
+        Self(child)
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// The test helper beside this test.
+fn helper() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let helper = test.parent().and_then(Path::parent).unwrap();
+    let helper = helper.join("examples/chaos_helper");
+    assert!(
+        helper.exists(),
+        "build it with `cargo build --workspace --examples`"
+    );
+    helper
+}
