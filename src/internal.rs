@@ -38,7 +38,7 @@ pub(crate) fn run(command: InternalCommand) -> Result<ExitCode, Failure> {
         }
         InternalCommand::Worker(cli) => {
             runtime::multi_thread()?
-                .block_on(voteops_worker::run_cli(cli))
+                .block_on(voteops_worker::run_cli(*cli))
                 .map_err(|error| {
                     let code = error.exit_code();
                     Failure::from(error).with_code(code)

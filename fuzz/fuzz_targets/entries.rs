@@ -1,5 +1,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    voteops_queue::fuzzing::entries(bytes);
+    let _ = voteops_queue::fuzzing::entries(bytes);
 });

@@ -1,5 +1,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    voteops_vote_app::fuzzing::form(bytes);
+    let _ = voteops_vote_app::fuzzing::form(bytes);
 });

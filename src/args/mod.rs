@@ -139,7 +139,7 @@ pub enum InternalCommand {
     /// Take votes over HTTP
     VoteApp(Box<voteops_vote_app::Cli>),
     /// Drain the queue into the ledger
-    Worker(voteops_worker::Cli),
+    Worker(Box<voteops_worker::Cli>),
     /// Vote gently, for ever
     Voters {
         /// Votes in a second

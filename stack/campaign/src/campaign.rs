@@ -9,6 +9,7 @@ use crate::audit::Audit;
 use crate::crash::Crash;
 use crate::deck::Deck;
 use crate::load::{Load, Sent};
+use crate::patience::{PATIENCE, POLL_INTERVAL, patiently};
 use crate::report::Report;
 use crate::stack::{LedgerKind, Stack, client};
 
@@ -21,15 +22,8 @@ const LEAD: Duration = Duration::from_millis(400);
 /// The load goes on for at most so long after a crash.
 const TAIL: Duration = Duration::from_millis(400);
 
-/// How long the queue may take to be empty once everything runs again. Far longer than it does: on a
-/// machine whose cores are taken, every part waits for the others, and that is no mistake of theirs.
-const SETTLE_TIMEOUT: Duration = Duration::from_mins(5);
-
 /// How many rounds pass before Redis writes its file anew.
 const REWRITE_ROUNDS: u32 = 20;
-
-/// How often to look whether it is.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -127,7 +121,7 @@ impl Campaign<'_> {
         let sent: Sent = load.end().await.map_err(Error::other)?;
         stack.until_ready().await?;
         let settled = self.settle(stack, over).await?;
-        let recorded = stack.ledger.recorded(&prefix).await.map_err(Error::other)?;
+        let recorded = patiently(async || stack.ledger.recorded(&prefix).await).await?;
         let mut audit = Audit::of(&sent, recorded);
         self.look_at_dead_letters(stack, &mut audit).await?;
         Ok((audit, settled))
@@ -153,7 +147,7 @@ impl Campaign<'_> {
 
     /// Waits until neither the stream nor the list of pending entries holds anything.
     async fn settle(&self, stack: &Stack, since: Instant) -> Result<Duration> {
-        let deadline = Instant::now() + SETTLE_TIMEOUT;
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let length = stack.queue.length().await;
             let pending = stack.redis.pending();
@@ -169,7 +163,7 @@ impl Campaign<'_> {
     }
 
     async fn look_at_dead_letters(&self, stack: &Stack, audit: &mut Audit) -> Result<()> {
-        let dead = stack.queue.dead_length().await.map_err(Error::other)?;
+        let dead = patiently(async || stack.queue.dead_length().await).await?;
         if dead != self.poison {
             let what = format!("dead letters: {dead} instead of {}", self.poison);
             audit.violations.push(what);
@@ -179,13 +173,10 @@ impl Campaign<'_> {
 
     /// At the end, no row may have gone: the voters of all rounds are counted once more.
     async fn look_at_all(&mut self, stack: &Stack) -> Result<()> {
-        let rows = stack
-            .ledger
-            .recorded("r")
-            .await
-            .map_err(Error::other)?
+        let rows = patiently(async || stack.ledger.recorded("r").await)
+            .await?
             .len();
-        let tally = stack.ledger.tally().await.map_err(Error::other)?;
+        let tally = patiently(async || stack.ledger.tally().await).await?;
         let counted: u64 = tally.iter().map(|(_, votes)| votes).sum();
         if counted == rows as u64 {
             return Ok(());

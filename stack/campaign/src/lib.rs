@@ -18,6 +18,7 @@ pub mod campaign;
 pub mod crash;
 pub mod deck;
 pub mod load;
+mod patience;
 pub mod proxy;
 pub mod report;
 pub mod service;

@@ -12,6 +12,7 @@ use voteops_ledger::test_support::PostgresServer;
 use voteops_queue::Queue;
 use voteops_queue::test_support::{RedisServer, free_port};
 
+use crate::patience::{PATIENCE, POLL_INTERVAL};
 use crate::proxy::Proxy;
 use crate::service::Service;
 
@@ -24,12 +25,6 @@ const RECLAIM_IDLE: &str = "700ms";
 
 /// How long a vote may take: long enough to outlast what is done to it most of the time.
 const REQUEST_TIMEOUT: &str = "3s";
-
-/// How long the services may take to be ready.
-const READY_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// How often to look whether they are.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Which database holds the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -147,9 +142,9 @@ impl Stack {
     /// Waits until every service says that it is ready.
     ///
     /// # Errors
-    /// When one does not say so within a minute.
+    /// When one does not say so within five minutes.
     pub async fn until_ready(&self) -> Result<()> {
-        let deadline = Instant::now() + READY_TIMEOUT;
+        let deadline = Instant::now() + PATIENCE;
         for service in self.vote_apps.iter().chain(&self.workers) {
             let url = format!("http://{}/readyz", service.address);
             loop {

@@ -82,7 +82,8 @@ impl Ledger {
         let prepared = self.prepared.get_or_try_init(|| async {
             match &self.backend {
                 Backend::Sqlite(sqlite) => sqlite.prepare().await,
-                Backend::Postgres(postgres) => postgres.prepare().await,
+                // In a place of its own: it takes more room than all that waits for it.
+                Backend::Postgres(postgres) => Box::pin(postgres.prepare()).await,
             }
         });
         timely(async { prepared.await.copied() }).await

@@ -9,6 +9,7 @@ mod copy;
 mod error;
 mod ledger;
 mod postgres;
+mod postgres_url;
 mod sqlite;
 #[cfg(feature = "test-support")]
 pub mod test_support;

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::postgres::{PgConnection, PgPoolOptions};
 use sqlx::{PgPool, SqlSafeStr};
 
 use crate::Error;
 use crate::copy::{COPY, encode};
 use crate::ledger::Row;
+use crate::postgres_url::Address;
 
 /// How long to try to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -49,27 +50,30 @@ const TRUSTED_BATCHES: u32 = 8;
 #[derive(Debug, Clone)]
 pub(crate) struct Postgres {
     pool: PgPool,
+    address: Address,
     /// How many batches of new voters only came one after the other.
     new_only: Arc<AtomicU32>,
 }
 
 impl Postgres {
     pub(crate) fn new(url: &str) -> Result<Self, Error> {
-        let options: PgConnectOptions = url
-            .parse()
-            .map_err(|error: sqlx::Error| Error::Url(error.to_string()))?;
+        let (options, address) = Address::parse(url)?;
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(CONNECT_TIMEOUT)
             .connect_lazy_with(options.application_name("voteops").options(SETTINGS));
         Ok(Self {
             pool,
+            address,
             new_only: Arc::new(AtomicU32::new(TRUSTED_BATCHES)),
         })
     }
 
     /// The migrator takes an advisory lock, so several processes may do this at once.
     pub(crate) async fn prepare(&self) -> Result<(), Error> {
+        // What is wrong with the server, before anything can be wrong with its tables.
+        let connection = self.pool.acquire().await;
+        drop(connection.map_err(|error| self.address.explained(error))?);
         Ok(migrator().run(&self.pool).await?)
     }
 

@@ -32,7 +32,7 @@ pub enum Content {
     Deleted,
 }
 
-/// Why an entry was buried in the stream `votes:dead`.
+/// Why an entry was buried in the stream [`DEAD_STREAM`](crate::DEAD_STREAM).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeadReason {
     /// One of `id`, `voter` and `choice` is absent or there twice.

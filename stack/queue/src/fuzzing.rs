@@ -10,6 +10,7 @@ use crate::{Content, Entry, Position, Vote};
 ///
 /// # Panics
 /// When an entry that comes of it is unsound.
+#[must_use]
 pub fn entries(answer: &[u8]) -> usize {
     let Ok(answer) = parse_redis_value(answer) else {
         return 0;

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use redis::{Cmd, Pipeline, RedisResult};
+use redis::{Cmd, Pipeline};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
@@ -52,7 +52,7 @@ impl Gatherer {
         }
     }
 
-    /// Adds a vote; when this returns, Redis has it. Returns its entry id. A vote that is given up
+    /// Adds a vote; when this returns, Redis has it, and enough replicas. Returns its entry id. A vote that is given up
     /// before it was sent is never sent.
     pub(crate) async fn add(&self, vote: &Vote) -> Result<String, Error> {
         let (done, entry_id) = oneshot::channel();
@@ -107,16 +107,14 @@ impl Sending {
     async fn send(&self, batch: Vec<Waiting>) {
         let (commands, waiting): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let mut pipeline = Pipeline::with_capacity(commands.len());
-        pipeline.ignore_errors();
         for command in commands {
             pipeline.add_command(command);
         }
-        let sent: Result<Vec<RedisResult<String>>, Error> = self.0.link.pipeline(&pipeline).await;
-        match sent {
+        match self.0.link.each_durably(&mut pipeline).await {
             Ok(added) => {
                 for (done, added) in waiting.into_iter().zip(added) {
                     // Whoever has given up meanwhile has told so.
-                    let _ = done.send(added.map_err(Error::from));
+                    let _ = done.send(added);
                 }
             }
             Err(error) => {

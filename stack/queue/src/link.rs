@@ -3,55 +3,45 @@
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, RedisResult};
 use tokio::sync::Mutex;
 
-use crate::Error;
+use crate::connect::Connector;
+use crate::error::{is_doubtful, is_lost};
+use crate::replicas::{Replicas, Shortfall};
+use crate::{Error, Pauses};
 
-/// How long to try to connect.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a failure to connect is repeated to others before the next attempt: at first, and after
+/// many of them. Without it, each of a thousand waiting tasks would try for itself, one after the other.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a failure to connect is repeated to others before the next attempt. Without it, each of
-/// a thousand waiting tasks would try for itself, one after the other.
-const FAILURE_REMEMBERED: Duration = Duration::from_millis(100);
-
-/// Commands that may wait to be written before senders are held back.
-const PIPELINE_BUFFER: usize = 1024;
-
-/// Opens a connection whose every command fails after `response_timeout`.
-pub(crate) async fn open(
-    client: &Client,
-    response_timeout: Duration,
-) -> Result<MultiplexedConnection, RedisError> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT_TIMEOUT))
-        .set_response_timeout(Some(response_timeout))
-        .set_pipeline_buffer_size(PIPELINE_BUFFER);
-    client
-        .get_multiplexed_async_connection_with_config(&config)
-        .await
-}
-
-/// Whether a connection is of no more use after this error. A timeout counts: the peer may be gone
-/// without a word, and only a new connection can find out.
-pub(crate) fn is_lost(error: &RedisError) -> bool {
-    error.is_io_error() || error.is_unrecoverable_error()
-}
+/// How long a server stays the one with the queue when it seems that another may be.
+const DOUBT: Duration = Duration::from_secs(1);
 
 /// The shared connection: opened when first needed, replaced when lost.
 #[derive(Debug)]
 pub(crate) struct Link {
-    client: Client,
+    connector: Connector,
     response_timeout: Duration,
+    replicas: Replicas,
     slot: Mutex<Slot>,
 }
 
 /// What is known of the connection. `generation` tells a lost connection from its successor.
-#[derive(Default)]
 struct Slot {
     generation: u64,
     connection: Option<MultiplexedConnection>,
-    failure: Option<(Instant, Error)>,
+    opened: Instant,
+    failure: Option<Failure>,
+    pauses: Pauses,
+}
+
+/// The last attempt to connect.
+struct Failure {
+    error: Error,
+    /// Until when nobody tries again.
+    until: Instant,
 }
 
 impl std::fmt::Debug for Slot {
@@ -63,12 +53,25 @@ impl std::fmt::Debug for Slot {
 }
 
 impl Link {
-    pub(crate) fn new(client: Client, response_timeout: Duration) -> Self {
+    /// A link of which some commands are to reach `replicas` replicas.
+    pub(crate) fn new(connector: Connector, response_timeout: Duration, replicas: usize) -> Self {
         Self {
-            client,
+            connector,
             response_timeout,
-            slot: Mutex::default(),
+            replicas: Replicas::new(replicas),
+            slot: Mutex::new(Slot {
+                generation: 0,
+                connection: None,
+                opened: Instant::now(),
+                failure: None,
+                pauses: Pauses::new(FIRST_PAUSE, LONGEST_PAUSE),
+            }),
         }
+    }
+
+    /// Whether [`durably`](Self::durably) waits for any replica.
+    pub(crate) fn needs_replicas(&self) -> bool {
+        self.replicas.are_needed()
     }
 
     /// Sends one command, pipelined with those of other tasks.
@@ -88,40 +91,101 @@ impl Link {
         self.checked(generation, reply).await
     }
 
+    /// Sends one command, and waits until enough replicas have what it wrote.
+    pub(crate) async fn durably<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Error> {
+        let (generation, mut connection) = self.connection().await?;
+        let reply = command.query_async(&mut connection).await;
+        self.replicated(generation, connection, reply).await
+    }
+
+    /// Sends several commands at once, each of which may fail by itself, and waits until enough replicas
+    /// have what they wrote.
+    pub(crate) async fn each_durably<T: FromRedisValue>(
+        &self,
+        pipeline: &mut Pipeline,
+    ) -> Result<Vec<Result<T, Error>>, Error> {
+        let (generation, mut connection) = self.connection().await?;
+        let reply = pipeline.ignore_errors().query_async(&mut connection).await;
+        let each: Vec<RedisResult<T>> = self.replicated(generation, connection, reply).await?;
+        if let Some(error) = each.iter().find_map(|reply| reply.as_ref().err()) {
+            self.heed(generation, error).await;
+        }
+        Ok(each.into_iter().map(|reply| Ok(reply?)).collect())
+    }
+
+    async fn replicated<T>(
+        &self,
+        generation: u64,
+        mut connection: MultiplexedConnection,
+        reply: Result<T, RedisError>,
+    ) -> Result<T, Error> {
+        let reply = self.checked(generation, reply).await?;
+        match self.replicas.wait(generation, &mut connection).await {
+            Ok(()) => Ok(reply),
+            Err(Shortfall::Redis(error)) => self.checked(generation, Err(error)).await,
+            Err(Shortfall::Few(error)) => {
+                self.doubt(generation).await;
+                Err(error)
+            }
+        }
+    }
+
     async fn connection(&self) -> Result<(u64, MultiplexedConnection), Error> {
         let mut slot = self.slot.lock().await;
         if let Some(connection) = &slot.connection {
             return Ok((slot.generation, connection.clone()));
         }
-        if let Some((at, error)) = &slot.failure
-            && at.elapsed() < FAILURE_REMEMBERED
+        if let Some(failure) = &slot.failure
+            && Instant::now() < failure.until
         {
-            return Err(error.clone());
+            return Err(failure.error.clone());
         }
-        match open(&self.client, self.response_timeout).await {
+        match self.connector.open(self.response_timeout).await {
             Ok(connection) => {
                 slot.generation += 1;
                 slot.connection = Some(connection.clone());
+                slot.opened = Instant::now();
                 slot.failure = None;
+                slot.pauses.reset();
                 Ok((slot.generation, connection))
             }
             Err(error) => {
-                let error = Error::from(error);
-                slot.failure = Some((Instant::now(), error.clone()));
+                let until = Instant::now() + slot.pauses.next_pause();
+                slot.failure = Some(Failure {
+                    error: error.clone(),
+                    until,
+                });
                 Err(error)
             }
         }
     }
 
     async fn checked<T>(&self, generation: u64, reply: Result<T, RedisError>) -> Result<T, Error> {
-        if let Err(error) = &reply
-            && is_lost(error)
-        {
-            let mut slot = self.slot.lock().await;
-            if slot.generation == generation {
-                slot.connection = None;
-            }
+        if let Err(error) = &reply {
+            self.heed(generation, error).await;
         }
         Ok(reply?)
+    }
+
+    /// Drops the connection when an error tells that it is of no more use.
+    async fn heed(&self, generation: u64, error: &RedisError) {
+        if is_lost(error) {
+            self.drop_if(generation, |_| true).await;
+        } else if is_doubtful(error) {
+            self.doubt(generation).await;
+        }
+    }
+
+    /// Has the next command look again who has the queue, unless that was done just now.
+    async fn doubt(&self, generation: u64) {
+        self.drop_if(generation, |slot| slot.opened.elapsed() >= DOUBT)
+            .await;
+    }
+
+    async fn drop_if(&self, generation: u64, is_over: impl Fn(&Slot) -> bool) {
+        let mut slot = self.slot.lock().await;
+        if slot.generation == generation && is_over(&slot) {
+            slot.connection = None;
+        }
     }
 }

@@ -6,17 +6,20 @@ use redis::cmd;
 
 use crate::{Error, Queue, STREAM, Vote};
 
-/// What the keys of votes with a key begin with; the id's 16 bytes follow. The braces have a cluster
-/// keep them where the stream is (Redis cluster specification, "Hash tags").
+/// What the keys of votes with a key begin with; the id's 16 bytes follow.
 pub const ONCE_PREFIX: &str = "{votes}:once:";
 
 /// Remembers the vote's id and adds the vote, or does neither; one script is one transaction also
 /// in the append-only file. Answers with what was remembered before: the choice of a vote of this id.
+///
+/// Where replicas are waited for, a repeated vote is written to as well, without changing anything: it
+/// may have been added over another connection, and replicas that have this have that.
 const ADD_ONCE: &str = "
     if redis.call('SET', KEYS[2], ARGV[3], 'NX', 'PX', ARGV[4]) then
         redis.call('XADD', KEYS[1], '*', 'id', ARGV[1], 'voter', ARGV[2], 'choice', ARGV[3])
         return false
     end
+    if ARGV[5] == '1' then redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[2])) end
     return redis.call('GET', KEYS[2])";
 
 /// What became of a vote with a key.
@@ -44,7 +47,8 @@ impl Queue {
         add.arg([ONCE_PREFIX.as_bytes(), vote.id.as_bytes()].concat());
         add.arg(vote.id.hyphenated().to_string());
         add.arg(&vote.voter).arg(&vote.choice).arg(window_ms);
-        let before: Option<String> = self.link.command(&add).await?;
+        add.arg(u8::from(self.link.needs_replicas()));
+        let before: Option<String> = self.link.durably(&add).await?;
         Ok(match before {
             None => Once::Taken,
             Some(choice) if choice == vote.choice => Once::Repeated,

@@ -17,10 +17,14 @@ const ID_BYTES: usize = 16;
 
 /// Adds the vote unless the page's last vote was for the same choice, and remembers it as the last.
 /// What is remembered is the vote's id and its choice. Answers with what was remembered before, if
-/// nothing was done.
+/// nothing was done; where replicas are waited for, that is written to, for the reason that a repeated
+/// vote with a key is.
 const ADD_CHANGED: &str = "
     local last = redis.call('GET', KEYS[2])
-    if last and string.sub(last, 17) == ARGV[3] then return last end
+    if last and string.sub(last, 17) == ARGV[3] then
+        if ARGV[6] == '1' then redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[2])) end
+        return last
+    end
     redis.call('SET', KEYS[2], ARGV[5] .. ARGV[3], 'PX', ARGV[4])
     redis.call('XADD', KEYS[1], '*', 'id', ARGV[1], 'voter', ARGV[2], 'choice', ARGV[3])
     return false";
@@ -65,7 +69,8 @@ impl Queue {
         add.arg(vote.id.hyphenated().to_string());
         add.arg(&vote.voter).arg(&vote.choice).arg(window_ms);
         add.arg(vote.id.as_bytes());
-        let last: Option<Vec<u8>> = self.link.command(&add).await?;
+        add.arg(u8::from(self.link.needs_replicas()));
+        let last: Option<Vec<u8>> = self.link.durably(&add).await?;
         last.map(|last| id_in(&last)).transpose()
     }
 }

@@ -3,36 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::io::tcp::TcpSettings;
-use redis::{Client, IntoConnectionInfo, cmd, pipe};
+use redis::{cmd, pipe};
 
+use crate::connect::Connector;
 use crate::gather::Gatherer;
 use crate::link::Link;
-use crate::{Error, Reader, Vote};
+use crate::{Access, AccessError, Error, Reader, Vote};
 
-/// The stream that holds every vote not yet recorded.
+/// The stream that holds every vote not yet recorded. All other keys have its name in braces, which has a
+/// cluster keep them where the stream is: scripts and transactions touch several of them (Redis cluster
+/// specification, "Hash tags").
 pub const STREAM: &str = "votes";
 
 /// The stream that holds what came out of [`STREAM`] and was no vote.
-pub const DEAD_STREAM: &str = "votes:dead";
+pub const DEAD_STREAM: &str = "{votes}:dead";
 
 /// The consumer group of the workers.
 pub const GROUP: &str = "workers";
 
 /// The key under which the results are cached.
-pub const RESULTS_KEY: &str = "results";
+pub const RESULTS_KEY: &str = "{votes}:results";
 
 /// A key that nobody ever writes.
-const NO_RESULTS_KEY: &str = "results:none";
+const NO_RESULTS_KEY: &str = "{votes}:results:none";
 
 /// How long a command waits for its answer. Longer than a busy Redis takes, shorter than a voter
 /// waits.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How long a peer may leave what was sent unacknowledged before the connection counts as lost. A
-/// machine that vanishes says no goodbye, and callers that give up early never see a timeout here.
-#[cfg(target_os = "linux")]
-const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The queue of votes. Cheap to clone; clones share one pipelined connection, which is opened when
 /// first needed and opened anew when lost.
@@ -40,29 +37,31 @@ const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Queue {
     pub(crate) link: Arc<Link>,
     gatherer: Gatherer,
-    pub(crate) client: Client,
+    pub(crate) connector: Connector,
 }
 
 impl Queue {
-    /// Names the Redis server by URL (`redis://[user:password@]host:port[/db]`). Does not talk to
-    /// it: Redis may be away and come later.
+    /// Names Redis by a URL alone, as [`Access::url`] tells.
     ///
     /// # Errors
-    /// [`Error::Url`] when the URL does not name a Redis server.
+    /// [`Error::Url`] when the URL does not name Redis.
     pub fn connect(url: &str) -> Result<Self, Error> {
-        if !url.starts_with("redis://") {
-            return Err(Error::Url("a Redis URL reads redis://HOST:PORT".to_owned()));
-        }
-        let info = url.into_connection_info();
-        let client = info.and_then(|info| Client::open(info.set_tcp_settings(tcp_settings())));
-        let client = client
-            .map_err(|error| Error::Url(format!("{error}; a Redis URL reads redis://HOST:PORT")))?;
-        let link = Arc::new(Link::new(client.clone(), RESPONSE_TIMEOUT));
-        let gatherer = Gatherer::new(Arc::clone(&link));
+        Self::open(&Access::of(url)).map_err(|error| Error::Url(error.reason))
+    }
+
+    /// Names Redis, and reads the files that are named. Does not talk to it: Redis may be away and come
+    /// later.
+    ///
+    /// # Errors
+    /// [`AccessError`] names the part that is not usable.
+    pub fn open(access: &Access) -> Result<Self, AccessError> {
+        let connector = access.connector()?;
+        let link = Link::new(connector.clone(), RESPONSE_TIMEOUT, access.replicas);
+        let link = Arc::new(link);
         Ok(Self {
+            gatherer: Gatherer::new(Arc::clone(&link)),
             link,
-            gatherer,
-            client,
+            connector,
         })
     }
 
@@ -72,12 +71,13 @@ impl Queue {
         Reader::new(self.clone(), consumer)
     }
 
-    /// Puts a vote at the end of the stream; when this returns, Redis has it. Returns its entry id. Votes
-    /// that many tasks have at once go together. To be called in a runtime of tokio.
+    /// Puts a vote at the end of the stream; when this returns, Redis has it, and as many replicas as
+    /// [`Access::replicas`] says. Returns its entry id. Votes that many tasks have at once go together. To be
+    /// called in a runtime of tokio.
     ///
     /// # Errors
-    /// [`Error::Full`] when Redis has no room; [`Error::Away`] when it cannot be reached or does not
-    /// answer within 2 s, in which case the vote may still arrive: the voter casts it again, and
+    /// [`Error::Full`] when Redis has no room; [`Error::Away`] when it cannot be reached, does not
+    /// answer within 2 s, or too few replicas have the vote within half a second, in which case the vote may still arrive: the voter casts it again, and
     /// the later one wins.
     pub async fn enqueue(&self, vote: &Vote) -> Result<String, Error> {
         self.gatherer.add(vote).await
@@ -117,12 +117,12 @@ impl Queue {
         self.link.command(cmd("XLEN").arg(DEAD_STREAM)).await
     }
 
-    /// Asks Redis for a sign of life.
+    /// Asks Redis, and as many replicas as have to have a vote, for a sign of life.
     ///
     /// # Errors
-    /// [`Error::Away`] when there is none.
+    /// [`Error::Away`] when there is none, [`Error::Setup`] when Redis does not let this program in.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.link.command(&cmd("PING")).await
+        self.link.durably(&cmd("PING")).await
     }
 
     /// The cached results, unless they have expired.
@@ -160,12 +160,4 @@ impl Queue {
             )
             .await
     }
-}
-
-/// Sends at once: a vote does not wait for others to fill a packet with.
-fn tcp_settings() -> TcpSettings {
-    let settings = TcpSettings::default().set_nodelay(true);
-    #[cfg(target_os = "linux")]
-    let settings = settings.set_user_timeout(PEER_TIMEOUT);
-    settings
 }

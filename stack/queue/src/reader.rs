@@ -6,7 +6,7 @@ use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{Cmd, RedisError, Value, cmd};
 
 use crate::entry::{from_claim, from_read};
-use crate::link::{is_lost, open};
+use crate::error::is_lost;
 use crate::{Entry, Error, GROUP, Queue, STREAM};
 
 /// How long [`Reader::read`] waits for new entries. Short, so that a reader sees a shutdown soon
@@ -106,7 +106,7 @@ impl Reader {
             .arg(STREAM)
             .arg(GROUP)
             .arg(&self.consumer);
-        self.send_once(&leave).await?;
+        self.send_once(&leave).await??;
         Ok(())
     }
 
@@ -127,19 +127,20 @@ impl Reader {
     /// Sends a command; without the group (first start, or the stream was deleted) makes it and
     /// sends again.
     async fn send(&mut self, command: &Cmd) -> Result<Value, Error> {
-        match self.send_once(command).await {
+        match self.send_once(command).await? {
             Err(error) if error.code() == Some("NOGROUP") => {
                 self.create_group().await?;
-                Ok(self.send_once(command).await?)
+                Ok(self.send_once(command).await??)
             }
             reply => Ok(reply?),
         }
     }
 
-    async fn send_once(&mut self, command: &Cmd) -> Result<Value, RedisError> {
+    /// The outer error is that there is no connection.
+    async fn send_once(&mut self, command: &Cmd) -> Result<Result<Value, RedisError>, Error> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            none => none.insert(open(&self.queue.client, RESPONSE_TIMEOUT).await?),
+            none => none.insert(self.queue.connector.open(RESPONSE_TIMEOUT).await?),
         };
         let reply = connection
             .req_packed_command(command)
@@ -150,7 +151,7 @@ impl Reader {
             // Whatever opens the next connection, a scan for abandoned entries perhaps.
             self.replay_after = Some(START.to_owned());
         }
-        reply
+        Ok(reply)
     }
 
     /// From the stream's beginning: votes may have come before the first worker.
@@ -162,7 +163,7 @@ impl Reader {
             .arg(GROUP)
             .arg("0")
             .arg("MKSTREAM");
-        match self.send_once(&create).await {
+        match self.send_once(&create).await? {
             Err(error) if error.code() != Some("BUSYGROUP") => Err(error.into()),
             _ => Ok(()),
         }

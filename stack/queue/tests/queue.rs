@@ -7,7 +7,7 @@ use std::time::Duration;
 use redis::Value;
 use uuid::Uuid;
 use voteops_queue::test_support::RedisServer;
-use voteops_queue::{Content, DeadReason, Entry, Error, Queue, Reader, Vote};
+use voteops_queue::{Content, DEAD_STREAM, DeadReason, Entry, Error, Queue, Reader, Vote};
 
 type TestResult = Result<(), Box<dyn StdError>>;
 
@@ -217,7 +217,7 @@ async fn poison_is_buried_whole_and_blocks_nothing() -> TestResult {
 
     queue.bury(&entries[0], DeadReason::Fields).await?;
     assert_eq!((queue.length().await?, queue.dead_length().await?), (1, 1));
-    let dead = redis.command(&[b"XRANGE", b"votes:dead", b"-", b"+"])?;
+    let dead = redis.command(&[b"XRANGE", DEAD_STREAM.as_bytes(), b"-", b"+"])?;
     let dead: Vec<(String, Vec<Vec<u8>>)> = redis::from_redis_value(dead)?;
     let id = entries[0].id.as_bytes();
     let expected: [&[u8]; 6] = [b"reason", b"fields", b"entry", id, b"\xff\0", b"\xfe"];
@@ -335,7 +335,14 @@ async fn cached_results_expire() -> TestResult {
 
 #[test]
 fn a_url_that_is_not_of_redis_is_refused() {
-    for url in ["", "http://x", "rediss://x:1", "redis://", "redis://x:port"] {
+    for url in [
+        "",
+        "http://x",
+        "rediss://",
+        "redis+sentinel://x",
+        "redis://",
+        "redis://x:port",
+    ] {
         assert!(matches!(Queue::connect(url), Err(Error::Url(_))), "{url:?}");
     }
 }

@@ -7,6 +7,7 @@
 //! - [`metrics`]: a Prometheus registry and its `/metrics` answer.
 //! - [`http`]: listening, serving with bounded patience, shutting down gracefully; every answer has
 //!   strict headers and the request's id.
+//! - [`redis`]: where Redis is.
 //! - [`request_id`]: a name for each request, in its answer and in what is logged about it.
 //! - [`shutdown`]: SIGTERM and SIGINT as a cancellation token, and one that follows later.
 
@@ -16,6 +17,7 @@ mod error;
 pub mod http;
 pub mod logs;
 pub mod metrics;
+pub mod redis;
 pub mod request_id;
 pub mod shutdown;
 mod strict;

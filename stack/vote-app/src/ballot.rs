@@ -164,6 +164,13 @@ fn unquoted(key: &HeaderValue) -> &str {
 }
 
 fn from_json(body: &Bytes) -> Result<Fields, Refusal> {
+    if body.trim_ascii_start().starts_with(b"[") {
+        // It would be taken for the fields in their order.
+        return Err(Refusal::new(
+            Reason::InvalidFields,
+            "Expected an object with the texts choice and voter, found a list.",
+        ));
+    }
     serde_json::from_slice(body).map_err(|error| match error.classify() {
         Category::Data => Refusal::new(
             Reason::InvalidFields,

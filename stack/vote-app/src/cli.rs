@@ -27,7 +27,9 @@ pub struct Cli {
     #[arg(long, env = "VOTE_APP_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<String>,
 
-    /// Redis, which holds the queue and the results cache [default: `redis://127.0.0.1:6379`]
+    /// Redis, which holds the queue and the results cache: `redis://[USER:PASSWORD@]HOST:PORT`,
+    /// `redis+sentinel://HOST:PORT,.../MASTER` or `redis+cluster://HOST:PORT,...`, with `rediss` in place
+    /// of `redis` for TLS [default: `redis://127.0.0.1:6379`]
     #[arg(
         long,
         env = "VOTE_APP_REDIS_URL",
@@ -36,8 +38,26 @@ pub struct Cli {
     )]
     pub redis_url: Option<String>,
 
-    /// The ledger: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`
-    /// [default: `sqlite://votes.db`]
+    /// The authorities that may have signed Redis's certificate, in PEM; without it those that browsers
+    /// trust
+    #[arg(long, env = "VOTE_APP_REDIS_CA", value_name = "FILE")]
+    pub redis_ca: Option<String>,
+
+    /// The certificate to show to Redis, in PEM
+    #[arg(long, env = "VOTE_APP_REDIS_CERTIFICATE", value_name = "FILE")]
+    pub redis_certificate: Option<String>,
+
+    /// The key of --redis-certificate, in PEM
+    #[arg(long, env = "VOTE_APP_REDIS_KEY", value_name = "FILE")]
+    pub redis_key: Option<String>,
+
+    /// Replicas of Redis that must have a vote before it is answered 202; with 0 a vote that was
+    /// answered can be lost when a replica takes Redis's place [default: 0]
+    #[arg(long, env = "VOTE_APP_REDIS_REPLICAS", value_name = "COUNT")]
+    pub redis_replicas: Option<String>,
+
+    /// The ledger: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`, with
+    /// `?sslmode=verify-full&sslrootcert=FILE` for TLS [default: `sqlite://votes.db`]
     #[arg(
         long,
         env = "VOTE_APP_LEDGER_URL",
@@ -109,7 +129,7 @@ pub struct Cli {
     pub client_burst: Option<String>,
 
     /// Proxies that are believed when they say whom a vote came from: addresses or networks, such as
-    /// 10.0.0.0/8,fd00::1. The last address that is none of these counts [default: none]
+    /// 10.0.0.0/8,192.0.2.7. The last address that is none of these counts [default: none]
     #[arg(long, env = "VOTE_APP_TRUSTED_PROXIES", value_name = "NETWORKS")]
     pub trusted_proxies: Option<String>,
 

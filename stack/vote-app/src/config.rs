@@ -6,10 +6,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 use voteops_ledger::Ledger;
-use voteops_queue::{Queue, check_choice};
+use voteops_queue::{Access, check_choice};
 use voteops_service::admin::AdminConfig;
 use voteops_service::config::{ConfigError, FileValue, Given, Settings, default_instance};
-use voteops_service::http;
+use voteops_service::{http, redis};
 
 use crate::limiter::ClientRate;
 use crate::{Cli, Forwarding, Proxies, PublicUrl, pressure};
@@ -19,6 +19,9 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// The most connections that may be allowed.
 const MAX_CONNECTIONS: usize = 1_000_000;
+
+/// The most replicas that may have to have a vote.
+const MAX_REPLICAS: usize = 100;
 
 /// The highest rate per client that may be set.
 const MAX_CLIENT_RATE: usize = 1_000_000;
@@ -31,7 +34,7 @@ pub struct Config {
     /// Where faults are taken; `None` when they are not.
     pub admin: Option<AdminConfig>,
     /// Redis, which holds the queue and the results cache.
-    pub redis_url: String,
+    pub redis: Access,
     /// The ledger.
     pub ledger_url: String,
     /// What can be voted for, in the ballot's order.
@@ -80,6 +83,10 @@ struct Keys {
     admin_listen: Option<FileValue>,
     admin_token_file: Option<FileValue>,
     redis_url: Option<FileValue>,
+    redis_ca: Option<FileValue>,
+    redis_certificate: Option<FileValue>,
+    redis_key: Option<FileValue>,
+    redis_replicas: Option<FileValue>,
     ledger_url: Option<FileValue>,
     choices: Option<FileValue>,
     title: Option<FileValue>,
@@ -110,17 +117,11 @@ impl Config {
         let settings = Settings::<Keys>::load("VOTE_APP", cli.config.as_deref())?;
         let http = http_limits(&settings, &mut cli)?;
         let (proxies, public_url) = gateway(&settings, &mut cli)?;
+        let redis = redis_access(&settings, &mut cli)?;
         let keys = &settings.keys;
         let get = |key, given, file: &Option<FileValue>, default: &str| {
             settings.get(key, given, file.as_ref(), default)
         };
-        let redis_url = get(
-            "redis-url",
-            cli.redis_url,
-            &keys.redis_url,
-            "redis://127.0.0.1:6379",
-        );
-        Queue::connect(redis_url.text()).map_err(|error| redis_url.error(error.to_string()))?;
         let ledger_url = get(
             "ledger-url",
             cli.ledger_url,
@@ -140,7 +141,7 @@ impl Config {
                     "",
                 ),
             )?,
-            redis_url: redis_url.text().to_owned(),
+            redis,
             ledger_url: ledger_url.text().to_owned(),
             choices: choices(&get(
                 "choices",
@@ -288,6 +289,37 @@ fn public_url(given: &Given) -> Result<Option<PublicUrl>, ConfigError> {
     let url = PublicUrl::parse(given.text());
     let expected = "expected a scheme and a host only, such as https://vote.example";
     url.map(Some).ok_or_else(|| given.error(expected))
+}
+
+fn redis_access(settings: &Settings<Keys>, cli: &mut Cli) -> Result<Access, ConfigError> {
+    let keys = &settings.keys;
+    let get = |key, given: &mut Option<String>, file: &Option<FileValue>, default: &str| {
+        settings.get(key, given.take(), file.as_ref(), default)
+    };
+    let mut access = redis::access(
+        &get(
+            "redis-url",
+            &mut cli.redis_url,
+            &keys.redis_url,
+            "redis://127.0.0.1:6379",
+        ),
+        &get("redis-ca", &mut cli.redis_ca, &keys.redis_ca, ""),
+        &get(
+            "redis-certificate",
+            &mut cli.redis_certificate,
+            &keys.redis_certificate,
+            "",
+        ),
+        &get("redis-key", &mut cli.redis_key, &keys.redis_key, ""),
+    )?;
+    access.replicas = get(
+        "redis-replicas",
+        &mut cli.redis_replicas,
+        &keys.redis_replicas,
+        "0",
+    )
+    .number(0, MAX_REPLICAS)?;
+    Ok(access)
 }
 
 fn pressure_limits(

@@ -14,6 +14,7 @@ use crate::reply::{Format, Wanted};
 ///
 /// # Panics
 /// When the vote or the refusal that comes of it is unsound.
+#[must_use]
 pub fn form(bytes: &[u8]) -> bool {
     let feed = bytes.iter().position(|byte| *byte == b'\n');
     let (cookies, body) = match feed {
@@ -32,6 +33,7 @@ pub fn form(bytes: &[u8]) -> bool {
 ///
 /// # Panics
 /// When the vote or the refusal that comes of it is unsound.
+#[must_use]
 pub fn json(bytes: &[u8]) -> bool {
     read(Encoding::Json, bytes, &HeaderMap::new())
 }

@@ -80,8 +80,11 @@ pub enum Error {
     #[error("{0}; correct --ledger-url")]
     Ledger(#[from] voteops_ledger::Error),
     /// The queue cannot be used.
-    #[error("{0}; correct --redis-url")]
+    #[error(transparent)]
     Queue(#[from] voteops_queue::Error),
+    /// Where Redis is, is not told as it should be.
+    #[error("{0}; correct the settings that begin with redis")]
+    Access(#[from] voteops_queue::AccessError),
 }
 
 impl Error {
@@ -90,7 +93,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Service(error) => error.exit_code(),
-            Self::Ledger(_) | Self::Queue(_) => 1,
+            Self::Ledger(_) | Self::Queue(_) | Self::Access(_) => 1,
         }
     }
 }
@@ -137,7 +140,16 @@ pub async fn run(
     leaving: CancellationToken,
 ) -> Result<(), Error> {
     let shutdown = shutdown::after(&leaving, config.shutdown_delay);
-    let queue = Queue::connect(&config.redis_url)?;
+    let queue = Queue::open(&config.redis)?;
+    match queue.ping().await {
+        Err(error @ (voteops_queue::Error::Setup(_) | voteops_queue::Error::Url(_))) => {
+            return Err(error.into());
+        }
+        Err(error) => {
+            tracing::warn!(%error, "starting without Redis; votes are refused until it is there");
+        }
+        Ok(()) => {}
+    }
     let ledger = Ledger::connect(&config.ledger_url)?;
     match ledger.prepare().await {
         Err(error @ voteops_ledger::Error::Away(_)) => {

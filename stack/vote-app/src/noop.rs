@@ -34,7 +34,7 @@ pub async fn run_noop(
 ) -> Result<(), Error> {
     let limits = config.http;
     let app = Arc::new(App {
-        queue: Queue::connect(&config.redis_url)?,
+        queue: Queue::open(&config.redis)?,
         ledger: Ledger::connect(&config.ledger_url)?,
         metrics: Metrics::new(&config)?,
         faults: None,
@@ -42,6 +42,7 @@ pub async fn run_noop(
         live: Live::new(live::MAX_LISTENERS, shutdown.clone()),
         pressure: Pressure::default(),
         limiter: None,
+        leaving: shutdown.clone(),
         config,
     });
     let router = routes::router_with(&app, post(accept));

@@ -154,7 +154,9 @@ fn not_enqueued(app: &App, error: &QueueError) -> Refusal {
     let (reason, what) = match error {
         QueueError::Full(_) => (Reason::QueueFull, "is full"),
         QueueError::Away(_) => (Reason::QueueAway, "cannot be reached"),
-        QueueError::Url(_) | QueueError::Other(_) => (Reason::QueueError, "has a problem"),
+        QueueError::Url(_) | QueueError::Setup(_) | QueueError::Other(_) => {
+            (Reason::QueueError, "has a problem")
+        }
     };
     let message = format!("The vote could not be taken: the queue {what}. Please vote again soon.");
     Refusal::new(reason, message)

@@ -22,6 +22,15 @@ fn mistakes_are_told_in_one_line_and_exit_with_2() -> Result<(), Box<dyn StdErro
             "results-ttl = \"soon\" (from --results-ttl)",
         ),
         (["--redis-url", "localhost"], "redis://HOST:PORT"),
+        (
+            ["--redis-ca", "/nowhere/ca.pem"],
+            "redis-ca = \"/nowhere/ca.pem\" (from --redis-ca): it cannot be read: No such file",
+        ),
+        (["--redis-replicas", "many"], "a whole number from 0 to"),
+        (
+            ["--ledger-url", "postgres://h/db?sslmod=require"],
+            "sslmod in its query is not known",
+        ),
         (["--listen", "8080"], "such as 127.0.0.1:8080"),
         (
             ["--admin-listen", "0.0.0.0:8090"],

@@ -27,7 +27,9 @@ pub struct Cli {
     #[arg(long, env = "WORKER_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<String>,
 
-    /// Redis, which holds the queue [default: `redis://127.0.0.1:6379`]
+    /// Redis, which holds the queue: `redis://[USER:PASSWORD@]HOST:PORT`,
+    /// `redis+sentinel://HOST:PORT,.../MASTER` or `redis+cluster://HOST:PORT,...`, with `rediss` in place
+    /// of `redis` for TLS [default: `redis://127.0.0.1:6379`]
     #[arg(
         long,
         env = "WORKER_REDIS_URL",
@@ -36,8 +38,21 @@ pub struct Cli {
     )]
     pub redis_url: Option<String>,
 
-    /// The ledger: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`
-    /// [default: `sqlite://votes.db`]
+    /// The authorities that may have signed Redis's certificate, in PEM; without it those that browsers
+    /// trust
+    #[arg(long, env = "WORKER_REDIS_CA", value_name = "FILE")]
+    pub redis_ca: Option<String>,
+
+    /// The certificate to show to Redis, in PEM
+    #[arg(long, env = "WORKER_REDIS_CERTIFICATE", value_name = "FILE")]
+    pub redis_certificate: Option<String>,
+
+    /// The key of --redis-certificate, in PEM
+    #[arg(long, env = "WORKER_REDIS_KEY", value_name = "FILE")]
+    pub redis_key: Option<String>,
+
+    /// The ledger: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`, with
+    /// `?sslmode=verify-full&sslrootcert=FILE` for TLS [default: `sqlite://votes.db`]
     #[arg(
         long,
         env = "WORKER_LEDGER_URL",

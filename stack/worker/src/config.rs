@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use voteops_ledger::Ledger;
-use voteops_queue::Queue;
+use voteops_queue::Access;
 use voteops_service::admin::AdminConfig;
 use voteops_service::config::{ConfigError, FileValue, Settings, default_instance};
+use voteops_service::redis;
 
 use crate::Cli;
 
@@ -22,7 +23,7 @@ pub struct Config {
     /// Where faults are taken; `None` when they are not.
     pub admin: Option<AdminConfig>,
     /// Redis, which holds the queue.
-    pub redis_url: String,
+    pub redis: Access,
     /// The ledger.
     pub ledger_url: String,
     /// This worker's name in the consumer group, logs and metrics.
@@ -42,6 +43,9 @@ struct Keys {
     admin_listen: Option<FileValue>,
     admin_token_file: Option<FileValue>,
     redis_url: Option<FileValue>,
+    redis_ca: Option<FileValue>,
+    redis_certificate: Option<FileValue>,
+    redis_key: Option<FileValue>,
     ledger_url: Option<FileValue>,
     instance: Option<FileValue>,
     batch_size: Option<FileValue>,
@@ -60,13 +64,22 @@ impl Config {
         let get = |key, given, file: &Option<FileValue>, default: &str| {
             settings.get(key, given, file.as_ref(), default)
         };
-        let redis_url = get(
-            "redis-url",
-            cli.redis_url,
-            &keys.redis_url,
-            "redis://127.0.0.1:6379",
-        );
-        Queue::connect(redis_url.text()).map_err(|error| redis_url.error(error.to_string()))?;
+        let redis = redis::access(
+            &get(
+                "redis-url",
+                cli.redis_url,
+                &keys.redis_url,
+                "redis://127.0.0.1:6379",
+            ),
+            &get("redis-ca", cli.redis_ca, &keys.redis_ca, ""),
+            &get(
+                "redis-certificate",
+                cli.redis_certificate,
+                &keys.redis_certificate,
+                "",
+            ),
+            &get("redis-key", cli.redis_key, &keys.redis_key, ""),
+        )?;
         let ledger_url = get(
             "ledger-url",
             cli.ledger_url,
@@ -95,7 +108,7 @@ impl Config {
                     "",
                 ),
             )?,
-            redis_url: redis_url.text().to_owned(),
+            redis,
             ledger_url: ledger_url.text().to_owned(),
             instance: instance.text().trim().to_owned(),
             batch_size: get("batch-size", cli.batch_size, &keys.batch_size, "200")

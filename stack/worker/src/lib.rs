@@ -4,7 +4,7 @@
 //! and deletes it; meanwhile it reads the next one. So a vote may be recorded twice, which the ledger does not mind, but is never
 //! lost: what a dead worker left is taken over by the others, or by its successor of the same name.
 //!
-//! - what is no vote, or no ledger can hold, is buried in `votes:dead` with its reason;
+//! - what is no vote, or no ledger can hold, is buried in `{votes}:dead` with its reason;
 //! - when Redis or the ledger is away, the worker waits and tries again, with growing pauses;
 //! - on shutdown it finishes the batches in hand.
 //!
@@ -48,8 +48,11 @@ pub enum Error {
     #[error("{0}; correct --ledger-url")]
     Ledger(#[from] voteops_ledger::Error),
     /// The queue cannot be used.
-    #[error("{0}; correct --redis-url")]
+    #[error(transparent)]
     Queue(#[from] voteops_queue::Error),
+    /// Where Redis is, is not told as it should be.
+    #[error("{0}; correct the settings that begin with redis")]
+    Access(#[from] voteops_queue::AccessError),
 }
 
 impl Error {
@@ -58,7 +61,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Service(error) => error.exit_code(),
-            Self::Ledger(_) | Self::Queue(_) => 1,
+            Self::Ledger(_) | Self::Queue(_) | Self::Access(_) => 1,
         }
     }
 }
@@ -89,7 +92,14 @@ pub async fn run(
     admin: Option<Admin>,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let queue = Queue::connect(&config.redis_url)?;
+    let queue = Queue::open(&config.redis)?;
+    match queue.ping().await {
+        Err(error @ (voteops_queue::Error::Setup(_) | voteops_queue::Error::Url(_))) => {
+            return Err(error.into());
+        }
+        Err(error) => tracing::warn!(%error, "starting without Redis; waiting for it"),
+        Ok(()) => {}
+    }
     let ledger = Ledger::connect(&config.ledger_url)?;
     match ledger.prepare().await {
         Err(error @ voteops_ledger::Error::Away(_)) => {
@@ -115,7 +125,8 @@ pub async fn run(
         shutdown: shutdown.clone(),
         grace_end: OnceLock::new(),
     };
-    drain(intake, recorder, shutdown).await;
+    // In a place of its own: it takes more room than all that waits for it.
+    Box::pin(drain(intake, recorder, shutdown)).await;
     drained.cancel();
     // A panic there was reported when it happened; there is nothing left to serve.
     let _ = served.await;

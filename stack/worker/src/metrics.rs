@@ -67,7 +67,7 @@ impl Metrics {
         )?;
         let dead = registry.counter(
             "votes_dead_total",
-            "Entries moved to the stream votes:dead.",
+            "Entries moved to the stream {votes}:dead.",
             &["reason"],
         )?;
         let errors = registry.counter(

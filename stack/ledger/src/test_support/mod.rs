@@ -37,7 +37,18 @@ impl PostgresServer {
     /// # Errors
     /// When PostgreSQL is not installed or does not come up.
     pub fn start() -> Result<Self> {
-        Self::start_with(&["-c", "fsync=off"])
+        Self::start_with(&["-c", "fsync=off"], None)
+    }
+
+    /// The same, with a certificate and its key in PEM, and nobody let in without TLS.
+    ///
+    /// # Errors
+    /// When PostgreSQL is not installed or does not come up.
+    pub fn start_tls(certificate: &Path, key: &Path) -> Result<Self> {
+        Self::start_with(
+            &["-c", "fsync=off", "-c", "ssl=on"],
+            Some([certificate, key]),
+        )
     }
 
     /// The same, but what is committed is on disk, as it is where it matters.
@@ -45,10 +56,10 @@ impl PostgresServer {
     /// # Errors
     /// When PostgreSQL is not installed or does not come up.
     pub fn start_durable() -> Result<Self> {
-        Self::start_with(&[])
+        Self::start_with(&[], None)
     }
 
-    fn start_with(settings: &'static [&'static str]) -> Result<Self> {
+    fn start_with(settings: &'static [&'static str], tls: Option<[&Path; 2]>) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let data = dir.path().join("data");
         fs::create_dir(&data)?;
@@ -57,6 +68,12 @@ impl PostgresServer {
             chown(&data, Some(user), Some(group))?;
         }
         init(&data)?;
+        if let Some([certificate, key]) = tls {
+            add(&data, "server.crt", &fs::read(certificate)?)?;
+            add(&data, "server.key", &fs::read(key)?)?;
+            let rule = "hostssl all all 127.0.0.1/32 trust\n";
+            add(&data, "pg_hba.conf", rule.as_bytes())?;
+        }
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let process = spawn(&data, port, settings)?;
         let mut server = Self {
@@ -238,6 +255,14 @@ fn init(data: &Path) -> Result<()> {
     } else {
         Err(Error::other(format!("initdb ended: {status}")))
     }
+}
+
+/// Writes a file that the server's user owns and nobody else can read.
+fn add(data: &Path, name: &str, content: &[u8]) -> Result<()> {
+    let (file, owner) = (data.join(name), fs::metadata(data)?);
+    fs::write(&file, content)?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+    chown(&file, Some(owner.uid()), Some(owner.gid()))
 }
 
 /// A server program that works on `data` as the user who owns it.

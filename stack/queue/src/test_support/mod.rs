@@ -9,6 +9,16 @@ use std::time::{Duration, Instant};
 use redis::{Client, RedisResult, Value};
 use tempfile::TempDir;
 
+use crate::Error as QueueError;
+
+pub use certificates::Certificates;
+pub use cluster::Cluster;
+pub use sentinels::{MASTER, Sentinels};
+
+mod certificates;
+mod cluster;
+mod sentinels;
+
 /// How long a server may take to come up.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -21,6 +31,9 @@ const LAST_ROOM_BYTES: u64 = 50;
 /// How many ports to try: between being found free and being taken, a port can be lost to others.
 const PORTS_TRIED: u32 = 5;
 
+/// The stack's own file.
+const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../redis.conf");
+
 /// The server's log, in its directory.
 const LOG: &str = "redis.log";
 
@@ -30,6 +43,7 @@ pub struct RedisServer {
     dir: TempDir,
     port: u16,
     process: Child,
+    settings: Vec<String>,
 }
 
 impl RedisServer {
@@ -38,12 +52,26 @@ impl RedisServer {
     /// # Errors
     /// When `redis-server` is not installed or does not come up.
     pub fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same, with settings as its command line has them.
+    ///
+    /// # Errors
+    /// When `redis-server` is not installed or does not come up.
+    pub fn start_with(settings: &[&str]) -> Result<Self> {
+        let settings: Vec<String> = settings.iter().map(|word| (*word).to_owned()).collect();
         let mut last = Error::other("no port tried");
         for _ in 0..PORTS_TRIED {
             let dir = tempfile::tempdir()?;
             let port = free_port()?;
-            let process = spawn(dir.path(), port)?;
-            let mut server = Self { dir, port, process };
+            let process = spawn(dir.path(), port, &settings)?;
+            let mut server = Self {
+                dir,
+                port,
+                process,
+                settings: settings.clone(),
+            };
             match server.wait_until_up() {
                 Ok(()) => return Ok(server),
                 Err(error) => last = error,
@@ -56,6 +84,12 @@ impl RedisServer {
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// The server's port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The server's process id.
@@ -111,7 +145,7 @@ impl RedisServer {
     /// # Errors
     /// When the server does not come up.
     pub fn restart(&mut self) -> Result<()> {
-        self.process = spawn(self.dir.path(), self.port)?;
+        self.process = spawn(self.dir.path(), self.port, &self.settings)?;
         self.wait_until_up()
     }
 
@@ -215,6 +249,26 @@ impl Drop for RedisServer {
     }
 }
 
+/// Tries again and again until Redis is there, as everyone who uses the queue does: a busy machine may
+/// take longer for an answer than the queue waits.
+///
+/// # Errors
+/// Every error but [`QueueError::Away`], and that too after a minute.
+pub async fn patiently<T, F>(attempt: impl Fn() -> F) -> std::result::Result<T, QueueError>
+where
+    F: Future<Output = std::result::Result<T, QueueError>>,
+{
+    let deadline = Instant::now() + START_TIMEOUT;
+    loop {
+        match attempt().await {
+            Err(QueueError::Away(_)) if Instant::now() < deadline => {
+                tokio::time::sleep(POLL_INTERVAL).await;
+            }
+            tried => return tried,
+        }
+    }
+}
+
 /// A port of 127.0.0.1 that was free a moment ago.
 ///
 /// # Errors
@@ -223,18 +277,36 @@ pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-fn spawn(dir: &Path, port: u16) -> Result<Child> {
+/// Looks again and again whether something is so.
+fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) -> Result<()> {
+    let deadline = Instant::now() + START_TIMEOUT;
+    while !is_so() {
+        if Instant::now() > deadline {
+            return Err(Error::new(ErrorKind::TimedOut, what.to_owned()));
+        }
+        std::thread::sleep(POLL_INTERVAL);
+    }
+    Ok(())
+}
+
+fn spawn(dir: &Path, port: u16, settings: &[String]) -> Result<Child> {
     let log = std::fs::File::options()
         .create(true)
         .append(true)
         .open(dir.join(LOG))?;
+    // Sentinels have servers write their file anew.
+    let file = dir.join("redis.conf");
+    if !file.exists() {
+        std::fs::copy(SHIPPED, &file)?;
+    }
     // A server that outgrows a limit on the size of its files shall see a full disk, not a signal.
     Command::new("env")
         .args(["--ignore-signal=XFSZ", "redis-server"])
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../redis.conf"))
+        .arg(&file)
         .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
         .arg("--dir")
         .arg(dir)
+        .args(settings)
         .stdin(Stdio::null())
         .stdout(log)
         .spawn()

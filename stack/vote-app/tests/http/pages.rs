@@ -2,6 +2,7 @@
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 use serde_json::{Value, json};
+use voteops_queue::RESULTS_KEY;
 
 use crate::stack::{Stack, queued};
 use crate::{FORM, JSON, TestResult};
@@ -72,12 +73,14 @@ async fn results_show_every_choice_and_come_from_the_cache_until_it_expires() ->
     stack.ledger.record(&[queued("eve", "cats")?]).await?;
     let cached: Value = stack.get("/results", JSON).await?.json().await?;
     assert_eq!(cached, results);
-    stack.redis.command(&[b"DEL", b"results"])?;
+    stack.redis.command(&[b"DEL", RESULTS_KEY.as_bytes()])?;
     let fresh: Value = stack.get("/results", JSON).await?.json().await?;
     assert_eq!(fresh["total"], 3);
 
     // What is in the cache but no tally is passed over.
-    stack.redis.command(&[b"SET", b"results", b"nonsense"])?;
+    stack
+        .redis
+        .command(&[b"SET", RESULTS_KEY.as_bytes(), b"nonsense"])?;
     let fresh: Value = stack.get("/results", JSON).await?.json().await?;
     assert_eq!(fresh["total"], 3);
     let page = stack.get("/results", "text/html").await?.text().await?;

@@ -37,7 +37,7 @@ impl Stack {
 
     /// Another vote app in front of the other's Redis server.
     pub(crate) async fn beside(other: &Self) -> Result<Self, Box<dyn StdError>> {
-        Self::start(|config| config.redis_url = other.redis.url()).await
+        Self::start(|config| config.redis.url = other.redis.url()).await
     }
 
     /// With an admin listener.
@@ -67,7 +67,7 @@ impl Stack {
         })?;
         adjust(&mut config);
         let (queue, ledger) = (
-            Queue::connect(&config.redis_url)?,
+            Queue::open(&config.redis)?,
             Ledger::connect(&config.ledger_url)?,
         );
         let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -29,8 +29,6 @@ pub(crate) struct Settings {
     pub(crate) languages: &'static str,
     pub(crate) dark: bool,
     pub(crate) scripts: bool,
-    /// Whether what is asked of the browser waits for the page that is on its way.
-    pub(crate) waits: bool,
 }
 
 /// A telephone, in English.
@@ -39,7 +37,6 @@ pub(crate) const PHONE: Settings = Settings {
     languages: "en",
     dark: false,
     scripts: true,
-    waits: true,
 };
 
 /// A browser with one window.
@@ -85,12 +82,10 @@ fn capabilities(settings: Settings) -> Value {
         languages,
         dark,
         scripts,
-        waits,
     } = settings;
     let scheme = format!("--blink-settings=preferredColorScheme={}", u8::from(!dark));
     json!({
         "browserName": "chrome",
-        "pageLoadStrategy": if waits { "normal" } else { "none" },
         "goog:chromeOptions": {
             "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", scheme],
             "prefs": {

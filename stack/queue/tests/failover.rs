@@ -1,0 +1,281 @@
+//! Votes while real servers take each other's place.
+
+use std::collections::BTreeSet;
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+use voteops_queue::test_support::{Cluster, MASTER, RedisServer, Sentinels, patiently};
+use voteops_queue::{Access, Content, DEAD_STREAM, DeadReason, Error, Once, Queue, Reader, Vote};
+
+type TestResult = Result<(), Box<dyn StdError>>;
+
+/// How long anything may take that is waited for.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+const VOTERS: usize = 8;
+
+/// Votes that are accepted before something is done to the servers, and after.
+const VOTES: usize = 300;
+
+fn access(url: &str, replicas: usize) -> Access {
+    Access {
+        replicas,
+        ..Access::of(url)
+    }
+}
+
+/// Voters who cast one vote after the other, each until it is accepted, and a reader who takes them out.
+struct Votes {
+    over: Arc<AtomicBool>,
+    accepted: watch::Receiver<usize>,
+    refusal: watch::Receiver<String>,
+    voters: JoinSet<Vec<Uuid>>,
+    reader: tokio::task::JoinHandle<Result<BTreeSet<Uuid>, Error>>,
+}
+
+impl Votes {
+    fn begin(access: &Access) -> Result<Self, Box<dyn StdError>> {
+        let over = Arc::new(AtomicBool::new(false));
+        let (count, accepted) = watch::channel(0);
+        let (told, refusal) = watch::channel(String::new());
+        let mut voters = JoinSet::new();
+        for voter in 0..VOTERS {
+            let (queue, over, count) = (Queue::open(access)?, over.clone(), count.clone());
+            let told = told.clone();
+            voters.spawn(async move {
+                let mut mine = Vec::new();
+                while !over.load(Ordering::Relaxed) {
+                    match vote(&queue, voter, mine.len()).await {
+                        Ok(id) => {
+                            mine.push(id);
+                            count.send_modify(|count| *count += 1);
+                        }
+                        Err(error) => {
+                            told.send_replace(error.to_string());
+                            tokio::time::sleep(Duration::from_millis(10)).await;
+                        }
+                    }
+                }
+                mine
+            });
+        }
+        let queue = Queue::open(access)?;
+        let ended = over.clone();
+        let reader = tokio::spawn(async move { drain(&queue, &ended).await });
+        Ok(Self {
+            over,
+            accepted,
+            refusal,
+            voters,
+            reader,
+        })
+    }
+
+    /// Waits until as many more are accepted.
+    async fn go_on(&mut self) -> TestResult {
+        let so_far = *self.accepted.borrow();
+        let enough = self.accepted.wait_for(|count| *count >= so_far + VOTES);
+        let waited = tokio::time::timeout(PATIENCE, enough).await;
+        if let Ok(enough) = waited.map(|enough| enough.map(drop)) {
+            return Ok(enough?);
+        }
+        let (now, refusal) = (*self.accepted.borrow(), self.refusal.borrow().clone());
+        Err(format!("{so_far} votes were accepted, now {now}: {refusal}").into())
+    }
+
+    /// Ends the voting, and sees that everything that was accepted was read.
+    async fn all_are_there(mut self) -> TestResult {
+        self.over.store(true, Ordering::Relaxed);
+        let mut accepted = BTreeSet::new();
+        while let Some(mine) = self.voters.join_next().await {
+            accepted.extend(mine?);
+        }
+        let read = tokio::time::timeout(PATIENCE, self.reader).await???;
+        let lost = accepted.difference(&read).count();
+        assert_eq!(lost, 0, "of {} accepted votes", accepted.len());
+        Ok(())
+    }
+}
+
+/// Every second vote has a key, and is sent again until it is known to be there.
+async fn vote(queue: &Queue, voter: usize, number: usize) -> Result<Uuid, Error> {
+    let (name, key) = (format!("v{voter}"), number.to_string());
+    let is_keyed = number % 2 == 1;
+    let vote = if is_keyed {
+        Vote::cast_with_key(&name, "cats", &key)
+    } else {
+        Vote::cast(&name, "cats")
+    };
+    let vote = vote.map_err(|error| Error::Other(error.to_string()))?;
+    if is_keyed {
+        queue.enqueue_once(&vote, PATIENCE).await?;
+    } else {
+        queue.enqueue(&vote).await?;
+    }
+    Ok(vote.id)
+}
+
+/// Reads and acknowledges until the voting is over and nothing is left.
+async fn drain(queue: &Queue, over: &AtomicBool) -> Result<BTreeSet<Uuid>, Error> {
+    let mut reader = queue.reader("w");
+    let mut read = BTreeSet::new();
+    loop {
+        let is_over = over.load(Ordering::Relaxed);
+        match step(queue, &mut reader, &mut read).await {
+            Ok(()) if is_over && queue.length().await? == 0 => return Ok(read),
+            Ok(()) => {}
+            Err(Error::Away(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn step(queue: &Queue, reader: &mut Reader, read: &mut BTreeSet<Uuid>) -> Result<(), Error> {
+    let entries = reader.read(100).await?;
+    let ids: Vec<String> = entries.iter().map(|entry| entry.id.clone()).collect();
+    for entry in entries {
+        if let Content::Vote(vote) = entry.content {
+            read.insert(vote.id);
+        }
+    }
+    // Nobody reads them to this reader again while its connection holds.
+    patiently(|| queue.acknowledge(&ids)).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_accepted_vote_is_lost_when_the_primary_of_sentinels_is_killed() -> TestResult {
+    let mut servers = Sentinels::start()?;
+    let mut votes = Votes::begin(&access(&servers.url(), 1))?;
+    votes.go_on().await?;
+    servers.primary.kill()?;
+    // Nothing is accepted until the old primary is a replica again: the new one has none.
+    let took_over = || servers.name(&servers.replica);
+    until("the replica takes over", took_over).await?;
+    servers.primary.restart()?;
+    votes.go_on().await?;
+    votes.all_are_there().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_accepted_vote_is_lost_when_a_node_of_a_cluster_is_killed() -> TestResult {
+    let mut cluster = Cluster::start()?;
+    let mut votes = Votes::begin(&access(&cluster.url(), 1))?;
+    votes.go_on().await?;
+    let owner = cluster.owner;
+    cluster.nodes[owner].kill()?;
+    let replica = &cluster.replica;
+    let took_over = || replica.command(&[b"XLEN", b"votes"]).is_ok();
+    until("the replica takes over", took_over).await?;
+    cluster.nodes[owner].restart()?;
+    votes.go_on().await?;
+    votes.all_are_there().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_whole_queue_is_in_one_slot_and_may_move() -> TestResult {
+    let cluster = Cluster::start()?;
+    let mut votes = Votes::begin(&access(&cluster.url(), 0))?;
+    votes.go_on().await?;
+    let queue = Queue::connect(&cluster.url())?;
+    patiently(|| queue.cache_results("[]", PATIENCE)).await?;
+    let owner = &cluster.nodes[cluster.owner];
+    let now = &cluster.nodes[cluster.move_queue()?];
+    votes.go_on().await?;
+    votes.all_are_there().await?;
+    assert!(owner.command(&[b"XLEN", b"votes"]).is_err());
+    assert!(now.command(&[b"XLEN", b"votes"]).is_ok());
+
+    // What is no vote is buried by a script of two keys.
+    now.command(&[b"XADD", b"votes", b"*", b"a", b"b"])?;
+    let poison = patiently(|| async { queue.reader("w").read(1).await }).await?;
+    let buried = patiently(|| queue.bury(&poison[0], DeadReason::Fields)).await?;
+    assert!(buried);
+    assert_eq!(queue.dead_length().await?, 1);
+    assert!(now.command(&[b"XLEN", DEAD_STREAM.as_bytes()]).is_ok());
+    assert_eq!(queue.cached_results().await?.as_deref(), Some("[]"));
+    queue.look_in_vain().await?;
+    queue.fill().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_vote_counts_once_as_many_replicas_as_asked_for_have_it() -> TestResult {
+    let primary = RedisServer::start()?;
+    let port = primary.port().to_string();
+    let replica = RedisServer::start_with(&["--replicaof", "127.0.0.1", &port])?;
+    let is_attached = || {
+        primary
+            .info("connected_slaves")
+            .is_ok_and(|count| count == 1)
+    };
+    until("the replica is there", is_attached).await?;
+    let queue = |replicas| Queue::open(&access(&primary.url(), replicas));
+    let (one, two) = (queue(1)?, queue(2)?);
+    patiently(|| one.ping()).await?;
+    let vote = Vote::cast_with_key("ann", "cats", "k")?;
+    let first = Vote::cast("ann", "cats")?;
+    patiently(|| one.enqueue(&first)).await?;
+    let told = two.enqueue_once(&vote, PATIENCE).await;
+    let told = told.err().ok_or("there are no two replicas")?.to_string();
+    assert!(told.contains("of 2 replicas have"), "{told}");
+    // In the primary it is, but a replica that is stopped does not know it, whoever asks.
+    replica.pause()?;
+    let other = Vote::cast_with_key("ann", "cats", "other")?;
+    for queue in [&one, &queue(1)?] {
+        let told = queue.enqueue_once(&other, PATIENCE).await;
+        assert!(matches!(told, Err(Error::Away(_))), "{told:?}");
+    }
+    assert!(one.ping().await.is_err());
+    queue(0)?.enqueue(&Vote::cast("ann", "cats")?).await?;
+    replica.resume()?;
+    until("the replica is there again", is_attached).await?;
+    let again = patiently(|| one.enqueue_once(&other, PATIENCE)).await?;
+    assert_eq!(again, Once::Repeated);
+    Ok(())
+}
+
+#[tokio::test]
+async fn sentinels_that_cannot_help_are_told() -> TestResult {
+    let servers = Sentinels::start()?;
+    let url = servers.url();
+    let other = url.replace(&format!("/{MASTER}"), "/nobody");
+    let other = Queue::connect(&other)?;
+    let told = patiently(|| other.ping()).await;
+    let Err(Error::Setup(reason)) = told else {
+        return Err(format!("{told:?}").into());
+    };
+    assert!(reason.contains("no master called \"nobody\""), "{reason}");
+    // A server that is none.
+    let port = servers.primary.port();
+    let none = Queue::connect(&format!("redis+sentinel://127.0.0.1:{port}/{MASTER}"))?;
+    let told = none
+        .ping()
+        .await
+        .err()
+        .ok_or("it is no Sentinel")?
+        .to_string();
+    assert!(told.contains(&format!("127.0.0.1:{port}")), "{told}");
+    // One Sentinel that is there is enough.
+    let (_, hosts) = url.split_once("://").ok_or("no scheme")?;
+    let some = Queue::connect(&format!("redis+sentinel://127.0.0.1:1,{hosts}"))?;
+    patiently(|| some.ping()).await?;
+    Ok(())
+}
+
+/// Waits until something is so.
+async fn until(what: &str, is_so: impl Fn() -> bool) -> TestResult {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        if Instant::now() > deadline {
+            return Err(format!("not in time: {what}").into());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
