@@ -46,12 +46,6 @@ fn a_stall_whose_runner_is_killed_is_undone_by_its_guardian() {
     // Its own record keeps a second experiment away.
     let second = stack.voteops(&["chaos", "stall-worker", "--for", "1s"]);
     assert_eq!(second.status.code(), Some(3), "{}", told(&second));
-    for words in [
-        "another experiment is running here",
-        "wait for its end or stop it",
-    ] {
-        assert!(told(&second).contains(words), "{}", told(&second));
-    }
 
     runner.kill().unwrap();
     runner.wait().unwrap();

@@ -121,6 +121,8 @@ fn a_container_that_was_made_anew_or_started_again_is_told_and_not_touched(maker
     let mut injected = inject(&daemon, plan);
     daemon.done(&["rm", "--force", "shop-worker-1"]);
     daemon.container("shop-worker-1", &[]);
+    // Podman restarts nothing that is paused.
+    daemon.done(&["unpause", "shop-worker-2"]);
     daemon.done(&["restart", "--time", "0", "shop-worker-2"]);
     assert_eq!(holds(&injected), [Hold::Gone; 2]);
     // Their successors are somebody else's to pause.

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
 use futures::FutureExt;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -132,8 +133,11 @@ impl Browser {
 
     /// The one element that is there, or will be.
     pub(crate) async fn find(&self, css: &str) -> Result<Element, Box<dyn std::error::Error>> {
-        let wait = self.client.wait().at_most(PATIENCE);
-        Ok(wait.for_element(Locator::Css(css)).await?)
+        settled(async || {
+            let wait = self.client.wait().at_most(PATIENCE);
+            wait.for_element(Locator::Css(css)).await
+        })
+        .await
     }
 
     pub(crate) async fn click(&self, css: &str) -> TestResult {
@@ -179,7 +183,7 @@ impl Browser {
 
     /// What a script returns.
     pub(crate) async fn run(&self, script: &str) -> Result<Value, Box<dyn std::error::Error>> {
-        Ok(self.client.execute(script, Vec::new()).await?)
+        settled(async || self.client.execute(script, Vec::new()).await).await
     }
 
     /// What a script hands to its last argument.
@@ -188,5 +192,18 @@ impl Browser {
         script: &str,
     ) -> Result<Value, Box<dyn std::error::Error>> {
         Ok(self.client.execute_async(script, Vec::new()).await?)
+    }
+}
+
+/// Asks again when the answer was lost because the browser went to another page meanwhile, which a click
+/// does not wait for on a busy machine.
+async fn settled<T>(
+    ask: impl AsyncFn() -> Result<T, CmdError>,
+) -> Result<T, Box<dyn std::error::Error>> {
+    loop {
+        match ask().await {
+            Err(CmdError::NotW3C(Value::String(told))) if told == "aborted by navigation" => {}
+            answer => return Ok(answer?),
+        }
     }
 }

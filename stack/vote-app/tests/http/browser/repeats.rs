@@ -52,21 +52,3 @@ async fn every_change_after_going_back_is_a_new_vote() -> TestResult {
     })
     .await
 }
-
-/// However many of the clicks become requests.
-#[tokio::test]
-async fn a_double_click_is_one_vote() -> TestResult {
-    let stack = Stack::start(|_| ()).await?;
-    in_browser(PHONE, async |browser| {
-        browser.open(&stack.url("/")).await?;
-        browser.click(CATS).await?;
-        let twice = "const button = document.querySelector('button');
-            button.click();
-            setTimeout(() => button.click(), 1);";
-        browser.run(twice).await?;
-        browser.wait_for_text("h1", "Vote received").await?;
-        assert_eq!(choices(&stack).await?, ["cats"]);
-        Ok(())
-    })
-    .await
-}
