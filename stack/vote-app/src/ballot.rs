@@ -141,15 +141,14 @@ fn cast(
     key: Option<&HeaderValue>,
     page: Option<&str>,
 ) -> Result<Sent, InvalidVote> {
+    // Checked also where the key goes before it: what is not well formed is refused.
+    let page = page.map(|page| Page::new(voter, page)).transpose()?;
     let (vote, sameness) = match (key, page) {
         (Some(key), _) => {
             let vote = Vote::cast_with_key(voter, choice, unquoted(key))?;
             (vote, Sameness::Key)
         }
-        (None, Some(page)) => {
-            let page = Page::new(voter, page)?;
-            (Vote::cast(voter, choice)?, Sameness::Page(page))
-        }
+        (None, Some(page)) => (Vote::cast(voter, choice)?, Sameness::Page(page)),
         (None, None) => (Vote::cast(voter, choice)?, Sameness::Unknown),
     };
     Ok(Sent { vote, sameness })

@@ -133,4 +133,6 @@ fn a_key_goes_before_the_page_and_only_a_form_has_one() {
     headers.insert(IDEMPOTENCY_KEY, HeaderValue::from_static("k1"));
     let of_key = sameness(FORM, form, &headers);
     assert!(matches!(of_key, Ok(Sameness::Key)), "{of_key:?}");
+    let refused = sameness(FORM, "choice=cats&voter=ann&page=%00", &headers);
+    assert!(matches!(refused, Err(Reason::InvalidFields)), "{refused:?}");
 }
