@@ -149,6 +149,7 @@ fn command(vote: &Vote) -> Cmd {
 mod tests {
     use std::collections::HashMap;
     use std::error::Error as StdError;
+    use std::time::Duration;
 
     use futures::future::join_all;
 
@@ -235,6 +236,28 @@ mod tests {
         redis.command(&[b"CONFIG", b"SET", b"maxmemory", b"0"])?;
         gatherer.add(&votes[0]).await?;
         assert_eq!(queue.length().await?, 1);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_refusal_of_one_that_was_primary_has_the_next_look_for_it_again() -> TestResult {
+        let redis = RedisServer::start()?;
+        let (queue, gatherer) = queue_of(&redis)?;
+        let vote = Vote::cast("ann", "cats")?;
+        gatherer.add(&vote).await?;
+        let mut client_id = Cmd::new();
+        client_id.arg("CLIENT");
+        client_id.arg("ID");
+        let first: u64 = queue.link.command(&client_id).await?;
+        redis.command(&[b"REPLICAOF", b"127.0.0.1", b"1"])?;
+        let looked_again = async {
+            while queue.link.command::<u64>(&client_id).await? == first {
+                assert!(gatherer.add(&vote).await.is_err());
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Ok::<_, Error>(())
+        };
+        tokio::time::timeout(Duration::from_secs(30), looked_again).await??;
         Ok(())
     }
 }
