@@ -1,5 +1,7 @@
 //! The voting service that Compose runs on this machine, found by its containers.
 
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
@@ -20,6 +22,14 @@ const PROMETHEUS: (&str, u16) = ("prometheus", 9090);
 const ALERTMANAGER: (&str, u16) = ("alertmanager", 9093);
 const LOKI: (&str, u16) = ("loki", 3100);
 const GATEWAY: (&str, u16) = ("gateway", 8080);
+const RECEIVER: (&str, u16) = ("receiver", 9095);
+/// Those that only containers reach, and this machine by their addresses, each with its password's file.
+const REDIS: (&str, u16, &str) = ("redis", 6379, "redis_password");
+const POSTGRES: (&str, u16, &str) = ("postgres", 5432, "postgres_password");
+
+/// The variable that names the directory with the passwords, and where that is otherwise.
+const SECRETS: &str = "VOTEOPS_SECRETS";
+const USUAL_SECRETS: &str = ".secrets";
 
 /// How long the engine may take where nothing can be said without it,
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -53,6 +63,12 @@ impl Compose {
     pub(crate) fn named(name: &str) -> Option<Self> {
         let mut found = all(GLANCE).unwrap_or_default().into_iter();
         found.find(|compose| compose.name() == name)
+    }
+
+    /// The one that has this container.
+    pub(crate) fn with(container: &str) -> Option<Self> {
+        let mut found = all(PATIENCE).unwrap_or_default().into_iter();
+        found.find(|Self(project)| project.containers.iter().any(|it| it.id == container))
     }
 
     /// The names of all that there are.
@@ -90,6 +106,73 @@ impl Compose {
     /// Where it takes votes.
     pub(crate) fn gateway(&self) -> Option<Url> {
         self.url(GATEWAY)
+    }
+
+    /// Where its Redis is reached from this machine.
+    ///
+    /// # Errors
+    /// [`Failure`] when it is not.
+    pub(crate) fn redis(&self) -> Result<Url, Failure> {
+        self.inner("redis://:PASSWORD@", "", REDIS)
+    }
+
+    /// Where its ledger is reached from this machine.
+    ///
+    /// # Errors
+    /// [`Failure`] when it is not.
+    pub(crate) fn ledger(&self) -> Result<Url, Failure> {
+        self.inner("postgres://voteops:PASSWORD@", "/votes", POSTGRES)
+    }
+
+    /// Where the receiver of its notifications is reached, if it is.
+    pub(crate) fn receiver(&self) -> Option<Url> {
+        let at = self.at(RECEIVER).ok()?;
+        format!("http://{at}").parse().ok()
+    }
+
+    /// Where a server is reached that opens no port: by the address of its container, which a machine
+    /// reaches that runs the container itself.
+    fn at(&self, (service, port): (&str, u16)) -> Result<SocketAddr, Failure> {
+        let unreachable = |what: String| {
+            let project = self.name();
+            let told = format!("the {service} of the Compose project {project} is not reached: {what}");
+            Failure::new(CANNOT_ASK, told)
+        };
+        let address = self.0.address(service);
+        let address = address.ok_or_else(|| unreachable("its container does not run".into()))?;
+        let at = SocketAddr::new(address, port);
+        match TcpStream::connect_timeout(&at, GLANCE) {
+            Ok(_) => Ok(at),
+            Err(error) => Err(unreachable(format!("{at}: {error}"))),
+        }
+    }
+
+    /// The same with the password that `scripts/compose-init` made.
+    fn inner(
+        &self,
+        before: &str,
+        after: &str,
+        (service, port, password): (&str, u16, &str),
+    ) -> Result<Url, Failure> {
+        let at = self.at((service, port))?;
+        let file = self.secrets().join(password);
+        let password = std::fs::read_to_string(&file).map_err(|error| {
+            let told = format!("the password of {service}, {}: {error}", file.display());
+            Failure::new(CANNOT_ASK, told)
+        })?;
+        let before = before.replace("PASSWORD", password.trim());
+        let url = format!("{before}{at}{after}").parse();
+        url.map_err(|_| {
+            let told = format!("{} holds what no address can", file.display());
+            Failure::new(CANNOT_ASK, told)
+        })
+    }
+
+    /// The directory with the passwords.
+    fn secrets(&self) -> PathBuf {
+        let named = std::env::var_os(SECRETS).filter(|named| !named.is_empty());
+        let directory = self.0.directory.clone().unwrap_or_default();
+        directory.join(named.map_or_else(|| USUAL_SECRETS.into(), PathBuf::from))
     }
 
     /// Its servers, to be asked.

@@ -48,6 +48,7 @@ pub(crate) fn run(command: InternalCommand) -> Result<ExitCode, Failure> {
         InternalCommand::Receiver { listen } => container::receiver(listen)?,
         InternalCommand::Scaled { time_scale, dir } => container::scaled(time_scale, &dir)?,
         InternalCommand::Probe { url } => container::probe(&url)?,
+        InternalCommand::Ask(request) => container::ask::ask(&request)?,
     }
     Ok(ExitCode::SUCCESS)
 }

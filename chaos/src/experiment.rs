@@ -88,10 +88,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = Experiment::open(dir.path()).expect("nobody holds the lock");
         let second = Experiment::open(dir.path()).expect_err("the lock is held");
-        let message = second.to_string();
-        assert!(
-            message.contains(&format!("process {}", std::process::id())),
-            "{message}"
+        assert_eq!(
+            second.to_string(),
+            format!(
+                "another experiment is running here (process {}); wait for its end or stop it (lock file {})",
+                std::process::id(),
+                first.store().dir().join("lock").display()
+            )
         );
         drop(first);
         Experiment::open(dir.path()).expect("the lock is free again");

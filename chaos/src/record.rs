@@ -66,8 +66,9 @@ pub struct Filling {
 pub struct Terms {
     /// What they are given along with the fault's name.
     pub parameters: Map<String, Value>,
-    /// The file with the token that opens their admin listeners.
-    pub token_file: PathBuf,
+    /// The file with the token that opens their admin listeners; none for containers, which have their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
 }
 
 /// Whom a fault is injected into.

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::console::ConfigArgs;
 use super::experiment::{CheckFilesArgs, RunArgs};
-use super::reach::{AdminArgs, ReachArgs};
+use super::reach::{AskedArgs, ReachArgs};
 use super::values::{fault_length, flood_rate, http_url, latency, share};
 use super::verify::VerifyArgs;
 use super::{FloodArgs, StackArgs};
@@ -101,7 +101,7 @@ pub struct SlowWorkerArgs {
     pub latency: Duration,
     /// Where they are
     #[command(flatten)]
-    pub admin: AdminArgs,
+    pub place: AskedArgs,
     /// How it is done
     #[command(flatten)]
     pub course: CourseArgs,
@@ -118,7 +118,7 @@ pub struct VotesArgs {
     pub apps: Vec<String>,
     /// Where they are
     #[command(flatten)]
-    pub admin: AdminArgs,
+    pub place: AskedArgs,
     /// How it is done
     #[command(flatten)]
     pub course: CourseArgs,
@@ -161,6 +161,12 @@ pub struct FillRedisArgs {
     /// The share of its memory limit that Redis is to use, at most 95%
     #[arg(long, value_name = "PERCENT", default_value = "90%", value_parser = share)]
     pub to: f64,
+    /// Where it is
+    #[command(flatten)]
+    pub reach: ReachArgs,
+    /// Where it is reached, `redis://:PASSWORD@HOST:PORT`, when its process or container is named
+    #[arg(long, value_name = "URL", env = "VOTEOPS_REDIS_URL", hide_env_values = true, help_heading = "Other targets")]
+    pub redis: Option<Url>,
     /// How it is done
     #[command(flatten)]
     pub course: CourseArgs,

@@ -30,7 +30,7 @@ pub use console::{
 };
 pub use experiment::{CheckFilesArgs, RunArgs};
 pub use flood::FloodArgs;
-pub use reach::{AdminArgs, ReachArgs, Via};
+pub use reach::{AskedArgs, ReachArgs, Via};
 pub use stack::{FrontArgs, UpArgs};
 pub(crate) use values::refresh;
 pub(crate) use values::{fault_length, share};
@@ -167,6 +167,29 @@ pub enum InternalCommand {
     Probe {
         /// What is asked
         url: Url,
+    },
+    /// Ask the service of this container about its faults, and print the status and the body of its answer
+    #[command(subcommand)]
+    Ask(AskCommand),
+}
+
+/// What the service of a container is asked through its admin listener.
+#[derive(Debug, Subcommand)]
+pub enum AskCommand {
+    /// Which faults are in force, and which there are
+    Get,
+    /// To put a fault in force, or to keep it so
+    Put {
+        /// The fault
+        kind: String,
+        /// Its lease and its parameters, a JSON object
+        #[arg(value_parser = self::values::json)]
+        body: serde_json::Value,
+    },
+    /// To end a fault
+    Delete {
+        /// The fault
+        kind: String,
     },
 }
 

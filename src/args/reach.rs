@@ -47,12 +47,16 @@ pub struct ReachArgs {
     pub engine: Option<String>,
 }
 
-/// Services that take faults themselves, when they are not those of a stack of `voteops up`.
+/// Services that take faults themselves, when they are not those of a stack of `voteops up`: by their
+/// admin listeners, or by their containers, which are asked from inside.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Other targets")]
-pub struct AdminArgs {
+pub struct AskedArgs {
+    /// Containers
+    #[command(flatten)]
+    pub reach: ReachArgs,
     /// A service, by its admin listener; may be given more than once
-    #[arg(long, value_name = "URL", value_parser = http_url, requires = "admin_token_file")]
+    #[arg(long, value_name = "URL", value_parser = http_url, requires = "admin_token_file", conflicts_with_all = ["via", "pid", "unit", "container", "service", "project", "label", "engine"])]
     pub admin: Vec<Url>,
     /// The file with the token that opens it
     #[arg(long, value_name = "FILE")]

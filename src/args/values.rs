@@ -24,6 +24,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write 30s, 5m or 1h30m"))
 }
 
+/// A JSON object.
+pub(super) fn json(text: &str) -> Result<serde_json::Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"))
+}
+
 /// A time between two readings.
 pub(crate) fn refresh(text: &str) -> Result<Duration, String> {
     let given = duration(text)?;

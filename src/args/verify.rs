@@ -79,6 +79,15 @@ pub struct SiteArgs {
         hide_env_values = true
     )]
     pub ledger: Option<String>,
+    /// Where a Redis is reached that is to be filled, `redis://:PASSWORD@HOST:PORT`
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "prometheus",
+        env = "VOTEOPS_REDIS_URL",
+        hide_env_values = true
+    )]
+    pub redis: Option<Url>,
     /// What the durations of its rules are divided by
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = time_scale, requires = "prometheus")]
     pub time_scale: f64,

@@ -19,11 +19,16 @@ use voteops_observability::marks::Fault;
 use super::limits::{self, Bounds};
 use super::marker::Marker;
 use super::plan::Planned;
+use super::reach::Ground;
 use super::{fault_failure, stop_on_signals, told_length};
 use crate::Failure;
 use crate::args::{ColdCacheArgs, CourseArgs};
+use crate::compose::Compose;
 use crate::failure::{NOT_UNDONE, USAGE};
 use crate::runtime;
+
+/// Vote apps of which only the admin listeners or the containers are known.
+const UNREADABLE: &str = "name the vote apps whose results are read with --url";
 
 /// How often the targets are looked at while the fault holds.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
@@ -51,12 +56,28 @@ pub(super) struct Reading {
 }
 
 impl Reading {
+    /// Where the results of a plan's targets are read: as it was said, or where the stack or its Compose
+    /// project has them.
+    fn urls(&self, plan: &Plan, ground: &Ground) -> Result<Vec<Url>, Failure> {
+        if !self.urls.is_empty() {
+            return Ok(self.urls.clone());
+        }
+        if ground.stack.is_some() {
+            return Ok(ground.vote_apps());
+        }
+        let mut containers = plan.targets().iter();
+        let container = containers.find_map(|target| target.identity.container());
+        let compose = container.and_then(|container| Compose::with(&container.id));
+        let gateway = compose.as_ref().and_then(Compose::gateway);
+        let gateway = gateway.ok_or_else(|| Failure::new(USAGE, UNREADABLE))?;
+        Ok(vec![gateway])
+    }
+
     /// # Errors
     /// [`Failure`] when services are named without the addresses where they are read.
     pub(super) fn of(args: &ColdCacheArgs) -> Result<Self, Failure> {
-        if args.url.is_empty() && !args.votes.admin.admin.is_empty() {
-            let told = "with --admin, name the vote apps whose results are read with --url";
-            return Err(Failure::new(USAGE, told));
+        if args.url.is_empty() && !args.votes.place.admin.is_empty() {
+            return Err(Failure::new(USAGE, UNREADABLE));
         }
         Ok(Self {
             rate_per_s: args.reads,
@@ -89,6 +110,9 @@ pub(super) fn run(
             rate_per_s: reading.as_ref().map(|reading| reading.rate_per_s),
         },
     )?;
+    let read = |reading: Reading| Ok((reading.urls(&plan, &ground)?, reading.rate_per_s));
+    let reading: Option<Result<_, Failure>> = reading.map(read);
+    let reading = reading.transpose()?;
     let experiment = Experiment::open(&ground.state_dir).map_err(fault_failure)?;
     runtime::multi_thread()?.block_on(async {
         let stop = stop_on_signals()?;
@@ -114,13 +138,8 @@ pub(super) fn run(
         marker.begun(fault, told, injected.onset().1);
         let over = CancellationToken::new();
         let reading = async {
-            let Some(Reading { rate_per_s, urls }) = reading else {
+            let Some((urls, rate_per_s)) = reading else {
                 return Ok(());
-            };
-            let urls = if urls.is_empty() {
-                ground.vote_apps()
-            } else {
-                urls
             };
             readers::run(&urls, rate_per_s, &over).await
         };

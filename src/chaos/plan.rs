@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+use url::Url;
 use voteops_chaos::catalogue::{
     COLD_CACHE, Entry, FAIL_VOTES, FILL_REDIS, KILL_WORKER, SLOW_VOTES, SLOW_WORKER,
 };
@@ -16,10 +17,15 @@ use super::select::select;
 use super::{fault_failure, running};
 use crate::Failure;
 use crate::args::{
-    ColdCacheArgs, FailVotesArgs, FillRedisArgs, HangArgs, ReachArgs, SlowVotesArgs,
+    AskedArgs, ColdCacheArgs, FailVotesArgs, FillRedisArgs, HangArgs, ReachArgs, SlowVotesArgs,
     SlowWorkerArgs, StackArgs, StallArgs, VotesArgs,
 };
-use crate::failure::CANNOT_ASK;
+use crate::compose::Compose;
+use crate::failure::{CANNOT_ASK, USAGE};
+
+/// A Redis of which only the process or the container is known.
+const NO_WAY_IN: &str = "name where this Redis is reached, redis://:PASSWORD@HOST:PORT, with --redis or \
+                         VOTEOPS_REDIS_URL";
 
 /// The share of its memory limit that Redis is usually filled to.
 const USUAL_FILL: f64 = 0.9;
@@ -37,7 +43,7 @@ type Outcome = Result<Planned, Failure>;
 
 /// Plans what stops or kills workers.
 pub(super) fn halt_workers(fault: &'static Entry, args: &StallArgs) -> Outcome {
-    let mut found = reach::halted(fault, &args.stack, &args.reach)?;
+    let mut found = reach::found(fault, &args.stack, &args.reach)?;
     let there = found.count(fault);
     found.targets = select(found.targets, "--workers", &args.workers, args.course.seed)?;
     let plan = halt(fault, found.ground.stack.as_ref(), found.targets)?;
@@ -55,7 +61,7 @@ pub(super) fn hang(fault: &'static Entry, args: &HangArgs) -> Outcome {
 
 /// Plans what stops or kills everything that is meant.
 pub(super) fn halt_named(fault: &'static Entry, stack: &StackArgs, reach: &ReachArgs) -> Outcome {
-    let found = reach::halted(fault, stack, reach)?;
+    let found = reach::found(fault, stack, reach)?;
     Ok(Planned {
         there: found.count(fault),
         plan: halt(fault, found.ground.stack.as_ref(), found.targets)?,
@@ -64,10 +70,10 @@ pub(super) fn halt_named(fault: &'static Entry, stack: &StackArgs, reach: &Reach
 }
 
 pub(super) fn slow_workers(args: &SlowWorkerArgs) -> Outcome {
-    let (found, token_file) = reach::asked(&SLOW_WORKER, &args.stack, &args.admin)?;
+    let (found, token_file) = reach::asked(&SLOW_WORKER, &args.stack, &args.place)?;
     let parameters = json!({ "latency_ms": millis(args.latency) });
     let chosen = |targets| select(targets, "--workers", &args.workers, args.course.seed);
-    asked(&SLOW_WORKER, found, chosen, parameters, &token_file)
+    asked(&SLOW_WORKER, found, chosen, parameters, token_file.as_deref())
 }
 
 pub(super) fn slow_votes(args: &SlowVotesArgs) -> Outcome {
@@ -86,9 +92,9 @@ pub(super) fn cold_cache(args: &ColdCacheArgs) -> Outcome {
 
 /// Plans what vote apps are asked for.
 fn apps(fault: &'static Entry, args: &VotesArgs, parameters: Value) -> Outcome {
-    let (found, token_file) = reach::asked(fault, &args.stack, &args.admin)?;
+    let (found, token_file) = reach::asked(fault, &args.stack, &args.place)?;
     let chosen = |targets| select(targets, "--apps", &args.apps, args.course.seed);
-    asked(fault, found, chosen, parameters, &token_file)
+    asked(fault, found, chosen, parameters, token_file.as_deref())
 }
 
 fn asked(
@@ -96,7 +102,7 @@ fn asked(
     found: Found,
     chosen: impl FnOnce(Vec<Target>) -> Result<Vec<Target>, Failure>,
     parameters: Value,
-    token_file: &Path,
+    token_file: Option<&Path>,
 ) -> Outcome {
     let there = found.count(fault);
     let targets = chosen(found.targets)?;
@@ -108,34 +114,78 @@ fn asked(
 }
 
 pub(super) fn fill_redis(args: &FillRedisArgs) -> Outcome {
-    let stack = super::stack(&args.stack)?;
+    let found = reach::found(&FILL_REDIS, &args.stack, &args.reach)?;
+    fill(found, args.redis.as_ref(), args.to)
+}
+
+/// Plans to fill a Redis, which is reached at `url`, or where the stack or its Compose project has it.
+fn fill(found: Found, url: Option<&Url>, share: f64) -> Outcome {
+    let container = found.targets.first().and_then(|it| it.identity.container());
+    let url = match (url, &found.ground.stack, container) {
+        (Some(url), ..) => url.clone(),
+        (None, Some(stack), _) => redis(stack)?,
+        (None, None, Some(container)) => match Compose::with(&container.id) {
+            Some(compose) => compose.redis()?,
+            None => return Err(Failure::new(USAGE, NO_WAY_IN)),
+        },
+        (None, None, None) => return Err(Failure::new(USAGE, NO_WAY_IN)),
+    };
+    let plan = fill::plan(&FILL_REDIS, found.targets, &url, share);
     Ok(Planned {
-        plan: fill(&stack, args.to)?,
+        plan: plan.map_err(fault_failure)?,
         there: None,
-        ground: Ground::of(stack),
+        ground: found.ground,
     })
 }
 
-fn fill(stack: &StackFile, share: f64) -> Result<Plan, Failure> {
-    let targets = running(stack, Kind::Redis)?;
-    let url = stack
-        .url(Kind::Redis)
-        .ok_or_else(|| Failure::new(CANNOT_ASK, "the stack has no Redis"))?;
-    fill::plan(&FILL_REDIS, targets, &url, share).map_err(fault_failure)
+fn redis(stack: &StackFile) -> Result<Url, Failure> {
+    let url = stack.url(Kind::Redis);
+    url.ok_or_else(|| Failure::new(CANNOT_ASK, "the stack has no Redis"))
 }
 
-/// A fault on everything that it touches, as hard as it usually is.
+/// A fault on everything that it touches in a stack, as hard as it usually is.
 pub(crate) fn usual(fault: &'static Entry, stack: &StackFile) -> Result<Plan, Failure> {
     let targets = running(stack, kind(fault))?;
-    let parameters = match fault.name {
-        _ if *fault == SLOW_WORKER => json!({ "latency_ms": 2000 }),
-        _ if *fault == SLOW_VOTES => json!({ "latency_ms": 600, "share": 1.0 }),
-        _ if *fault == FAIL_VOTES => json!({ "status": 500, "share": 0.5 }),
-        _ if *fault == COLD_CACHE => json!({}),
-        _ if *fault == FILL_REDIS => return fill(stack, USUAL_FILL),
-        _ => return halt(fault, Some(stack), targets),
+    if *fault == FILL_REDIS {
+        let plan = fill::plan(fault, targets, &redis(stack)?, USUAL_FILL);
+        return plan.map_err(fault_failure);
+    }
+    match usual_parameters(fault) {
+        Some(parameters) => ask(fault, targets, parameters, Some(&admin_token_file(stack)?)),
+        None => halt(fault, Some(stack), targets),
+    }
+}
+
+/// The same on what is named.
+pub(super) fn usual_named(
+    fault: &'static Entry,
+    stack: &StackArgs,
+    reach: &ReachArgs,
+    redis: Option<&Url>,
+) -> Outcome {
+    if *fault == FILL_REDIS {
+        return fill(reach::found(fault, stack, reach)?, redis, USUAL_FILL);
+    }
+    let Some(parameters) = usual_parameters(fault) else {
+        return halt_named(fault, stack, reach);
     };
-    ask(fault, targets, parameters, &admin_token_file(stack)?)
+    let place = AskedArgs {
+        reach: reach.clone(),
+        ..AskedArgs::default()
+    };
+    let (found, token_file) = reach::asked(fault, stack, &place)?;
+    asked(fault, found, Ok, parameters, token_file.as_deref())
+}
+
+/// What services are usually given with a fault that they are asked for.
+fn usual_parameters(fault: &Entry) -> Option<Value> {
+    match fault.name {
+        _ if *fault == SLOW_WORKER => Some(json!({ "latency_ms": 2000 })),
+        _ if *fault == SLOW_VOTES => Some(json!({ "latency_ms": 600, "share": 1.0 })),
+        _ if *fault == FAIL_VOTES => Some(json!({ "status": 500, "share": 0.5 })),
+        _ if *fault == COLD_CACHE => Some(json!({})),
+        _ => None,
+    }
 }
 
 /// How many targets of its kind run; `None` for kinds of which there is only ever one.
@@ -166,7 +216,7 @@ fn ask(
     fault: &'static Entry,
     targets: Vec<Target>,
     parameters: Value,
-    token_file: &Path,
+    token_file: Option<&Path>,
 ) -> Result<Plan, Failure> {
     let parameters = match parameters {
         Value::Object(parameters) => parameters,

@@ -18,7 +18,7 @@ use voteops_observability::text::clean_line;
 
 use super::{data_dir, fault_failure, running, state_dir};
 use crate::Failure;
-use crate::args::{AdminArgs, ReachArgs, StackArgs, Via};
+use crate::args::{AskedArgs, ReachArgs, StackArgs, Via};
 use crate::failure::{CANNOT_ASK, USAGE};
 
 /// Where an experiment is done.
@@ -87,8 +87,8 @@ fn component(kind: Kind) -> &'static str {
     }
 }
 
-/// Processes or containers, for a fault that stops or kills them.
-pub(super) fn halted(
+/// Processes or containers that are named, or those that are there.
+pub(super) fn found(
     fault: &Entry,
     stack: &StackArgs,
     reach: &ReachArgs,
@@ -96,16 +96,16 @@ pub(super) fn halted(
     let names_processes = !reach.pid.is_empty() || !reach.unit.is_empty();
     let selection = selection(reach);
     let names_containers = !selection.is_empty() || reach.engine.is_some();
-    let found = |targets| {
+    let elsewhere = |targets| {
         let ground = Ground::elsewhere(stack)?;
         Ok(Found { targets, ground })
     };
     match reach.via {
         Some(Via::Docker) if names_processes => Err(contrary("docker", "--pid and --unit")),
         Some(Via::Process) if names_containers => Err(contrary("process", "containers")),
-        _ if names_processes => found(processes(reach)?),
-        Some(Via::Docker) => found(labelled(fault, reach, selection)?),
-        _ if names_containers => found(labelled(fault, reach, selection)?),
+        _ if names_processes => elsewhere(processes(reach)?),
+        Some(Via::Docker) => elsewhere(labelled(fault, reach, selection)?),
+        _ if names_containers => elsewhere(labelled(fault, reach, selection)?),
         via => match StackFile::find(stack.data_dir.as_deref()) {
             Ok(stack) => Ok(Found {
                 targets: running(&stack, kind(fault))?,
@@ -114,7 +114,7 @@ pub(super) fn halted(
             Err(error @ voteops_local::Error::NoStack) if via.is_none() => {
                 // Only what says that it is of a voting service is taken without being named.
                 match labelled(fault, reach, selection) {
-                    Ok(targets) => found(targets),
+                    Ok(targets) => elsewhere(targets),
                     Err(_) => Err(Failure::from(error).with_code(CANNOT_ASK)),
                 }
             }
@@ -223,25 +223,27 @@ fn refused(error: EngineError) -> Failure {
     Failure::from(error).with_code(code)
 }
 
-/// Services, for a fault that they are asked for, and the file with the token that opens them.
+/// Services, for a fault that they are asked for, and the file with the token that opens them; containers are
+/// asked from inside, where theirs is.
 pub(super) fn asked(
     fault: &Entry,
     stack: &StackArgs,
-    admin: &AdminArgs,
-) -> Result<(Found, PathBuf), Failure> {
-    if let (Some(token_file), false) = (&admin.admin_token_file, admin.admin.is_empty()) {
-        let targets = admin.admin.iter().map(|url| lease::at(url, token_file));
+    place: &AskedArgs,
+) -> Result<(Found, Option<PathBuf>), Failure> {
+    if let (Some(token_file), false) = (&place.admin_token_file, place.admin.is_empty()) {
+        let targets = place.admin.iter().map(|url| lease::at(url, token_file));
         let targets = targets.collect::<Result<_, _>>().map_err(fault_failure)?;
         let ground = Ground::elsewhere(stack)?;
-        return Ok((Found { targets, ground }, absolute(token_file)?));
+        return Ok((Found { targets, ground }, Some(absolute(token_file)?)));
     }
-    let stack = super::stack(stack)?;
-    let token_file = admin_token_file(&stack)?;
-    let found = Found {
-        targets: running(&stack, kind(fault))?,
-        ground: Ground::of(stack),
-    };
-    Ok((found, token_file))
+    if !place.reach.pid.is_empty() || !place.reach.unit.is_empty() {
+        let told = "a process is asked for this fault by its admin listener; name that with --admin URL \
+                    --admin-token-file FILE";
+        return Err(Failure::new(USAGE, told));
+    }
+    let found = found(fault, stack, &place.reach)?;
+    let token_file = found.ground.stack.as_ref().map(admin_token_file);
+    Ok((found, token_file.transpose()?))
 }
 
 /// The guardian works from `/`.
@@ -282,7 +284,7 @@ mod tests {
             ..ReachArgs::default()
         };
         for (reach, told) in [(pid, "--via docker"), (container, "--via process")] {
-            let refused = halted(&STALL_WORKER, &none(), &reach).unwrap_err();
+            let refused = found(&STALL_WORKER, &none(), &reach).unwrap_err();
             assert_eq!(refused.code(), USAGE);
             assert!(refused.to_string().starts_with(told), "{refused}");
         }

@@ -1,7 +1,7 @@
 //! Where an alert is proven: on a stack of `voteops up`, on one that Compose runs, or by servers that are named.
 
 use url::Url;
-use voteops_chaos::catalogue::{Entry, KILL_WORKER, MUTE_TRAFFIC, STALL_REDIS, STALL_WORKER};
+use voteops_chaos::catalogue::Entry;
 use voteops_chaos::faults::Plan;
 use voteops_chaos::listeners;
 use voteops_chaos::verify::{Delivery, Manager, Voting};
@@ -21,9 +21,6 @@ use crate::compose::Compose;
 use crate::failure::{CANNOT_ASK, USAGE};
 use crate::{Failure, sources};
 
-/// Faults that can be done to whatever is named.
-const ANYWHERE: [Entry; 4] = [STALL_WORKER, KILL_WORKER, STALL_REDIS, MUTE_TRAFFIC];
-
 /// Targets that are named where a stack of `voteops up` runs.
 const NAMED_ALONE: &str = "targets are named together with --prometheus and --alertmanager (or --grafana); without \
                            these the alert is proven on the stack that runs";
@@ -40,6 +37,8 @@ pub(super) struct Site<'a> {
     args: &'a VerifyArgs,
     stack: Option<StackFile>,
     compose: Option<Compose>,
+    /// The ledger of the Compose project, where it is reached.
+    ledger: Option<String>,
 }
 
 /// A fault that is to prove something, and what is known of its targets.
@@ -85,6 +84,7 @@ impl<'a> Site<'a> {
                 args,
                 stack: None,
                 compose: None,
+                ledger: None,
             });
         }
         match StackFile::find(args.stack.data_dir.as_deref()) {
@@ -101,17 +101,28 @@ impl<'a> Site<'a> {
     }
 
     fn of_compose(compose: Compose, args: &'a VerifyArgs) -> Result<Self, Failure> {
+        let ledger = match compose.ledger() {
+            Ok(url) => Some(url.to_string()),
+            Err(_) if args.site.ledger.is_some() => None,
+            Err(failure) => {
+                eprintln!("voteops: {failure}; votes are not looked up there unless --ledger names it");
+                None
+            }
+        };
         Ok(Self {
             manager: Manager::Prometheus,
             prometheus: Prometheus::new(&compose.prometheus()?)?,
             alertmanager: Alertmanager::new(&compose.alertmanager()?)?,
-            // Its receiver is in a network of its own.
-            delivery: Delivery::Alertmanager,
+            delivery: match compose.receiver() {
+                Some(receiver) => Delivery::Receiver(ReceiverClient::new(&receiver)?),
+                None => Delivery::Alertmanager,
+            },
             time_scale: compose.time_scale(),
             is_shipped: true,
             args,
             stack: None,
             compose: Some(compose),
+            ledger,
         })
     }
 
@@ -130,6 +141,7 @@ impl<'a> Site<'a> {
             args,
             stack: Some(stack),
             compose: None,
+            ledger: None,
         })
     }
 
@@ -151,14 +163,6 @@ impl<'a> Site<'a> {
                 },
             });
         }
-        if !ANYWHERE.contains(fault) {
-            let told = format!(
-                "{} can be done to a stack of `voteops up` only; elsewhere, give --fault {}",
-                fault.name,
-                ANYWHERE.map(|fault| fault.name).join(" or ")
-            );
-            return Err(Failure::new(USAGE, told));
-        }
         // A stack that runs here by chance is not what is meant.
         let elsewhere = StackArgs {
             data_dir: self.args.stack.data_dir.clone(),
@@ -170,7 +174,7 @@ impl<'a> Site<'a> {
             reach.via = Some(Via::Docker);
             reach.project = Some(compose.name().to_owned());
         }
-        let planned = plan::halt_named(fault, &elsewhere, &reach)?;
+        let planned = plan::usual_named(fault, &elsewhere, &reach, self.args.site.redis.as_ref())?;
         let mut touched = listeners::addresses(planned.plan.targets());
         touched.extend(self.args.site.scraped.iter().cloned());
         Ok(Means { planned, touched })
@@ -195,7 +199,8 @@ impl<'a> Site<'a> {
         if vote_apps.is_empty() {
             return Ok(None);
         }
-        let ledger = site.ledger.as_deref().map(Ledger::connect);
+        let ledger = site.ledger.as_deref().or(self.ledger.as_deref());
+        let ledger = ledger.map(Ledger::connect);
         let ledger = ledger.transpose();
         Ok(Some(Voting {
             vote_apps,

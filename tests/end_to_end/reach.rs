@@ -153,6 +153,33 @@ fn a_process_of_any_kind_is_stopped_and_goes_on() {
 }
 
 #[test]
+fn a_second_experiment_is_refused_while_the_first_runs() {
+    let home = Home::new();
+    let data_dir = home.data_dir();
+    let (first, second) = (Sleeper::start(), Sleeper::start());
+    let stall = |sleeper: &Sleeper| {
+        let mut command = home.command("voteops");
+        command.args(["chaos", "stall-worker", "--for", "1h", "--pid"]);
+        command.arg(sleeper.pid().to_string());
+        command.arg("--data-dir").arg(&data_dir);
+        command
+    };
+    let mut running = stall(&first).stdout(Stdio::null()).spawn().unwrap();
+    wait_until("it is stopped", || state(first.pid()) == Some('T'));
+    let refused = stall(&second).output().unwrap();
+    assert_eq!(refused.status.code(), Some(3), "{}", told(&refused));
+    let reason = format!(
+        "another experiment is running here (process {}); wait for its end or stop it",
+        running.id()
+    );
+    assert!(told(&refused).contains(&reason), "{}", told(&refused));
+    assert_ne!(state(second.pid()), Some('T'));
+    kill(i32::try_from(running.id()).unwrap(), Signal::INT);
+    assert!(running.wait().unwrap().success());
+    assert_ne!(state(first.pid()), Some('T'));
+}
+
+#[test]
 fn a_service_is_asked_by_its_listener_and_one_that_was_restarted_is_told_apart() {
     let stack = Home::new().stack(&["--time-scale", "30"]);
     let file = stack.file();

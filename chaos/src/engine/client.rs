@@ -10,7 +10,7 @@ use bollard::{API_DEFAULT_VERSION, Docker};
 use jiff::Timestamp;
 
 use super::address::Way;
-use super::{Address, ContainerId, EngineError, Life, tls};
+use super::{Address, ContainerId, EngineError, Life, tls, version};
 
 /// How long an engine may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -36,10 +36,11 @@ pub(crate) struct Seen {
 }
 
 impl Client {
-    /// Agrees with the engine at `address` on a version of the API.
+    /// Agrees with the engine at `address` on a version of the API, unless that was done before.
     pub(crate) async fn open(address: &Address) -> Result<Self, EngineError> {
         let patience_s = PATIENCE.as_secs();
-        let version = API_DEFAULT_VERSION;
+        let agreed = version::agreed(address);
+        let version = agreed.as_ref().unwrap_or(API_DEFAULT_VERSION);
         let docker = match address.way()? {
             Way::Socket(path) => {
                 Docker::connect_with_unix(&path.to_string_lossy(), patience_s, version)
@@ -49,12 +50,25 @@ impl Client {
                 Ok(tls::connect(address, url, certificates, patience_s)?)
             }
         };
-        let docker = docker.map_err(|error| EngineError::of(address, error))?;
-        let docker = timely(address, docker.negotiate_version()).await?;
+        let mut docker = docker.map_err(|error| EngineError::of(address, error))?;
+        if agreed.is_none() {
+            docker = timely(address, docker.negotiate_version()).await?;
+            version::remember(address, docker.client_version());
+        }
         Ok(Self {
             docker,
             address: address.clone(),
         })
+    }
+
+    /// The API itself, for what is asked elsewhere.
+    pub(super) fn docker(&self) -> &Docker {
+        &self.docker
+    }
+
+    /// Where the engine listens.
+    pub(super) fn address(&self) -> &Address {
+        &self.address
     }
 
     /// The running containers that have all of the labels, each `KEY` or `KEY=VALUE`.
@@ -178,8 +192,9 @@ impl Client {
     }
 }
 
-/// The answer of an engine, unless it takes too long.
-async fn timely<T>(
+/// The answer of an engine, unless it takes too long. Which version of the API it speaks is asked again after
+/// an engine was away.
+pub(super) async fn timely<T>(
     address: &Address,
     answer: impl Future<Output = Result<T, ApiError>>,
 ) -> Result<T, EngineError> {
@@ -187,8 +202,12 @@ async fn timely<T>(
         address: address.to_string(),
         patience_s: PATIENCE.as_secs_f64(),
     };
-    match tokio::time::timeout(PATIENCE, answer).await {
+    let answer = match tokio::time::timeout(PATIENCE, answer).await {
         Ok(Err(ApiError::RequestTimeoutError)) | Err(_) => Err(slow()),
         Ok(answer) => answer.map_err(|error| EngineError::of(address, error)),
+    };
+    if !matches!(answer, Ok(_) | Err(EngineError::NoContainer)) {
+        version::forget(address);
     }
+    answer
 }

@@ -1,5 +1,5 @@
 //! Containers of Docker, or of whatever else speaks its API, such as Podman: which there are, what
-//! they are doing, pausing and killing them.
+//! they are doing, pausing and killing them, and running programs in them.
 //!
 //! A container is known by its id together with the time of its start: one that was made anew has
 //! another id, and one that was started again another start. Protocol: the Engine API,
@@ -8,9 +8,11 @@
 mod address;
 mod client;
 mod error;
+mod exec;
 mod projects;
 mod select;
 mod tls;
+mod version;
 
 use std::fmt;
 

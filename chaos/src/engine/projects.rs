@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum, PortSummary};
 use jiff::Timestamp;
 
-use super::select::{PROJECT, SERVICE};
+use super::select::{DIRECTORY, PROJECT, SERVICE};
 use super::{Address, COMPONENT, Client, EngineError, TIME_SCALE};
 use crate::blocking::on_own_thread;
 
@@ -16,6 +17,8 @@ use crate::blocking::on_own_thread;
 pub struct Project {
     /// Its name.
     pub name: String,
+    /// The directory that Compose was run in, if it said so.
+    pub directory: Option<PathBuf>,
     /// Its containers, whether or not they run.
     pub containers: Vec<Container>,
     /// What the durations of its rules are divided by.
@@ -25,6 +28,10 @@ pub struct Project {
 /// A container of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
+    /// Its whole id.
+    pub id: String,
+    /// Its address in one of its networks, while it runs. On Linux this machine is in each of them.
+    pub address: Option<IpAddr>,
     /// The Compose service that it is of.
     pub service: String,
     /// What it is in a voting service, if it says so: `worker`, `vote-app`, `redis`, `voters`.
@@ -51,6 +58,13 @@ impl Project {
         let of_service = self.containers.iter().filter(|it| it.service == service);
         let mut opened = of_service.flat_map(|container| &container.opened);
         Some(opened.find(|opened| opened.port == port)?.at)
+    }
+
+    /// The address of a service in one of its networks, as [`Container::address`]; `None` while it does not run.
+    #[must_use]
+    pub fn address(&self, service: &str) -> Option<IpAddr> {
+        let mut of_service = self.containers.iter().filter(|it| it.service == service);
+        of_service.find_map(|container| container.address)
     }
 
     /// How many containers it has that are such a part of a voting service.
@@ -108,11 +122,17 @@ fn grouped(containers: Vec<ContainerSummary>) -> Vec<Project> {
         let (Some(project), Some(service)) = (label(PROJECT), label(SERVICE)) else {
             continue;
         };
+        let networks = container.network_settings.and_then(|it| it.networks);
+        let mut addresses = networks
+            .unwrap_or_default()
+            .into_values()
+            .filter_map(|network| network.ip_address?.parse().ok());
         let ports = container.ports.unwrap_or_default();
         let mut opened: Vec<_> = ports.iter().filter_map(opened).collect();
         opened.sort_by_key(|opened| opened.at.is_ipv6());
         let project = projects.entry(project).or_insert_with_key(|name| Project {
             name: name.clone(),
+            directory: label(DIRECTORY).map(PathBuf::from),
             containers: Vec::new(),
             time_scale: 1.0,
         });
@@ -121,6 +141,8 @@ fn grouped(containers: Vec<ContainerSummary>) -> Vec<Project> {
             project.time_scale = scale;
         }
         project.containers.push(Container {
+            id: container.id.unwrap_or_default(),
+            address: addresses.next(),
             service,
             component: label(COMPONENT),
             opened,

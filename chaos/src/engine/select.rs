@@ -1,7 +1,7 @@
 //! Which containers are meant.
 
 use super::client::Seen;
-use super::{Address, Client, EngineError};
+use super::{Address, COMPONENT, Client, EngineError};
 use crate::blocking::on_own_thread;
 use crate::identity::Identity;
 use crate::record::Target;
@@ -9,6 +9,8 @@ use crate::record::Target;
 /// The labels by which Compose, and Podman's Compose after it, knows its containers.
 pub(super) const PROJECT: &str = "com.docker.compose.project";
 pub(super) const SERVICE: &str = "com.docker.compose.service";
+/// That of the directory in which Compose was run.
+pub(super) const DIRECTORY: &str = "com.docker.compose.project.working_dir";
 
 /// What containers have to be to be meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,16 +93,17 @@ async fn named(client: &Client, name: &str) -> Result<Seen, EngineError> {
     })
 }
 
-/// Refuses a service that several projects have.
+/// Refuses a service, or a part of a voting service, that several projects have.
 fn one_project(
     selection: &Selection,
     running: &[bollard::models::ContainerSummary],
 ) -> Result<(), EngineError> {
-    let Some(service) = selection
-        .service
-        .as_ref()
-        .filter(|_| selection.project.is_none())
-    else {
+    let component = || {
+        let mut labels = selection.labels.iter();
+        labels.find_map(|label| label.strip_prefix(COMPONENT)?.strip_prefix('='))
+    };
+    let service = selection.service.as_deref().or_else(component);
+    let Some(service) = service.filter(|_| selection.project.is_none()) else {
         return Ok(());
     };
     let projects = running

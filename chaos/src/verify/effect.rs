@@ -362,10 +362,20 @@ impl Outlook for Aftermath<'_> {
                 ..outage
             }];
         }
-        // Its exporter was answering that it is down, after a while.
-        let waited = effect.is(&STALL_REDIS) && !self.late && target.series.iter().any(is_redis);
-        if waited {
-            return vec![outage(self.to_ms - target.timeout_ms)];
+        if effect.is(&STALL_REDIS) && target.series.iter().any(is_redis) {
+            let waited = outage(self.to_ms - target.timeout_ms);
+            return vec![if self.late {
+                // The scrape before had its answer. Redis first takes what has piled up, to disk too, so
+                // that one just after is answered late.
+                Outage {
+                    from_ms: self.to_ms,
+                    to_ms: self.to_ms + target.timeout_ms,
+                    ..waited
+                }
+            } else {
+                // Its exporter was waiting for Redis, and tells that it is there again.
+                waited
+            }];
         }
         Vec::new()
     }

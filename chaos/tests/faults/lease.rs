@@ -113,7 +113,7 @@ fn injected_slow(
     let dir = tempfile::tempdir().unwrap();
     let experiment = Experiment::open(dir.path()).unwrap();
     let targets = vec![service.target(process)];
-    let plan = lease::plan(&SLOW, targets, slow(), &service.token_file).unwrap();
+    let plan = lease::plan(&SLOW, targets, slow(), Some(&service.token_file)).unwrap();
     assert!(!service.is_slow());
     let injected = plan.inject(&experiment, ttl, &launcher()).unwrap();
     (dir, injected)
@@ -215,9 +215,9 @@ async fn a_service_that_was_restarted_is_reported_and_left_alone() {
 async fn a_service_that_cannot_be_asked_is_refused_before_anything_is_written() {
     let (service, process) = (Service::start().await, Sleeper::start());
     let plan = |target, token_file: &std::path::Path| {
-        lease::plan(&SLOW, vec![target], slow(), token_file).unwrap_err()
+        lease::plan(&SLOW, vec![target], slow(), Some(token_file)).unwrap_err()
     };
-    let error = lease::plan(&SLOW, Vec::new(), slow(), &service.token_file).unwrap_err();
+    let error = lease::plan(&SLOW, Vec::new(), slow(), Some(&service.token_file)).unwrap_err();
     assert!(matches!(error, Error::NoTarget), "{error}");
     let error = plan(process.target("plain"), &service.token_file);
     assert!(matches!(error, Error::NoAdmin { .. }), "{error}");
@@ -229,7 +229,7 @@ async fn a_service_that_cannot_be_asked_is_refused_before_anything_is_written() 
 
     let client = service.client();
     let targets = vec![service.target(&process)];
-    let error = lease::plan(&OTHER, targets, slow(), &service.token_file).unwrap_err();
+    let error = lease::plan(&OTHER, targets, slow(), Some(&service.token_file)).unwrap_err();
     assert!(
         error
             .to_string()
@@ -255,7 +255,7 @@ async fn a_refusal_of_the_service_leaves_nothing() {
     let experiment = Experiment::open(dir.path()).unwrap();
     let fast = Map::from_iter([("latency_ms".to_owned(), json!(0))]);
     let targets = vec![service.target(&process)];
-    let plan = lease::plan(&SLOW, targets, fast, &service.token_file).unwrap();
+    let plan = lease::plan(&SLOW, targets, fast, Some(&service.token_file)).unwrap();
     let error = plan.inject(&experiment, HOUR, &launcher()).unwrap_err();
     assert!(matches!(error, Error::NotInjected { .. }), "{error}");
     assert!(error.to_string().contains("from 1 to 30000"), "{error}");

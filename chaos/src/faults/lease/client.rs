@@ -1,5 +1,6 @@
 //! The client of a service's admin listener. `stack.json` names the listener of each service and
-//! the file with the token that opens them.
+//! the file with the token that opens them. The listener of a container is on its own loopback, where
+//! `voteops internal ask` asks it from inside.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,14 +16,35 @@ use voteops_observability::access::{Access, Login, Secret};
 use voteops_observability::text::clean_line;
 use voteops_observability::{BackendError, Http};
 
+use super::inside::Inside;
+use crate::engine::EngineError;
+
 /// Characters of a service's own words that are repeated in an error.
 const WORDS_CHARS: usize = 300;
 
 /// Asks one service for faults. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct AdminClient {
-    http: Http,
-    token_file: PathBuf,
+pub struct AdminClient(Way);
+
+/// How a service is asked.
+#[derive(Debug, Clone)]
+enum Way {
+    Http { http: Http, token_file: PathBuf },
+    Inside(Inside),
+}
+
+/// What it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Request {
+    Get,
+    /// With a JSON object.
+    Put {
+        kind: String,
+        body: Value,
+    },
+    Delete {
+        kind: String,
+    },
 }
 
 /// A fault that is in force in a service.
@@ -39,7 +61,7 @@ pub struct Leased {
 }
 
 /// Why a service did not do as it was asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum AdminError {
     /// It gave no usable answer.
     #[error("{0}; `voteops status` tells whether the service runs")]
@@ -47,6 +69,9 @@ pub enum AdminError {
     /// The token cannot be read.
     #[error("{0}; only who started the stack may read its token, and only while it runs")]
     NoToken(BackendError),
+    /// Nobody said where the token is.
+    #[error("the file with the token that opens it is not known; name it with --admin-token-file")]
+    TokenUnknown,
     /// It does not take the token.
     #[error(
         "{url} does not take the token in {}; is it of another stack? \
@@ -82,6 +107,17 @@ pub enum AdminError {
     /// The system gave no means to ask it.
     #[error("it cannot be asked: {0}")]
     NoRuntime(String),
+    /// The engine of its container does not do its part.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// In its container it could not be asked, in that program's words.
+    #[error("in {container}: {words}")]
+    Inside {
+        /// The container.
+        container: String,
+        /// What the program there said.
+        words: String,
+    },
     /// It is no admin listener, or one of another version.
     #[error("{url} does not answer as an admin listener does ({told}); take it from `stack.json`")]
     Foreign {
@@ -126,15 +162,23 @@ impl AdminClient {
             login: Some(Login::Bearer(Secret::File(token_file.to_owned()))),
             ..Access::default()
         };
-        Ok(Self {
+        Ok(Self(Way::Http {
             http: Http::with_access(url, &access)?,
             token_file: token_file.to_owned(),
-        })
+        }))
     }
 
-    /// The listener's address.
+    /// A client of the service in a container.
+    pub(super) fn inside(inside: Inside) -> Self {
+        Self(Way::Inside(inside))
+    }
+
+    /// The listener's address, or whose it is.
     pub(crate) fn url(&self) -> String {
-        self.http.base().to_string()
+        match &self.0 {
+            Way::Http { http, .. } => http.base().to_string(),
+            Way::Inside(inside) => inside.told(),
+        }
     }
 
     /// Injects a fault for `lease`, whole milliseconds, or renews it. `parameters` are those of the
@@ -152,8 +196,11 @@ impl AdminClient {
             lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
             parameters,
         };
-        let answer = self.http.put_json(&path(kind), &body).await;
-        let (status, body) = self.answered(answer)?;
+        let request = Request::Put {
+            kind: kind.to_owned(),
+            body: serde_json::to_value(&body).map_err(|error| self.foreign(error.to_string()))?,
+        };
+        let (status, body) = self.ask(request).await?;
         if status.is_success() {
             return self.decoded(status, &body);
         }
@@ -166,7 +213,10 @@ impl AdminClient {
     /// Any [`AdminError`]. After [`AdminError::Backend`] the fault may be in force still, until its
     /// lease ends.
     pub async fn delete(&self, kind: &str) -> Result<(), AdminError> {
-        let (status, body) = self.answered(self.http.delete(&path(kind)).await)?;
+        let request = Request::Delete {
+            kind: kind.to_owned(),
+        };
+        let (status, body) = self.ask(request).await?;
         let unknown =
             status == StatusCode::NOT_FOUND && serde_json::from_slice::<Refusal>(&body).is_ok();
         if status.is_success() || unknown {
@@ -188,22 +238,29 @@ impl AdminClient {
     /// # Errors
     /// Any [`AdminError`] but [`AdminError::Refused`].
     pub async fn listing(&self) -> Result<Listing, AdminError> {
-        let (status, body) = self.answered(self.http.get("faults", &[]).await)?;
+        let (status, body) = self.ask(Request::Get).await?;
         self.decoded(status, &body)
     }
 
-    fn answered(
-        &self,
-        answer: Result<(StatusCode, Vec<u8>), BackendError>,
-    ) -> Result<(StatusCode, Vec<u8>), AdminError> {
-        match answer {
-            Ok((StatusCode::UNAUTHORIZED, _)) => Err(AdminError::WrongToken {
-                url: self.http.base().to_string(),
-                token_file: self.token_file.clone(),
-            }),
-            Ok(answer) => Ok(answer),
-            Err(error @ BackendError::NoAccess { .. }) => Err(AdminError::NoToken(error)),
-            Err(error) => Err(error.into()),
+    async fn ask(&self, request: Request) -> Result<(StatusCode, Vec<u8>), AdminError> {
+        match &self.0 {
+            Way::Http { http, token_file } => {
+                let answer = match request {
+                    Request::Get => http.get(FAULTS, &[]).await,
+                    Request::Put { kind, body } => http.put_json(&path(&kind), &body).await,
+                    Request::Delete { kind } => http.delete(&path(&kind)).await,
+                };
+                match answer {
+                    Ok((StatusCode::UNAUTHORIZED, _)) => Err(AdminError::WrongToken {
+                        url: self.url(),
+                        token_file: token_file.clone(),
+                    }),
+                    Ok(answer) => Ok(answer),
+                    Err(error @ BackendError::NoAccess { .. }) => Err(AdminError::NoToken(error)),
+                    Err(error) => Err(error.into()),
+                }
+            }
+            Way::Inside(inside) => inside.ask(request).await,
         }
     }
 
@@ -218,7 +275,7 @@ impl AdminClient {
     fn refused(&self, kind: &str, status: StatusCode, body: &[u8]) -> AdminError {
         match serde_json::from_slice::<Refusal>(body) {
             Ok(Refusal { message }) => AdminError::Refused {
-                url: self.http.base().to_string(),
+                url: self.url(),
                 kind: kind.to_owned(),
                 words: clean_line(&message).chars().take(WORDS_CHARS).collect(),
             },
@@ -227,13 +284,15 @@ impl AdminClient {
     }
 
     fn foreign(&self, told: String) -> AdminError {
-        AdminError::Foreign {
-            url: self.http.base().to_string(),
-            told,
-        }
+        let url = self.url();
+        AdminError::Foreign { url, told }
     }
 }
 
+/// Where the faults are.
+const FAULTS: &str = "faults";
+
+/// Where a fault is.
 fn path(kind: &str) -> String {
-    format!("faults/{kind}")
+    format!("{FAULTS}/{kind}")
 }

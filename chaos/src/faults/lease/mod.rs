@@ -5,6 +5,7 @@
 //! longer than [`LEASE`](super::LEASE).
 
 pub mod client;
+mod inside;
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use url::Url;
 use uuid::Uuid;
 
 pub use client::{AdminClient, AdminError, Leased};
+use inside::Inside;
 
 use super::plan::Plan;
 use crate::Error;
@@ -28,9 +30,12 @@ use crate::undo::{Outcome, TargetOutcome};
 
 /// How long a service may take to answer. It does so at once unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// And one in a container, where a program has to be started first, on a machine that may be busy.
+const PATIENCE_INSIDE: Duration = Duration::from_secs(10);
 
 /// Plans to put `targets` under a fault of the catalogue, which services know by the same name, and
-/// touches nothing. `parameters` are those of the kind; `token_file` opens the targets' listeners.
+/// touches nothing. `parameters` are those of the kind; `token_file` opens the targets' listeners, but for
+/// those of containers, which are asked from inside.
 ///
 /// # Errors
 /// [`Error::NoTarget`], [`Error::NoAdmin`] for a target without a listener, [`Error::TargetGone`],
@@ -41,13 +46,13 @@ pub fn plan(
     fault: &'static Entry,
     targets: Vec<Target>,
     parameters: Map<String, Value>,
-    token_file: &Path,
+    token_file: Option<&Path>,
 ) -> Result<Plan, Error> {
     if targets.is_empty() {
         return Err(Error::NoTarget);
     }
     for target in &targets {
-        if target.admin_url.is_none() {
+        if target.admin_url.is_none() && target.identity.container().is_none() {
             let name = target.name.clone();
             return Err(Error::NoAdmin { name });
         }
@@ -70,7 +75,7 @@ pub fn plan(
     }
     let terms = Terms {
         parameters,
-        token_file: token_file.to_owned(),
+        token_file: token_file.map(Path::to_owned),
     };
     Ok(Plan::new(fault, targets, Fault::Lease(terms)))
 }
@@ -83,7 +88,7 @@ pub fn plan(
 pub fn at(url: &Url, token_file: &Path) -> Result<Target, Error> {
     let told = |target: &Target| {
         let target = std::slice::from_ref(target);
-        ask_each(target, token_file, async |client| client.listing().await)
+        ask_each(target, Some(token_file), async |client| client.listing().await)
     };
     let name = voteops_observability::backend::bare(url);
     let asked = Target {
@@ -111,7 +116,7 @@ pub(super) fn put(record: &Record, terms: &Terms) -> Result<(), String> {
     let Some(lease) = lease(record) else {
         return Ok(());
     };
-    let answers = ask_each(&record.targets, &terms.token_file, async |client| {
+    let answers = ask_each(&record.targets, terms.token_file.as_deref(), async |client| {
         let put = client.put(&record.name, lease, &terms.parameters);
         put.await.map(drop)
     });
@@ -134,7 +139,7 @@ pub(crate) fn renew(record: &Record, terms: &Terms) -> Result<(), String> {
     let Some(lease) = lease(record) else {
         return Ok(());
     };
-    let answers = ask_each(&record.targets, &terms.token_file, async |client| {
+    let answers = ask_each(&record.targets, terms.token_file.as_deref(), async |client| {
         let listed = client.list().await?;
         if listed.iter().any(|leased| leased.kind == record.name) {
             client.put(&record.name, lease, &terms.parameters).await?;
@@ -155,7 +160,7 @@ fn lease(record: &Record) -> Option<Duration> {
 /// Ends the fault on every target. A service that does not answer ends it by itself, which is
 /// said.
 pub(crate) fn end(record: &Record, terms: &Terms) -> Vec<TargetOutcome> {
-    let answers = ask_each(&record.targets, &terms.token_file, async |client| {
+    let answers = ask_each(&record.targets, terms.token_file.as_deref(), async |client| {
         client.delete(&record.name).await
     });
     let targets = record.targets.iter().zip(answers);
@@ -179,7 +184,7 @@ pub(crate) fn end(record: &Record, terms: &Terms) -> Vec<TargetOutcome> {
 
 /// Whether each target is under the fault.
 pub(crate) fn holds(record: &Record, terms: &Terms) -> Vec<Hold> {
-    let answers = ask_each(&record.targets, &terms.token_file, async |client| {
+    let answers = ask_each(&record.targets, terms.token_file.as_deref(), async |client| {
         let leased = client.list().await?;
         Ok(leased.iter().any(|leased| leased.kind == record.name))
     });
@@ -198,21 +203,26 @@ pub(crate) fn holds(record: &Record, terms: &Terms) -> Vec<Hold> {
 /// [`AdminError::Gone`] for one that is known to have ended or to have been restarted.
 fn ask_each<T: Send>(
     targets: &[Target],
-    token_file: &Path,
+    token_file: Option<&Path>,
     question: impl AsyncFn(&AdminClient) -> Result<T, AdminError> + Sync,
 ) -> Vec<Result<T, AdminError>> {
     let ask = async |target: &Target| {
-        let url = target.admin_url.as_ref().filter(|_| target.is_alive());
-        let client = AdminClient::new(url.ok_or(AdminError::Gone)?, token_file)?;
         let asked = async {
+            let client = client(target, token_file).await?;
             still_same(target, &client).await?;
             question(&client).await
         };
-        let answer = tokio::time::timeout(PATIENCE, asked).await;
+        let patience = if target.identity.container().is_some() {
+            PATIENCE_INSIDE
+        } else {
+            PATIENCE
+        };
+        let answer = tokio::time::timeout(patience, asked).await;
         answer.unwrap_or_else(|_| {
+            let url = target.admin_url.as_ref();
             Err(AdminError::Slow {
-                url: client.url(),
-                patience_s: PATIENCE.as_secs(),
+                url: url.map_or_else(|| target.told(), Url::to_string),
+                patience_s: patience.as_secs(),
             })
         })
     };
@@ -221,6 +231,19 @@ fn ask_each<T: Send>(
         let told = |_| Err(AdminError::NoRuntime(error.to_string()));
         targets.iter().map(told).collect()
     })
+}
+
+/// What asks a target that lives, in the same life still if it is a container.
+async fn client(target: &Target, token_file: Option<&Path>) -> Result<AdminClient, AdminError> {
+    if let Some(container) = target.identity.container() {
+        let inside = Inside::open(container).await?;
+        inside.still_same().await?;
+        return Ok(AdminClient::inside(inside));
+    }
+    let url = target.admin_url.as_ref().filter(|_| target.is_alive());
+    let url = url.ok_or(AdminError::Gone)?;
+    let token_file = token_file.ok_or(AdminError::TokenUnknown)?;
+    AdminClient::new(url, token_file)
 }
 
 /// Sees that a service that is known by its listener only is in the same life still. Which life is

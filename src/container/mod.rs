@@ -1,5 +1,7 @@
-//! What containers of the stack run beside its services: the receiver of notifications, and the
-//! question whether a service is well.
+//! What containers of the stack run beside its services: the receiver of notifications, the question
+//! whether a service is well, and the asking of a service for faults.
+
+pub(crate) mod ask;
 
 use std::fs;
 use std::net::SocketAddr;
