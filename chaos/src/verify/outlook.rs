@@ -176,7 +176,8 @@ fn course(
     let was_gone = last_ms < -GONE_SCRAPES * target.interval_ms;
     let mut course = missing(i64::MIN, first_ms, Course::Points(points));
     if was_gone {
-        course = missing(last_ms + 1, 0, course);
+        let to_ms = if target.is_past(series) { i64::MAX } else { 0 };
+        course = missing(last_ms + 1, to_ms, course);
     }
     if change == Change::Gone {
         course = missing(0, i64::MAX, course);

@@ -131,21 +131,17 @@ fn add(targets: &mut Vec<Scraped>, series: Series) {
             .collect(),
         labels: series.labels,
     };
+    // Rules read the same series several times, over ranges of their own.
+    if targets.iter().any(|target| target.has(&history.labels)) {
+        return;
+    }
     let owner = targets
         .iter_mut()
         .find(|target| target.owns(&history.labels));
     match owner {
         // A target's own health follows from its scrapes.
         Some(target) if is_up(&history.labels) => target.learn(&history),
-        Some(target)
-            if target
-                .series
-                .iter()
-                .all(|known| known.labels != history.labels) =>
-        {
-            target.series.push(history);
-        }
-        Some(_) => {}
+        Some(target) => target.series.push(history),
         None => targets.extend(Scraped::lonely(history)),
     }
 }
@@ -158,6 +154,15 @@ impl Scraped {
     fn owns(&self, labels: &Labels) -> bool {
         let mut own = self.labels.iter();
         !self.labels.is_empty() && own.all(|(name, value)| labels.get(name) == Some(value))
+    }
+
+    fn has(&self, labels: &Labels) -> bool {
+        self.series.iter().any(|known| known.labels == *labels)
+    }
+
+    /// Whether a series of it is of an instance that nobody scrapes any more, and that will not come back.
+    pub(super) fn is_past(&self, series: &History) -> bool {
+        self.labels.is_empty() && !series.label("instance").is_empty()
     }
 
     /// Learns from its own samples when exactly it is scraped: they bear the time of the scrape.
@@ -224,5 +229,53 @@ impl History {
     /// A label, empty when it has none of that name.
     pub(super) fn label(&self, name: &str) -> &str {
         self.labels.get(name).map_or("", String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use voteops_observability::prometheus::Sample;
+
+    use super::super::outlook::{Undisturbed, scenario};
+    use super::*;
+
+    /// A series whose last sample was so long ago.
+    fn series(labels: &[(&str, &str)], ago_s: f64) -> Series {
+        let labels = labels.iter().map(|(n, v)| ((*n).into(), (*v).into()));
+        let sample = |at_s| Sample { at_s, value: at_s };
+        Series {
+            labels: labels.collect(),
+            samples: [-15.0 - ago_s, -ago_s].map(sample).into(),
+        }
+    }
+
+    fn scene(all: &[Series]) -> Scene {
+        let mut targets = Vec::new();
+        for series in all {
+            add(&mut targets, series.clone());
+        }
+        Scene {
+            targets,
+            settings: Settings::new(Semantics::of_version("2.53.0")),
+            usual_from_ms: i64::MIN,
+        }
+    }
+
+    #[test]
+    fn what_no_target_has_is_there_once_however_often_a_rule_reads_it() {
+        let counter = series(&[("__name__", "votes_total"), ("instance", "gone:1")], 0.0);
+        let scene = scene(&[counter.clone(), counter]);
+        assert_eq!(scene.targets.len(), 1);
+    }
+
+    #[test]
+    fn an_instance_that_is_not_scraped_any_more_counts_no_further() {
+        let instance = [("__name__", "votes_total"), ("instance", "gone:1")];
+        let recorded = [("__name__", "votes:ratio")];
+        let scene = scene(&[series(&instance, 600.0), series(&recorded, 600.0)]);
+        let expected = scenario(&scene, &scene, 0, &Undisturbed);
+        let later = |target: usize| expected.targets[target].exposes[0].course.value(60_000);
+        assert_eq!(later(0), None);
+        assert!(later(1).is_some());
     }
 }
