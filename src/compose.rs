@@ -135,7 +135,8 @@ impl Compose {
     fn at(&self, (service, port): (&str, u16)) -> Result<SocketAddr, Failure> {
         let unreachable = |what: String| {
             let project = self.name();
-            let told = format!("the {service} of the Compose project {project} is not reached: {what}");
+            let told =
+                format!("the {service} of the Compose project {project} is not reached: {what}");
             Failure::new(CANNOT_ASK, told)
         };
         let address = self.0.address(service);

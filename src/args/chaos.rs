@@ -165,7 +165,13 @@ pub struct FillRedisArgs {
     #[command(flatten)]
     pub reach: ReachArgs,
     /// Where it is reached, `redis://:PASSWORD@HOST:PORT`, when its process or container is named
-    #[arg(long, value_name = "URL", env = "VOTEOPS_REDIS_URL", hide_env_values = true, help_heading = "Other targets")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "VOTEOPS_REDIS_URL",
+        hide_env_values = true,
+        help_heading = "Other targets"
+    )]
     pub redis: Option<Url>,
     /// How it is done
     #[command(flatten)]

@@ -73,7 +73,13 @@ pub(super) fn slow_workers(args: &SlowWorkerArgs) -> Outcome {
     let (found, token_file) = reach::asked(&SLOW_WORKER, &args.stack, &args.place)?;
     let parameters = json!({ "latency_ms": millis(args.latency) });
     let chosen = |targets| select(targets, "--workers", &args.workers, args.course.seed);
-    asked(&SLOW_WORKER, found, chosen, parameters, token_file.as_deref())
+    asked(
+        &SLOW_WORKER,
+        found,
+        chosen,
+        parameters,
+        token_file.as_deref(),
+    )
 }
 
 pub(super) fn slow_votes(args: &SlowVotesArgs) -> Outcome {

@@ -88,11 +88,7 @@ fn component(kind: Kind) -> &'static str {
 }
 
 /// Processes or containers that are named, or those that are there.
-pub(super) fn found(
-    fault: &Entry,
-    stack: &StackArgs,
-    reach: &ReachArgs,
-) -> Result<Found, Failure> {
+pub(super) fn found(fault: &Entry, stack: &StackArgs, reach: &ReachArgs) -> Result<Found, Failure> {
     let names_processes = !reach.pid.is_empty() || !reach.unit.is_empty();
     let selection = selection(reach);
     let names_containers = !selection.is_empty() || reach.engine.is_some();

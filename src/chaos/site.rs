@@ -105,7 +105,9 @@ impl<'a> Site<'a> {
             Ok(url) => Some(url.to_string()),
             Err(_) if args.site.ledger.is_some() => None,
             Err(failure) => {
-                eprintln!("voteops: {failure}; votes are not looked up there unless --ledger names it");
+                eprintln!(
+                    "voteops: {failure}; votes are not looked up there unless --ledger names it"
+                );
                 None
             }
         };

@@ -39,7 +39,8 @@ impl Listener {
             ));
         };
         let token_file = token_file.ok_or_else(|| {
-            let told = "the service here has an admin listener, and no variable tells where its token is";
+            let told =
+                "the service here has an admin listener, and no variable tells where its token is";
             Failure::new(CANNOT_ASK, told)
         })?;
         let url = format!("http://{listen}").parse();
@@ -110,7 +111,10 @@ mod tests {
     fn a_service_without_a_listener_is_told_how_to_have_one() {
         for none in [&[][..], &[("VOTE_APP_ADMIN_LISTEN", "")]] {
             let told = of(none).unwrap_err();
-            assert!(told.contains("VOTEOPS_ADMIN_LISTEN=127.0.0.1:8090"), "{told}");
+            assert!(
+                told.contains("VOTEOPS_ADMIN_LISTEN=127.0.0.1:8090"),
+                "{told}"
+            );
         }
         let told = of(&[("VOTE_APP_ADMIN_LISTEN", "127.0.0.1:1")]).unwrap_err();
         assert!(told.contains("token"), "{told}");

@@ -287,7 +287,8 @@ impl Course<'_> {
         let report = tokio::task::block_in_place(|| self.injected.undo());
         self.undone = report.is_complete();
         self.reading = None;
-        let mut phase = Phase::awaited(Step::Undone, Some(forecast::undone(asked_s)));
+        let within = forecast::undone(asked_s, &self.injected.record().targets);
+        let mut phase = Phase::awaited(Step::Undone, Some(within));
         if self.undone {
             phase = phase.seen(self.watch.now_s());
         }

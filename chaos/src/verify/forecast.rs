@@ -15,6 +15,7 @@ use super::outlook::{self, Undisturbed};
 use super::rule::{QUEUE, Rule};
 use super::scene::Scene;
 use crate::catalogue::{Entry, KILL_WORKER, STALL_WORKER};
+use crate::record::Target;
 
 /// The queue is driven to this many times the threshold,
 const PEAK: f64 = 4.0;
@@ -24,8 +25,9 @@ const RAMP: f64 = 0.6;
 const JITTER_S: f64 = 0.15;
 /// How long a notification takes from Alertmanager's flush to the receiver, at the most.
 const DELIVERY_S: f64 = 1.0;
-/// How long the undoing takes, at the most.
+/// How long the undoing takes, at the most: of processes, and of what an engine has to be asked for.
 const UNDO_S: f64 = 2.0;
+const UNDO_BY_ENGINE_S: f64 = 5.0;
 /// A scrape is seen a little after the time that its samples bear, so that an evaluation of about
 /// that time may miss it: both orders are tried.
 const SHIFTS_MS: [i64; 3] = [-40, 0, 20];
@@ -272,11 +274,12 @@ pub(super) fn told(at_s: f64, pause_s: f64) -> Window {
     at.widened(JITTER_S, DELIVERY_S + pause_s)
 }
 
-/// When the fault is undone, once that is asked for.
-pub(super) fn undone(asked_s: f64) -> Window {
+/// When the fault is undone on these targets, once that is asked for.
+pub(super) fn undone(asked_s: f64, targets: &[Target]) -> Window {
+    let by_engine = targets.iter().any(|it| it.identity.container().is_some());
     Window {
         lo_s: asked_s,
-        hi_s: asked_s + UNDO_S,
+        hi_s: asked_s + if by_engine { UNDO_BY_ENGINE_S } else { UNDO_S },
     }
 }
 

@@ -2,6 +2,8 @@
 //! started: as root, with a static `busybox`, Docker's programs and, for those on Podman, `podman`.
 
 #[cfg(test)]
+mod campaign;
+#[cfg(test)]
 mod daemon;
 #[cfg(test)]
 mod faults;

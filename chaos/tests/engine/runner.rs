@@ -1,6 +1,6 @@
 //! Those who inject faults on containers: the test itself, and a process that can be killed.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -43,7 +43,17 @@ impl Runner {
 
     /// Starts one that asks the daemon by another address than its socket's.
     pub(crate) fn start_at(daemon: &Daemon, address: &str) -> Self {
-        let mut child = Command::new(helper())
+        let mut runner = Self::spawn(daemon, address);
+        let mut line = String::new();
+        let stdout = runner.0.stdout.take().unwrap();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), "injected");
+        runner
+    }
+
+    /// Starts one and does not wait until it has paused anything.
+    pub(crate) fn spawn(daemon: &Daemon, address: &str) -> Self {
+        let child = Command::new(helper())
             .arg("docker-runner")
             .arg(daemon.state_dir())
             .arg(TTL.as_millis().to_string())
@@ -52,11 +62,19 @@ impl Runner {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        let stdout = child.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        assert_eq!(line.trim(), "injected");
         Self(child)
+    }
+
+    /// Tells it to let them go on. It may have ended.
+    pub(crate) fn undo(&mut self) {
+        if let Some(stdin) = &mut self.0.stdin {
+            let _ = stdin.write_all(b"undo\n");
+        }
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn end(mut self) {
+        self.0.wait().unwrap();
     }
 
     pub(crate) fn kill(mut self) {

@@ -88,7 +88,9 @@ pub fn plan(
 pub fn at(url: &Url, token_file: &Path) -> Result<Target, Error> {
     let told = |target: &Target| {
         let target = std::slice::from_ref(target);
-        ask_each(target, Some(token_file), async |client| client.listing().await)
+        ask_each(target, Some(token_file), async |client| {
+            client.listing().await
+        })
     };
     let name = voteops_observability::backend::bare(url);
     let asked = Target {
@@ -116,10 +118,14 @@ pub(super) fn put(record: &Record, terms: &Terms) -> Result<(), String> {
     let Some(lease) = lease(record) else {
         return Ok(());
     };
-    let answers = ask_each(&record.targets, terms.token_file.as_deref(), async |client| {
-        let put = client.put(&record.name, lease, &terms.parameters);
-        put.await.map(drop)
-    });
+    let answers = ask_each(
+        &record.targets,
+        terms.token_file.as_deref(),
+        async |client| {
+            let put = client.put(&record.name, lease, &terms.parameters);
+            put.await.map(drop)
+        },
+    );
     let refused = record.targets.iter().zip(answers);
     let refused = refused.filter_map(|(target, answer)| Some((target, answer.err()?)));
     let refused = refused.filter(|(_, error)| *error != AdminError::Gone);
@@ -139,13 +145,17 @@ pub(crate) fn renew(record: &Record, terms: &Terms) -> Result<(), String> {
     let Some(lease) = lease(record) else {
         return Ok(());
     };
-    let answers = ask_each(&record.targets, terms.token_file.as_deref(), async |client| {
-        let listed = client.list().await?;
-        if listed.iter().any(|leased| leased.kind == record.name) {
-            client.put(&record.name, lease, &terms.parameters).await?;
-        }
-        Ok(())
-    });
+    let answers = ask_each(
+        &record.targets,
+        terms.token_file.as_deref(),
+        async |client| {
+            let listed = client.list().await?;
+            if listed.iter().any(|leased| leased.kind == record.name) {
+                client.put(&record.name, lease, &terms.parameters).await?;
+            }
+            Ok(())
+        },
+    );
     let mut failed = answers.into_iter().filter_map(Result::err);
     failed.next().map_or(Ok(()), |error| Err(error.to_string()))
 }
@@ -160,9 +170,11 @@ fn lease(record: &Record) -> Option<Duration> {
 /// Ends the fault on every target. A service that does not answer ends it by itself, which is
 /// said.
 pub(crate) fn end(record: &Record, terms: &Terms) -> Vec<TargetOutcome> {
-    let answers = ask_each(&record.targets, terms.token_file.as_deref(), async |client| {
-        client.delete(&record.name).await
-    });
+    let answers = ask_each(
+        &record.targets,
+        terms.token_file.as_deref(),
+        async |client| client.delete(&record.name).await,
+    );
     let targets = record.targets.iter().zip(answers);
     let outcomes = targets.map(|(target, answer)| TargetOutcome {
         target: target.clone(),
@@ -184,10 +196,14 @@ pub(crate) fn end(record: &Record, terms: &Terms) -> Vec<TargetOutcome> {
 
 /// Whether each target is under the fault.
 pub(crate) fn holds(record: &Record, terms: &Terms) -> Vec<Hold> {
-    let answers = ask_each(&record.targets, terms.token_file.as_deref(), async |client| {
-        let leased = client.list().await?;
-        Ok(leased.iter().any(|leased| leased.kind == record.name))
-    });
+    let answers = ask_each(
+        &record.targets,
+        terms.token_file.as_deref(),
+        async |client| {
+            let leased = client.list().await?;
+            Ok(leased.iter().any(|leased| leased.kind == record.name))
+        },
+    );
     let targets = record.targets.iter().zip(answers);
     let holds = targets.map(|(target, answer)| match answer {
         Ok(true) => Hold::Held,
