@@ -9,6 +9,7 @@ use voteops_observability::prometheus::{Prometheus, TargetHealth};
 use voteops_observability::rules::is_heartbeat;
 use voteops_observability::signals::single_value;
 use voteops_observability::units::{parse_duration, prometheus_duration};
+use voteops_observability::webhook::{NotifiedAlert, Received};
 
 use super::rule::{QUEUE, Rule};
 use super::{Delivery, Error, Progress, Setup};
@@ -135,6 +136,18 @@ async fn look(
         Delivery::Receiver(receiver) => receiver.after(0).await?,
         Delivery::Alertmanager => Vec::new(),
     };
+    if rule.in_grafana.is_none() && is_untold(setup, rule, &arrived) {
+        // A group that fires again before it has told of the end has nothing new to tell.
+        let flushed = seconds(route.group_interval_s + 2.0 * rule.evaluation_s);
+        let fired = format!(
+            "count_over_time(ALERTS{{alertname=\"{}\",alertstate=\"firing\"}}[{flushed}])",
+            rule.name
+        );
+        if !setup.prometheus.query(&fired, None).await?.data.is_empty() {
+            let told = format!("Alertmanager has yet to tell that {} is over", rule.name);
+            return Ok(Err(told));
+        }
+    }
     Ok(Ok(Settled {
         inflow_per_s: inflow.unwrap_or(0.0),
         drained_level,
@@ -142,6 +155,15 @@ async fn look(
         new_group,
         sequence: arrived.last().map_or(0, |received| received.sequence),
     }))
+}
+
+/// Whether the end of an alert that fired lately would still have to arrive at the receiver.
+fn is_untold(setup: &Setup, rule: &Rule, arrived: &[Received]) -> bool {
+    let is_ours = |alert: &&NotifiedAlert| rule.is_of(&alert.labels);
+    let ours = arrived.iter().rev();
+    let mut ours = ours.filter_map(|it| it.notification.alerts.iter().find(is_ours));
+    let is_over = ours.next().is_some_and(|alert| alert.status == "resolved");
+    matches!(setup.delivery, Delivery::Receiver(_)) && !is_over
 }
 
 /// Whether Alertmanager has no groups but those of heartbeats, which are there all the time.
