@@ -41,7 +41,7 @@ pub struct ReachArgs {
     /// The containers that have a label; may be given more than once
     #[arg(long, value_name = "KEY[=VALUE]")]
     pub label: Vec<String>,
-    /// The container engine, when it is not that of `DOCKER_HOST` or at its usual place: `unix:///PATH`,
+    /// The container engine, when it is not that of `DOCKER_HOST`, the Docker context or its usual place: `unix:///PATH`,
     /// `tcp://HOST:PORT`, or `https://HOST:PORT` with the certificates of `DOCKER_CERT_PATH`
     #[arg(long, value_name = "unix://PATH|tcp://HOST:PORT")]
     pub engine: Option<String>,

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::EngineError;
+use super::{EngineError, context};
 
 /// The variable that names an engine, as Docker's own tools read it.
 const VARIABLE: &str = "DOCKER_HOST";
@@ -15,6 +15,8 @@ const CERTIFICATES: &str = "DOCKER_CERT_PATH";
 const CERTIFICATES_OF_USER: &str = ".docker";
 /// Where Docker listens unless it is told otherwise.
 const DOCKER: &str = "/var/run/docker.sock";
+/// Where it does below a user's runtime directory when it runs without root.
+const DOCKER_OF_USER: &str = "docker.sock";
 /// Where Podman does for root, and, below the user's runtime directory, for a user.
 const PODMAN: &str = "/run/podman/podman.sock";
 const PODMAN_OF_USER: &str = "podman/podman.sock";
@@ -50,21 +52,31 @@ pub(super) enum Way<'a> {
 }
 
 impl Address {
-    /// The engine that is meant when none is named: that of `DOCKER_HOST`, else Docker's usual one,
-    /// else Podman's.
+    /// The engine that is meant when none is named, as for Docker's own tools: that of the context of
+    /// `DOCKER_CONTEXT`, of `DOCKER_HOST`, of the context that `docker context use` chose, else Docker's
+    /// usual one, that of this user, or Podman's.
     ///
     /// # Errors
-    /// [`EngineError::None`] when there is neither.
+    /// [`EngineError::None`] when there is neither, [`EngineError::NoContext`].
     pub fn usual() -> Result<Self, EngineError> {
-        let named = std::env::var(VARIABLE).ok();
-        if let Some(named) = named.filter(|named| !named.is_empty()) {
+        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        if let (None, Some(named)) = (set(context::VARIABLE), set(VARIABLE)) {
             return Ok(Self::named(&named));
         }
-        let of_user = std::env::var_os("XDG_RUNTIME_DIR");
-        let of_user = of_user.map(|dir| PathBuf::from(dir).join(PODMAN_OF_USER));
-        let mut sockets = [Some(DOCKER.into()), of_user, Some(PODMAN.into())]
-            .into_iter()
-            .flatten();
+        let chosen = context::address(|name| std::env::var_os(name));
+        if let Some(chosen) = chosen.map_err(|name| EngineError::NoContext { name })? {
+            return Ok(Self(chosen));
+        }
+        let runtime_dir = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let of_user = |socket| Some(runtime_dir.as_ref()?.join(socket));
+        let mut sockets = [
+            Some(DOCKER.into()),
+            of_user(DOCKER_OF_USER),
+            of_user(PODMAN_OF_USER),
+            Some(PODMAN.into()),
+        ]
+        .into_iter()
+        .flatten();
         let found = sockets.find(|socket: &PathBuf| socket.exists());
         let found = found.ok_or(EngineError::None)?;
         Ok(Self(format!("unix://{}", found.display())))

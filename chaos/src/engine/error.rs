@@ -17,6 +17,15 @@ pub enum EngineError {
          --engine or DOCKER_HOST"
     )]
     None,
+    /// The context that is in use is not there.
+    #[error(
+        "Docker's context {name:?} is in use and not there; `docker context ls` lists them, and --engine or \
+         DOCKER_HOST names an engine without one"
+    )]
+    NoContext {
+        /// The context.
+        name: String,
+    },
     /// It cannot be the address of one.
     #[error(
         "{address:?} is not the address of a container engine: {reason}; give unix:///PATH, tcp://HOST:PORT, or \

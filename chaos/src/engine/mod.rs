@@ -7,6 +7,7 @@
 
 mod address;
 mod client;
+mod context;
 mod error;
 mod exec;
 mod projects;
