@@ -14,13 +14,16 @@ pub enum Via {
     Process,
     /// The API of a container engine
     Docker,
+    /// The admin listeners of services
+    Http,
 }
 
 /// Where the targets are, when they are not those of a stack of `voteops up`.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Other targets")]
 pub struct ReachArgs {
-    /// Touch processes, or containers; by default what the other arguments name, else what is found
+    /// Touch processes, containers, or services by their admin listeners; by default what the other arguments
+    /// name, else what is found
     #[arg(long, value_enum)]
     pub via: Option<Via>,
     /// A process, by its id; may be given more than once
@@ -56,7 +59,7 @@ pub struct AskedArgs {
     #[command(flatten)]
     pub reach: ReachArgs,
     /// A service, by its admin listener; may be given more than once
-    #[arg(long, value_name = "URL", value_parser = http_url, requires = "admin_token_file", conflicts_with_all = ["via", "pid", "unit", "container", "service", "project", "label", "engine"])]
+    #[arg(long, value_name = "URL", value_parser = http_url, requires = "admin_token_file", conflicts_with_all = ["pid", "unit", "container", "service", "project", "label", "engine"])]
     pub admin: Vec<Url>,
     /// The file with the token that opens it
     #[arg(long, value_name = "FILE")]

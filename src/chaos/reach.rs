@@ -97,6 +97,13 @@ pub(super) fn found(fault: &Entry, stack: &StackArgs, reach: &ReachArgs) -> Resu
         Ok(Found { targets, ground })
     };
     match reach.via {
+        Some(Via::Http) => Err(Failure::new(
+            USAGE,
+            format!(
+                "{} cannot be done over HTTP; give --via process or --via docker",
+                fault.name
+            ),
+        )),
         Some(Via::Docker) if names_processes => Err(contrary("docker", "--pid and --unit")),
         Some(Via::Process) if names_containers => Err(contrary("process", "containers")),
         _ if names_processes => elsewhere(processes(reach)?),
@@ -226,18 +233,32 @@ pub(super) fn asked(
     stack: &StackArgs,
     place: &AskedArgs,
 ) -> Result<(Found, Option<PathBuf>), Failure> {
+    let via = place.reach.via;
     if let (Some(token_file), false) = (&place.admin_token_file, place.admin.is_empty()) {
+        if via.is_some_and(|via| via != Via::Http) {
+            let told = "--admin goes with --via http, and without --via; leave out one of them";
+            return Err(Failure::new(USAGE, told));
+        }
         let targets = place.admin.iter().map(|url| lease::at(url, token_file));
         let targets = targets.collect::<Result<_, _>>().map_err(fault_failure)?;
         let ground = Ground::elsewhere(stack)?;
         return Ok((Found { targets, ground }, Some(absolute(token_file)?)));
     }
-    if !place.reach.pid.is_empty() || !place.reach.unit.is_empty() {
+    let is_process = !place.reach.pid.is_empty() || !place.reach.unit.is_empty();
+    if is_process || via == Some(Via::Process) {
         let told = "a process is asked for this fault by its admin listener; name that with --admin URL \
                     --admin-token-file FILE";
         return Err(Failure::new(USAGE, told));
     }
-    let found = found(fault, stack, &place.reach)?;
+    let found = if via == Some(Via::Http) {
+        let stack = super::stack(stack)?;
+        Found {
+            targets: running(&stack, kind(fault))?,
+            ground: Ground::of(stack),
+        }
+    } else {
+        found(fault, stack, &place.reach)?
+    };
     let token_file = found.ground.stack.as_ref().map(admin_token_file);
     Ok((found, token_file.transpose()?))
 }
@@ -283,6 +304,36 @@ mod tests {
             let refused = found(&STALL_WORKER, &none(), &reach).unwrap_err();
             assert_eq!(refused.code(), USAGE);
             assert!(refused.to_string().starts_with(told), "{refused}");
+        }
+    }
+
+    #[test]
+    fn what_stops_or_kills_is_not_done_over_http_and_what_is_asked_for_not_by_signals() {
+        let reach = |via| ReachArgs {
+            via: Some(via),
+            ..ReachArgs::default()
+        };
+        let refused = found(&STALL_WORKER, &none(), &reach(Via::Http)).unwrap_err();
+        let told = refused.to_string();
+        assert!(
+            told.starts_with("stall-worker cannot be done over HTTP"),
+            "{told}"
+        );
+        let place = |via, admin: &[&str]| AskedArgs {
+            reach: reach(via),
+            admin: admin.iter().map(|url| url.parse().unwrap()).collect(),
+            admin_token_file: Some("/nowhere/token".into()),
+        };
+        for (place, told) in [
+            (place(Via::Process, &[]), "name that with --admin"),
+            (
+                place(Via::Docker, &["http://a:1"]),
+                "--admin goes with --via http",
+            ),
+        ] {
+            let refused = asked(&SLOW_VOTES, &none(), &place).unwrap_err();
+            assert_eq!(refused.code(), USAGE);
+            assert!(refused.to_string().contains(told), "{refused}");
         }
     }
 
