@@ -13,9 +13,9 @@ use voteops_observability::signals::Component;
 use voteops_observability::snapshot::Sources;
 use voteops_observability::{signals, slo};
 
-use crate::Failure;
 use crate::failure::{CANNOT_ASK, USAGE};
 use crate::sources::Found;
+use crate::{Failure, doctor};
 
 /// The servers of docker-compose.yml, each with the port that it listens on in its container.
 const PROMETHEUS: (&str, u16) = ("prometheus", 9090);
@@ -27,8 +27,7 @@ const RECEIVER: (&str, u16) = ("receiver", 9095);
 const REDIS: (&str, u16, &str) = ("redis", 6379, "redis_password");
 const POSTGRES: (&str, u16, &str) = ("postgres", 5432, "postgres_password");
 
-/// The variable that names the directory with the passwords, and where that is otherwise.
-const SECRETS: &str = "VOTEOPS_SECRETS";
+/// Where the passwords are unless Compose was told otherwise.
 const USUAL_SECRETS: &str = ".secrets";
 
 /// How long the engine may take where nothing can be said without it,
@@ -169,11 +168,12 @@ impl Compose {
         })
     }
 
-    /// The directory with the passwords.
+    /// The directory with the passwords, as Compose was told.
     fn secrets(&self) -> PathBuf {
-        let named = std::env::var_os(SECRETS).filter(|named| !named.is_empty());
         let directory = self.0.directory.clone().unwrap_or_default();
-        directory.join(named.map_or_else(|| USUAL_SECRETS.into(), PathBuf::from))
+        let read = doctor::compose::Compose::read(&directory);
+        let named = read.and_then(|compose| compose.secrets_dir);
+        named.unwrap_or_else(|| directory.join(USUAL_SECRETS))
     }
 
     /// Its servers, to be asked.

@@ -11,9 +11,9 @@ const SECRETS: &str = "VOTEOPS_SECRETS";
 
 /// A compose file and the settings beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Compose {
+pub(crate) struct Compose {
     /// Where the secrets are; `None` when nothing says so.
-    pub(super) secrets_dir: Option<PathBuf>,
+    pub(crate) secrets_dir: Option<PathBuf>,
     /// The names of the files in it.
     pub(super) secrets: Vec<String>,
     /// The ports of this machine.
@@ -33,7 +33,7 @@ pub(super) struct Published {
 
 impl Compose {
     /// Reads the files in `dir`; `None` when there is none of this project.
-    pub(super) fn read(dir: &Path) -> Option<Self> {
+    pub(crate) fn read(dir: &Path) -> Option<Self> {
         let text = std::fs::read_to_string(dir.join("docker-compose.yml")).ok()?;
         // Without it nothing is set.
         let env = std::fs::read_to_string(dir.join(".env")).unwrap_or_default();

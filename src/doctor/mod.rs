@@ -1,6 +1,6 @@
 //! `voteops doctor`: what the servers tell, and what this machine does, in one list.
 
-mod compose;
+pub(crate) mod compose;
 mod disk;
 mod faults;
 mod ports;
