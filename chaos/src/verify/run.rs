@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Map;
 use voteops_observability::alertmanager::RouteTiming;
 use voteops_observability::replay::Window;
@@ -11,7 +11,7 @@ use voteops_observability::replay::Window;
 use super::course::{Course, grace_s};
 use super::effect::Effect;
 use super::forecast::Load;
-use super::report::Report;
+use super::report::{Report, Verdict};
 use super::rule::{self, Rule};
 use super::scene::Scene;
 use super::settle::Settled;
@@ -24,6 +24,10 @@ use crate::faults::Injected;
 
 /// How often the usual rates are measured before they are given up as unusual.
 const STEADY_TRIES: usize = 10;
+/// How often a fault is injected when the alert fires by itself each time.
+const UNMOVED_TRIES: usize = 3;
+/// How long a scrape may be on its way, and see what began after the time that its samples bear.
+const IN_FLIGHT: SignedDuration = SignedDuration::from_millis(40);
 
 /// Proves the alert, or finds out why that cannot be done. A stop condition that comes to hold ends
 /// the run, as [`Setup::cancel`] does.
@@ -45,7 +49,6 @@ pub async fn verify(
         return Ok(Report::refuted_at_once(setup, fault, reason));
     }
     let experiment = Experiment::open(&setup.state_dir)?;
-    let (route, delivery) = setup.manager.way(setup, &rule).await?;
     let drive = forecast::load(&rule, fault);
     within_rate(setup, &rule, drive, fault)?;
     if setup.voting.is_none() && (drive.is_some() || *fault == COLD_CACHE) {
@@ -54,11 +57,51 @@ pub async fn verify(
             fault: fault.name,
         });
     }
+    for _ in 1..UNMOVED_TRIES {
+        let report = attempt(setup, &rule, &experiment, drive, conditions, &mut progress).await?;
+        if !held_before(setup, &rule, &report).await? {
+            return Ok(report);
+        }
+        let told = format!(
+            "{} fired by itself as the fault began, which proves nothing",
+            rule.name
+        );
+        progress(Progress::Settling(told));
+    }
+    attempt(setup, &rule, &experiment, drive, conditions, &mut progress).await
+}
+
+/// Whether the rule's condition came to hold before the fault began, after all had been seen to be well, so that
+/// nothing is refuted by what the alert did then. What votes were lost is told whatever the reason.
+async fn held_before(setup: &Setup, rule: &Rule, report: &Report) -> Result<bool, Error> {
+    let Some(onset) = report.onset.filter(|_| rule.in_grafana.is_none()) else {
+        return Ok(false);
+    };
+    let is_whole = report.undone && report.votes.lost == 0 && report.votes.duplicated == 0;
+    if report.verdict != Verdict::Refuted || !is_whole {
+        return Ok(false);
+    }
+    let before_s = super::scene::secs((onset - IN_FLIGHT).as_millisecond());
+    let held = setup.prometheus.query(&rule.expr, Some(before_s)).await?;
+    Ok(!held.data.is_empty())
+}
+
+/// Injects the fault once all is well, and follows the alert to its end.
+async fn attempt(
+    setup: &Setup,
+    rule: &Rule,
+    experiment: &Experiment,
+    drive: Option<Load>,
+    conditions: Option<&Watched>,
+    progress: &mut impl FnMut(Progress),
+) -> Result<Report, Error> {
+    let fault = setup.plan.fault();
+    let (route, delivery) = setup.manager.way(setup, rule).await?;
     let mut voting = match drive {
         Some(_) => None,
         None => flooding::witnesses(setup, fault),
     };
-    let (settled, scene) = steady(setup, &rule, route, conditions, &mut progress).await?;
+    let (settled, scene) = steady(setup, rule, route, conditions, progress).await?;
     let none = Map::new();
     let effect = Effect {
         fault,
@@ -76,10 +119,10 @@ pub async fn verify(
         fault: fault.name,
     };
     let now = Timestamp::now();
-    let expected = forecast::rise(&rule, &scene, effect, (now, now))?;
-    let longest_s = longest_s(&rule, route, expected.ok_or_else(out_of_reach)?.firing);
+    let expected = forecast::rise(rule, &scene, effect, (now, now))?;
+    let longest_s = longest_s(rule, route, expected.ok_or_else(out_of_reach)?.firing);
 
-    let mut injected = inject(setup, conditions, &rule, &experiment, longest_s)?;
+    let mut injected = inject(setup, conditions, rule, experiment, longest_s)?;
     let (onset, held) = injected.onset();
     let reading = flooding::readers(setup, fault);
     if let (Some(load), Some(voters)) = (drive, &setup.voting) {
@@ -90,7 +133,7 @@ pub async fn verify(
         targets: injected.record().target_names(),
         load: drive.map(|load| (load.rate_per_s, load.length_s)),
     });
-    let rise = forecast::rise(&rule, &scene, effect, (onset, held)).map_err(Error::from);
+    let rise = forecast::rise(rule, &scene, effect, (onset, held)).map_err(Error::from);
     let rise = match rise.and_then(|rise| rise.ok_or_else(out_of_reach)) {
         Ok(rise) => rise,
         Err(error) => {
@@ -102,7 +145,7 @@ pub async fn verify(
     let course = Course {
         setup,
         conditions,
-        rule: &rule,
+        rule,
         route,
         settled,
         drive,
@@ -112,7 +155,7 @@ pub async fn verify(
             prometheus: &setup.prometheus,
             alertmanager: &setup.alertmanager,
             delivery,
-            rule: &rule,
+            rule,
             onset,
             sequence: settled.sequence,
             last_active: Mutex::default(),
@@ -129,7 +172,7 @@ pub async fn verify(
         undone: false,
         undo_asked_s: 0.0,
     };
-    course.go(rise, &mut progress).await
+    course.go(rise, progress).await
 }
 
 /// Waits for a state from which something can be proven, and reads it.
