@@ -1,24 +1,25 @@
 //! Listening, serving with bounded patience, and shutting down gracefully.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request as AxumRequest;
+use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
-use tower::util::MapRequest;
+use tower::Service;
 
+use crate::head_timer::HeadTimer;
 use crate::{Error, request_id, strict};
 
 /// What a connection beyond the limit is told before it is closed.
@@ -74,18 +75,30 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
     serve_within(Limits::default(), listener, router, shutdown).await;
 }
 
+/// Who answers requests: a [`Router`], or what stands before one.
+pub trait Answerer:
+    Service<Request<Body>, Response = Response, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<S> Answerer for S where
+    S: Service<Request<Body>, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
 /// Serves as [`serve`] does, within other limits.
 pub async fn serve_within(
     limits: Limits,
     listener: TcpListener,
-    router: Router,
+    answerer: impl Answerer,
     shutdown: CancellationToken,
 ) {
-    let router = router.layer(from_fn(finish));
-    let mut server = http1::Builder::new();
-    server
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout);
     let room = Arc::new(Semaphore::new(limits.max_connections));
     let connections = GracefulShutdown::new();
     loop {
@@ -96,8 +109,13 @@ pub async fn serve_within(
         match accepted {
             Ok((stream, peer)) => match room.clone().try_acquire_owned() {
                 Ok(place) => {
-                    let router = with_peer(router.clone(), peer.ip());
-                    spawn_connection(&server, &connections, stream, router, place);
+                    let client = Client {
+                        peer: Peer(peer.ip()),
+                        patience: limits.head_timeout,
+                        answerer: answerer.clone(),
+                    };
+                    let served = connections.watch(client.connection(stream));
+                    tokio::spawn(serve_connection(served, place));
                 }
                 // Whoever does not read it is not waited for.
                 Err(_) => drop(stream.try_write(TOO_MANY)),
@@ -117,43 +135,55 @@ pub async fn serve_within(
     }
 }
 
-/// What is done with every request, in one layer, since each costs an allocation.
-async fn finish(request: AxumRequest, next: Next) -> Response {
-    let mut response = request_id::name(request, next).await;
-    strict::add(response.headers_mut());
-    response
+/// Whoever is at the other end of a connection, and who answers.
+struct Client<A> {
+    peer: Peer,
+    /// How long it may take to send a head.
+    patience: Duration,
+    answerer: A,
 }
 
-/// Has every request of a connection know where it comes from.
-fn with_peer(router: Router, peer: IpAddr) -> MapRequest<Router, impl WithPeer> {
-    MapRequest::new(router, move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
-        request
-    })
+impl<A: Answerer> Client<A> {
+    fn connection(
+        self,
+        stream: TcpStream,
+    ) -> impl GracefulConnection<Error = hyper::Error> + Send + use<A> {
+        // Answers are small: waiting to fill a packet would only delay them.
+        let _ = stream.set_nodelay(true);
+        let mut server = http1::Builder::new();
+        server
+            .timer(HeadTimer::new(self.patience))
+            .header_read_timeout(self.patience)
+            // Nor do they need to be gathered from parts by the kernel.
+            .writev(false);
+        let service = service_fn(move |request| self.answer(request));
+        server.serve_connection(TokioIo::new(stream), service)
+    }
+
+    /// What is done with every request. Not by layers of a router: each of those costs allocations.
+    fn answer(
+        &self,
+        mut request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response, Infallible>> + Send + use<A> {
+        request.extensions_mut().insert(self.peer);
+        let mut answerer = self.answerer.clone();
+        async move {
+            let request = request.map(Body::new);
+            let mut response = request_id::name(request, |request| answerer.call(request)).await?;
+            strict::add(response.headers_mut());
+            Ok(response)
+        }
+    }
 }
 
-/// What [`with_peer`] does with a request.
-trait WithPeer: Fn(Request<Incoming>) -> Request<Incoming> + Clone + Send + 'static {}
-
-impl<F: Fn(Request<Incoming>) -> Request<Incoming> + Clone + Send + 'static> WithPeer for F {}
-
-fn spawn_connection(
-    server: &http1::Builder,
-    connections: &GracefulShutdown,
-    stream: TcpStream,
-    router: MapRequest<Router, impl WithPeer>,
+async fn serve_connection(
+    connection: impl Future<Output = Result<(), hyper::Error>>,
     place: OwnedSemaphorePermit,
 ) {
-    // Answers are small: waiting to fill a packet would only delay them.
-    let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(router);
-    let connection = connections.watch(server.serve_connection(TokioIo::new(stream), service));
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "connection ended early");
-        }
-        drop(place);
-    });
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "connection ended early");
+    }
+    drop(place);
 }
 
 /// The answer to `GET /readyz`: 200 when every check passed, else 503. The body is a JSON object

@@ -14,6 +14,7 @@
 pub mod admin;
 pub mod config;
 mod error;
+mod head_timer;
 pub mod http;
 pub mod logs;
 pub mod metrics;

@@ -2,7 +2,6 @@
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::Next;
 use axum::response::Response;
 use uuid::Uuid;
 
@@ -13,36 +12,70 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_CHARS: usize = 64;
 
 tokio::task_local! {
-    static CURRENT: HeaderValue;
+    static CURRENT: RequestId;
+}
+
+/// The name of a request: the one it came with, or a new one.
+#[derive(Debug, Clone)]
+enum RequestId {
+    Given(HeaderValue),
+    New(Uuid),
+}
+
+impl RequestId {
+    fn of(request: &Request) -> Self {
+        let given = request.headers().get(&REQUEST_ID);
+        given
+            .filter(|id| is_name(id.as_bytes()))
+            .map_or_else(|| Self::New(Uuid::now_v7()), |id| Self::Given(id.clone()))
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Given(id) => id.to_str().unwrap_or_default().to_owned(),
+            Self::New(id) => id.as_simple().to_string(),
+        }
+    }
+
+    fn into_header(self) -> HeaderValue {
+        match self {
+            Self::Given(id) => id,
+            Self::New(id) => {
+                let mut buffer = Uuid::encode_buffer();
+                let id = id.as_simple().encode_lower(&mut buffer);
+                // Hexadecimal digits are a header value; the other case cannot come about.
+                HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
+            }
+        }
+    }
 }
 
 /// The name of the request that is being answered by this task, if it is answering one. It has
 /// letters, digits, `.`, `_` and `-` only.
 #[must_use]
 pub fn current() -> Option<String> {
-    CURRENT
-        .try_with(|id| id.to_str().map(ToOwned::to_owned).ok())
-        .ok()
-        .flatten()
+    CURRENT.try_with(RequestId::text).ok()
 }
 
 /// Gives the request the name it came with, if that is one, else a new one, and the answer the same.
-pub(crate) async fn name(request: Request, next: Next) -> Response {
-    let given = request.headers().get(&REQUEST_ID);
-    let id = given
-        .filter(|id| is_name(id.as_bytes()))
-        .cloned()
-        .unwrap_or_else(new);
+pub(crate) async fn name<F, E>(
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Result<Response, E>
+where
+    F: Future<Output = Result<Response, E>>,
+{
+    let id = RequestId::of(&request);
     let is_logged = tracing::enabled!(tracing::Level::DEBUG);
     let asked = is_logged.then(|| (request.method().clone(), request.uri().path().to_owned()));
-    let mut response = CURRENT.scope(id.clone(), next.run(request)).await;
+    let mut response = CURRENT.scope(id.clone(), answer(request)).await?;
     if let Some((method, path)) = asked {
         let status = response.status().as_u16();
-        let request_id = id.to_str().unwrap_or_default();
+        let request_id = id.text();
         tracing::debug!(request_id, %method, path, status, "answered");
     }
-    response.headers_mut().insert(REQUEST_ID, id);
-    response
+    response.headers_mut().insert(REQUEST_ID, id.into_header());
+    Ok(response)
 }
 
 /// Whatever a client sends ends up in logs and pages, so only what means nothing there is taken.
@@ -51,13 +84,6 @@ fn is_name(id: &[u8]) -> bool {
         && id
             .iter()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-'))
-}
-
-fn new() -> HeaderValue {
-    let mut buffer = Uuid::encode_buffer();
-    let id = Uuid::now_v7().as_simple().encode_lower(&mut buffer);
-    // Hexadecimal digits are a header value; the other case cannot come about.
-    HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
 }
 
 #[cfg(test)]
@@ -81,8 +107,11 @@ mod tests {
         ] {
             assert!(!is_name(bad.as_bytes()), "{bad}");
         }
-        assert!(is_name(new().as_bytes()));
-        assert_ne!(new(), new());
+        let new = || RequestId::of(&Request::default());
+        let id = new();
+        assert_ne!(id.text(), new().text());
+        assert!(is_name(id.text().as_bytes()));
+        assert_eq!(id.text().as_bytes(), id.into_header().as_bytes());
         assert_eq!(current(), None);
     }
 }
