@@ -1,14 +1,18 @@
 //! Votes of many callers, put in the stream together.
 //!
-//! While a batch is on its way to Redis the votes that come meanwhile gather, and are the next batch
-//! (group commit). One writing, one turn of Redis and one of its fsyncs then serve all of a batch, so
-//! that a vote costs the less the more of them come, and one that comes alone is sent at once.
+//! Votes that come in one turn of the runtime are one batch: one writing and one turn of Redis serve all
+//! of it, and a vote that comes alone is sent at once. Several batches are on their way at once, so that
+//! Redis works on some while the voters of others are answered; what comes to Redis while it syncs its
+//! file is written and synced as one (group commit).
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use redis::{Cmd, Pipeline};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::yield_now;
+use tokio::time::timeout_at;
 
 use crate::link::Link;
 use crate::{Error, STREAM, Vote};
@@ -16,17 +20,35 @@ use crate::{Error, STREAM, Vote};
 /// Votes sent at once at most: some 40 kB, which do not hold up others in Redis for a millisecond.
 const MOST: usize = 256;
 
+/// Batches on their way at once at most. With more to send, votes gather.
+const MOST_BATCHES: usize = 16;
+
 /// What `XADD` of one vote takes, for most voters.
 const COMMAND_ARGS: usize = 9;
 const COMMAND_BYTES: usize = 128;
 
-/// A vote that waits to be sent, and whoever waits for its entry id.
-type Waiting = (Cmd, oneshot::Sender<Result<String, Error>>);
+/// Whoever waits for the entry id of a vote.
+struct Caller {
+    done: oneshot::Sender<Result<String, Error>>,
+    /// When the vote is given up.
+    until: Instant,
+}
+
+impl Caller {
+    fn tell(self, added: Result<String, Error>) {
+        // Whoever has given up meanwhile has told so.
+        let _ = self.done.send(added);
+    }
+
+    fn tell_late(self) {
+        self.tell(Err(Error::Away("no answer in time".to_owned())));
+    }
+}
 
 /// Where votes gather.
 #[derive(Default)]
 struct Gathered {
-    votes: Vec<Waiting>,
+    votes: VecDeque<(Cmd, Caller)>,
     /// Whether a task sends them.
     is_sending: bool,
 }
@@ -36,6 +58,8 @@ struct Gathered {
 pub(crate) struct Gatherer {
     link: Arc<Link>,
     gathered: Arc<Mutex<Gathered>>,
+    /// One for each batch that may be on its way.
+    places: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Gatherer {
@@ -49,16 +73,20 @@ impl Gatherer {
         Self {
             link,
             gathered: Arc::default(),
+            places: Arc::new(Semaphore::new(MOST_BATCHES)),
         }
     }
 
-    /// Adds a vote; when this returns, Redis has it, and enough replicas. Returns its entry id. A vote that is given up
-    /// before it was sent is never sent.
-    pub(crate) async fn add(&self, vote: &Vote) -> Result<String, Error> {
+    /// Adds a vote; when this returns, Redis has it, and enough replicas. Returns its entry id. A vote that
+    /// is given up before it was sent, by its caller or after `patience`, is never sent. One timer serves
+    /// all: a vote with less patience than those before it may be told late.
+    pub(crate) async fn add(&self, vote: &Vote, patience: Duration) -> Result<String, Error> {
         let (done, entry_id) = oneshot::channel();
+        let until = Instant::now() + patience;
+        let waiting = (command(vote), Caller { done, until });
         {
             let mut gathered = self.lock();
-            gathered.votes.push((command(vote), done));
+            gathered.votes.push_back(waiting);
             if !gathered.is_sending {
                 gathered.is_sending = true;
                 tokio::spawn(Sending(self.clone()).run());
@@ -82,47 +110,53 @@ impl Sending {
         loop {
             // Tasks that are ready to add theirs come first.
             yield_now().await;
-            let Some(mut batch) = self.next_batch() else {
+            let Some(until) = self.oldest() else {
                 return;
             };
-            batch.retain(|(_, done)| !done.is_closed());
-            if !batch.is_empty() {
-                self.send(batch).await;
+            let place = self.0.places.clone().acquire_owned();
+            match timeout_at(until.into(), place).await {
+                Ok(Ok(place)) => {
+                    let batch = self.next_batch();
+                    if !batch.callers.is_empty() {
+                        tokio::spawn(batch.send(self.0.link.clone(), place));
+                    }
+                }
+                // There are always places: nobody closes them.
+                Ok(Err(_)) => return,
+                Err(_) => self.give_up_late(),
             }
         }
     }
 
-    /// The oldest votes, or none when this is to end.
-    fn next_batch(&self) -> Option<Vec<Waiting>> {
+    /// Until when the oldest vote waits; none when this is to end.
+    fn oldest(&self) -> Option<Instant> {
         let mut gathered = self.0.lock();
-        if gathered.votes.is_empty() {
-            gathered.is_sending = false;
-            return None;
-        }
-        let later = gathered.votes.len().min(MOST);
-        let later = gathered.votes.split_off(later);
-        Some(std::mem::replace(&mut gathered.votes, later))
+        let until = gathered.votes.front().map(|(_, caller)| caller.until);
+        gathered.is_sending = until.is_some();
+        until
     }
 
-    async fn send(&self, batch: Vec<Waiting>) {
-        let (commands, waiting): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let mut pipeline = Pipeline::with_capacity(commands.len());
-        for command in commands {
-            pipeline.add_command(command);
+    fn give_up_late(&self) {
+        let now = Instant::now();
+        let mut gathered = self.0.lock();
+        let is_late = |(_, caller): &mut (Cmd, Caller)| caller.until <= now;
+        while let Some((_, caller)) = gathered.votes.pop_front_if(is_late) {
+            caller.tell_late();
         }
-        match self.0.link.each_durably(&mut pipeline).await {
-            Ok(added) => {
-                for (done, added) in waiting.into_iter().zip(added) {
-                    // Whoever has given up meanwhile has told so.
-                    let _ = done.send(added);
-                }
-            }
-            Err(error) => {
-                for done in waiting {
-                    let _ = done.send(Err(error.clone()));
-                }
+    }
+
+    /// The oldest votes, without those that were given up.
+    fn next_batch(&self) -> Batch {
+        let mut gathered = self.0.lock();
+        let count = gathered.votes.len().min(MOST);
+        let mut batch = Batch::with_capacity(count);
+        for (command, caller) in gathered.votes.drain(..count) {
+            if !caller.done.is_closed() {
+                batch.commands.add_command(command);
+                batch.callers.push_back(caller);
             }
         }
+        batch
     }
 }
 
@@ -133,6 +167,63 @@ impl Drop for Sending {
             self.0.lock().is_sending = false;
         }
     }
+}
+
+/// Votes that are sent together.
+struct Batch {
+    commands: Pipeline,
+    /// In the order of the commands.
+    callers: VecDeque<Caller>,
+}
+
+impl Batch {
+    fn with_capacity(count: usize) -> Self {
+        Self {
+            commands: Pipeline::with_capacity(count),
+            callers: VecDeque::with_capacity(count),
+        }
+    }
+
+    /// Sends the votes and tells the callers, each when its patience is over or there is an answer.
+    async fn send(mut self, link: Arc<Link>, place: OwnedSemaphorePermit) {
+        let mut sent = std::pin::pin!(link.each_durably(&mut self.commands));
+        let mut given_up = 0;
+        let added = loop {
+            let Some(oldest) = self.callers.front() else {
+                break sent.await;
+            };
+            match timeout_at(oldest.until.into(), sent.as_mut()).await {
+                Ok(added) => break added,
+                Err(_) => given_up += give_up_late(&mut self.callers),
+            }
+        };
+        drop(place);
+        match added {
+            Ok(added) => {
+                for (caller, added) in self
+                    .callers
+                    .into_iter()
+                    .zip(added.into_iter().skip(given_up))
+                {
+                    caller.tell(added);
+                }
+            }
+            Err(error) => {
+                for caller in self.callers {
+                    caller.tell(Err(error.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// How many of the callers were told that their time is over.
+fn give_up_late(callers: &mut VecDeque<Caller>) -> usize {
+    let (now, before) = (Instant::now(), callers.len());
+    while let Some(caller) = callers.pop_front_if(|caller| caller.until <= now) {
+        caller.tell_late();
+    }
+    before - callers.len()
 }
 
 fn command(vote: &Vote) -> Cmd {
@@ -157,6 +248,8 @@ mod tests {
     use crate::test_support::RedisServer;
     use crate::{Content, Queue};
 
+    const PATIENCE: Duration = Duration::from_mins(1);
+
     type TestResult = Result<(), Box<dyn StdError>>;
 
     fn queue_of(redis: &RedisServer) -> Result<(Queue, Gatherer), Error> {
@@ -173,7 +266,7 @@ mod tests {
         let votes: Vec<_> = votes.collect::<Result<_, _>>()?;
         let adding = votes.iter().cloned().map(|vote| {
             let gatherer = gatherer.clone();
-            tokio::spawn(async move { (gatherer.add(&vote).await, vote) })
+            tokio::spawn(async move { (gatherer.add(&vote, PATIENCE).await, vote) })
         });
         let mut by_id = HashMap::new();
         for added in join_all(adding).await {
@@ -192,30 +285,48 @@ mod tests {
         Ok(())
     }
 
+    /// Has votes gather until what is returned is dropped.
+    async fn hold_up(gatherer: &Gatherer) -> Result<OwnedSemaphorePermit, Box<dyn StdError>> {
+        let all = u32::try_from(MOST_BATCHES)?;
+        Ok(gatherer.places.clone().acquire_many_owned(all).await?)
+    }
+
     #[tokio::test]
     async fn a_vote_given_up_before_it_was_sent_is_never_sent() -> TestResult {
         let redis = RedisServer::start()?;
         let (queue, gatherer) = queue_of(&redis)?;
-        redis.command(&[b"CLIENT", b"PAUSE", b"60000", b"WRITE"])?;
+        let held_up = hold_up(&gatherer).await?;
         let add = |voter| {
             let (gatherer, vote) = (gatherer.clone(), Vote::cast(voter, "cats"));
-            tokio::spawn(async move { gatherer.add(&vote.unwrap()).await })
+            tokio::spawn(async move { gatherer.add(&vote.unwrap(), PATIENCE).await })
         };
-        let first = add("on its way");
-        while !gatherer.lock().is_sending || !gatherer.lock().votes.is_empty() {
+        let votes = (add("first"), add("given up"), add("last"));
+        while gatherer.lock().votes.len() < 3 {
             yield_now().await;
         }
-        let (given_up, last) = (add("given up"), add("last"));
-        while gatherer.lock().votes.len() < 2 {
-            yield_now().await;
-        }
-        given_up.abort();
-        assert!(given_up.await.is_err_and(|error| error.is_cancelled()));
-        redis.command(&[b"CLIENT", b"UNPAUSE"])?;
-        let ids = [first.await??, last.await??];
+        votes.1.abort();
+        assert!(votes.1.await.is_err_and(|error| error.is_cancelled()));
+        drop(held_up);
+        let ids = [votes.0.await??, votes.2.await??];
+        let entries = queue.reader("w1").read(10).await?;
+        let entries: Vec<_> = entries.into_iter().map(|entry| entry.id).collect();
+        assert_eq!(ids.to_vec(), entries);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_vote_whose_time_is_over_is_never_sent() -> TestResult {
+        let redis = RedisServer::start()?;
+        let (queue, gatherer) = queue_of(&redis)?;
+        let held_up = hold_up(&gatherer).await?;
+        let vote = Vote::cast("ann", "cats")?;
+        let late = gatherer.add(&vote, Duration::from_millis(20)).await;
+        assert!(matches!(&late, Err(Error::Away(why)) if why == "no answer in time"));
+        drop(held_up);
+        let id = gatherer.add(&vote, PATIENCE).await?;
         let entries = queue.reader("w1").read(10).await?;
         assert_eq!(
-            ids.to_vec(),
+            vec![id],
             entries
                 .into_iter()
                 .map(|entry| entry.id)
@@ -225,16 +336,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn each_is_told_when_its_own_time_is_over_and_the_rest_when_redis_answers() -> TestResult
+    {
+        let redis = RedisServer::start()?;
+        let (queue, gatherer) = queue_of(&redis)?;
+        queue.ping().await?;
+        redis.command(&[b"CLIENT", b"PAUSE", b"60000", b"WRITE"])?;
+        let (hasty, patient) = (Vote::cast("ann", "cats")?, Vote::cast("ben", "cats")?);
+        let patient = gatherer.add(&patient, PATIENCE);
+        let hasty = async {
+            let late = gatherer.add(&hasty, Duration::from_millis(20)).await;
+            redis.command(&[b"CLIENT", b"UNPAUSE"]).map(|_| late)
+        };
+        let (late, added) = tokio::join!(hasty, patient);
+        assert!(matches!(late?, Err(Error::Away(_))));
+        let entries = queue.reader("w1").read(10).await?;
+        assert_eq!(entries.len(), 2, "both were sent");
+        assert_eq!(entries[1].id, added?);
+        Ok(())
+    }
+
+    #[tokio::test]
     async fn what_redis_refuses_is_told_to_each_and_the_next_are_taken() -> TestResult {
         let redis = RedisServer::start()?;
         let (queue, gatherer) = queue_of(&redis)?;
         redis.command(&[b"CONFIG", b"SET", b"maxmemory", b"1"])?;
         let votes = ["ann", "ben", "cleo"].map(|voter| Vote::cast(voter, "cats").unwrap());
-        for added in join_all(votes.iter().map(|vote| gatherer.add(vote))).await {
+        for added in join_all(votes.iter().map(|vote| gatherer.add(vote, PATIENCE))).await {
             assert!(matches!(added, Err(Error::Full(_))), "{added:?}");
         }
         redis.command(&[b"CONFIG", b"SET", b"maxmemory", b"0"])?;
-        gatherer.add(&votes[0]).await?;
+        gatherer.add(&votes[0], PATIENCE).await?;
         assert_eq!(queue.length().await?, 1);
         Ok(())
     }
@@ -244,7 +376,7 @@ mod tests {
         let redis = RedisServer::start()?;
         let (queue, gatherer) = queue_of(&redis)?;
         let vote = Vote::cast("ann", "cats")?;
-        gatherer.add(&vote).await?;
+        gatherer.add(&vote, PATIENCE).await?;
         let mut client_id = Cmd::new();
         client_id.arg("CLIENT");
         client_id.arg("ID");
@@ -252,7 +384,7 @@ mod tests {
         redis.command(&[b"REPLICAOF", b"127.0.0.1", b"1"])?;
         let looked_again = async {
             while queue.link.command::<u64>(&client_id).await? == first {
-                assert!(gatherer.add(&vote).await.is_err());
+                assert!(gatherer.add(&vote, PATIENCE).await.is_err());
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             Ok::<_, Error>(())

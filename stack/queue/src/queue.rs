@@ -31,12 +31,17 @@ const NO_RESULTS_KEY: &str = "{votes}:results:none";
 /// waits.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a vote waits for its answer, unless another time is set. Longer than one batch takes
+/// that is not answered.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The queue of votes. Cheap to clone; clones share one pipelined connection, which is opened when
 /// first needed and opened anew when lost.
 #[derive(Debug, Clone)]
 pub struct Queue {
     pub(crate) link: Arc<Link>,
     gatherer: Gatherer,
+    patience: Duration,
     pub(crate) connector: Connector,
 }
 
@@ -61,8 +66,15 @@ impl Queue {
         Ok(Self {
             gatherer: Gatherer::new(Arc::clone(&link)),
             link,
+            patience: PATIENCE,
             connector,
         })
+    }
+
+    /// The same queue, in which votes wait for their answer for `patience` at most.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The place of one worker in the consumer group. Two live readers must not share a name.
@@ -77,10 +89,11 @@ impl Queue {
     ///
     /// # Errors
     /// [`Error::Full`] when Redis has no room; [`Error::Away`] when it cannot be reached, does not
-    /// answer within 2 s, or too few replicas have the vote within half a second, in which case the vote may still arrive: the voter casts it again, and
-    /// the later one wins.
+    /// answer within 2 s or what [`with_patience`](Self::with_patience) says, or too few replicas have the
+    /// vote within half a second, in which case the vote may still arrive: the voter casts it again, and the
+    /// later one wins. One that was not yet sent never is.
     pub async fn enqueue(&self, vote: &Vote) -> Result<String, Error> {
-        self.gatherer.add(vote).await
+        self.gatherer.add(vote, self.patience).await
     }
 
     /// Takes entries out of the stream and off the pending list. To be called once their votes are
