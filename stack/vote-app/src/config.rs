@@ -212,6 +212,11 @@ impl Config {
 }
 
 impl Config {
+    /// How long a request's body may take, and then Redis: half of the request's time each.
+    pub(crate) fn patience(&self) -> Duration {
+        self.request_timeout / 2
+    }
+
     /// Whether voters come by TLS.
     pub(crate) fn is_https(&self) -> bool {
         self.public_url.as_ref().is_some_and(PublicUrl::is_https)

@@ -44,10 +44,12 @@ mod results;
 mod routes;
 mod vote;
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use voteops_ledger::Ledger;
@@ -113,6 +115,21 @@ struct App {
     leaving: CancellationToken,
 }
 
+/// The threads that serve votes: as many as half of the machine's cores. Redis and whoever sends votes have
+/// work to do meanwhile, and one Redis has enough of a few threads; those that wake each other cost more
+/// than they serve. `TOKIO_WORKER_THREADS` sets another number.
+///
+/// # Errors
+/// When the system has no threads to give.
+pub fn runtime() -> std::io::Result<Runtime> {
+    let mut runtime = Builder::new_multi_thread();
+    if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        runtime.worker_threads((cores / 2).max(1));
+    }
+    runtime.enable_all().build()
+}
+
 /// Runs the vote app as its command line asks, until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -140,7 +157,7 @@ pub async fn run(
     leaving: CancellationToken,
 ) -> Result<(), Error> {
     let shutdown = shutdown::after(&leaving, config.shutdown_delay);
-    let queue = Queue::open(&config.redis)?;
+    let queue = Queue::open(&config.redis)?.with_patience(config.patience());
     match queue.ping().await {
         Err(error @ (voteops_queue::Error::Setup(_) | voteops_queue::Error::Url(_))) => {
             return Err(error.into());
@@ -190,7 +207,8 @@ pub async fn run(
     });
     background.spawn(live::poll(app.clone()));
     background.spawn(pressure::watch(app.clone(), shutdown.clone()));
-    http::serve_within(limits, listener, routes::router(&app), shutdown).await;
+    let answerer = routes::answerer(&app, vote::cast);
+    http::serve_within(limits, listener, answerer, shutdown).await;
     // They end at shutdown; a panic there was reported when it happened.
     while background.join_next().await.is_some() {}
     if let Some(admin) = admin {

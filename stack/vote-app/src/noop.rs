@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
-use axum::routing::post;
+use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use voteops_ledger::Ledger;
@@ -45,12 +45,15 @@ pub async fn run_noop(
         leaving: shutdown.clone(),
         config,
     });
-    let router = routes::router_with(&app, post(accept));
-    http::serve_within(limits, listener, router, shutdown).await;
+    let answerer = routes::answerer(&app, accept);
+    http::serve_within(limits, listener, answerer, shutdown).await;
     Ok(())
 }
 
-async fn accept(_body: Bytes) -> impl IntoResponse {
+async fn accept(State(app): State<Arc<App>>, request: Request) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json")];
-    (StatusCode::ACCEPTED, headers, ACCEPTED)
+    match to_bytes(request.into_body(), app.config.max_body_bytes).await {
+        Ok(_) => (StatusCode::ACCEPTED, headers, ACCEPTED).into_response(),
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
 }

@@ -1,5 +1,7 @@
 //! Lists with quality values, as `Accept` and `Accept-Language` have them (RFC 9110, section 12.4).
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderMap, HeaderName};
 
 /// One value of such a list.
@@ -30,13 +32,17 @@ impl<'a> Weighted<'a> {
 }
 
 /// All lines of a header as one list.
-pub(crate) fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
-    headers
+pub(crate) fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Cow<'a, str> {
+    let mut lines = headers
         .get_all(name)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect::<Vec<_>>()
-        .join(",")
+        .filter_map(|value| value.to_str().ok());
+    let mut list = Cow::from(lines.next().unwrap_or_default());
+    for line in lines {
+        list += ",";
+        list += line;
+    }
+    list
 }
 
 #[cfg(test)]

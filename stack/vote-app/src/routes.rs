@@ -4,20 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
+use futures::future::Either;
+use tower::{Service, service_fn};
 use uuid::Uuid;
 use voteops_queue::check_voter;
-use voteops_service::http::readiness;
+use voteops_service::http::{Answerer, readiness};
 
 use crate::ballot::{self, VOTER_COOKIE};
 use crate::lang::Lang;
-use crate::measure::measure;
+use crate::measure::{measure, measure_vote};
 use crate::reply::{Format, Reason, Refusal, Wanted};
-use crate::{App, assets, live, openapi, pages, results, vote};
+use crate::{App, assets, live, openapi, pages, results};
 
 /// How long Redis may take to show that it is there.
 const READY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -25,22 +27,44 @@ const READY_TIMEOUT: Duration = Duration::from_secs(1);
 /// For a year.
 const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Voters' requests are measured; those of the monitoring and for files that are in memory are not, or
-/// they would make a slow app look fast and an idle one busy.
-pub(crate) fn router(app: &Arc<App>) -> Router {
-    router_with(app, post(vote::cast))
+/// Where votes are sent.
+pub(crate) const VOTE: &str = "/vote";
+
+/// Answers every request; votes by `cast`, on a short way: the layers and places of a router cost as much
+/// as all else that is done with a vote.
+pub(crate) fn answerer<F, A>(app: &Arc<App>, cast: F) -> impl Answerer
+where
+    F: Fn(State<Arc<App>>, Request) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Response> + Send + 'static,
+{
+    let (app, router) = (app.clone(), router(app, post(cast.clone())));
+    service_fn(move |request: Request| {
+        if request.uri().path() != VOTE || request.method() != Method::POST {
+            return Either::Left(router.clone().call(request));
+        }
+        let is_https = app.config.is_https();
+        let answer = measure_vote(app.clone(), cast(State(app.clone()), request));
+        Either::Right(async move {
+            let response = answer.await;
+            Ok(if is_https {
+                by_tls_only(response).await
+            } else {
+                response
+            })
+        })
+    })
 }
 
-/// The same, with `cast` to answer what is sent to `/vote`.
-pub(crate) fn router_with(app: &Arc<App>, cast: MethodRouter<Arc<App>>) -> Router {
+/// Voters' requests are measured; those of the monitoring and for files that are in memory are not, or
+/// they would make a slow app look fast and an idle one busy.
+fn router(app: &Arc<App>, cast: MethodRouter<Arc<App>>) -> Router {
     let voters = Router::new()
         .route("/", get(show_ballot))
-        .route("/vote", cast)
+        .route(VOTE, cast)
         .route("/results", get(results::show))
         .route("/results/live", get(live::listen))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(app.config.max_body_bytes))
         .layer(from_fn_with_state(app.clone(), measure));
     let monitoring = Router::new()
         .route(

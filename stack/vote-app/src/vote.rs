@@ -1,13 +1,21 @@
 //! `POST /vote`.
 
+use std::error::Error;
+use std::future::poll_fn;
+use std::iter::successors;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{FromRequest, Request, State};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use http_body_util::LengthLimitError;
 use serde::Serialize;
+use tokio::time::timeout;
 use uuid::Uuid;
 use voteops_queue::{Error as QueueError, Once, Vote};
 use voteops_service::http::Peer;
@@ -27,16 +35,17 @@ struct Accepted<'a> {
 }
 
 pub(crate) async fn cast(State(app): State<Arc<App>>, request: Request) -> Response {
-    let encoding = Encoding::of(request.headers());
+    let (head, body) = request.into_parts();
+    let encoding = Encoding::of(&head.headers);
     let wanted = Wanted::of(
-        request.headers(),
+        &head.headers,
         if matches!(encoding, Ok(Encoding::Form)) {
             Format::Html
         } else {
             Format::Json
         },
     );
-    match strike_or_take(&app, encoding, request).await {
+    match strike_or_take(&app, encoding, &head, body).await {
         Ok(vote) => accepted(&app, &vote, wanted),
         Err(refusal) => {
             app.metrics
@@ -52,19 +61,25 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, request: Request) -> Respo
 async fn strike_or_take(
     app: &App,
     encoding: Result<Encoding, Refusal>,
-    request: Request,
+    head: &Parts,
+    body: Body,
 ) -> Result<Vote, Refusal> {
     if let Some(faults) = &app.faults {
-        faults.strike().await?;
+        // In a place of its own: every vote would carry the room for it.
+        Box::pin(faults.strike()).await?;
     }
-    admit(app, &request)?;
-    take(app, encoding?, request).await
+    admit(app, head)?;
+    let encoding = encoding?;
+    origin::check(&head.headers, app.config.public_url.as_ref())?;
+    let body = read_body(app, body).await?;
+    let sent = ballot::read(encoding, &body, &head.headers, &app.config.choices)?;
+    take(app, sent).await
 }
 
 /// Before anything of the body is read: whether a vote of this client can be taken now.
-fn admit(app: &App, request: &Request) -> Result<(), Refusal> {
-    if let (Some(limiter), Some(Peer(peer))) = (&app.limiter, request.extensions().get())
-        && !limiter.allows(app.config.proxies.client(*peer, request.headers()))
+fn admit(app: &App, head: &Parts) -> Result<(), Refusal> {
+    if let (Some(limiter), Some(Peer(peer))) = (&app.limiter, head.extensions.get())
+        && !limiter.allows(app.config.proxies.client(*peer, &head.headers))
     {
         let message = "Too many votes came from your network. Please vote again soon.";
         return Err(Refusal::new(Reason::RateLimited, message));
@@ -78,22 +93,40 @@ fn admit(app: &App, request: &Request) -> Result<(), Refusal> {
     Err(Refusal::new(Reason::Backpressure, message))
 }
 
-/// Half of the request's time is for its body, half for Redis.
-async fn take(app: &App, encoding: Encoding, mut request: Request) -> Result<Vote, Refusal> {
-    let patience = app.config.request_timeout / 2;
-    let headers = std::mem::take(request.headers_mut());
-    origin::check(&headers, app.config.public_url.as_ref())?;
-    let body = tokio::time::timeout(patience, read_body(app, request))
-        .await
-        .map_err(|_| {
-            Refusal::new(
-                Reason::BodyTimeout,
-                "The request's body did not arrive in time.",
-            )
-        })??;
-    let Sent { mut vote, sameness } = ballot::read(encoding, &body, &headers, &app.config.choices)?;
-    let enqueued = tokio::time::timeout(patience, enqueue(app, &mut vote, sameness)).await;
-    match enqueued.unwrap_or_else(|_| Err(QueueError::Away("no answer in time".to_owned()))) {
+/// Takes half of the request's time at most; the other half is for Redis.
+async fn read_body(app: &App, body: Body) -> Result<Bytes, Refusal> {
+    let most = app.config.max_body_bytes;
+    let mut read = pin!(to_bytes(body, most));
+    // Most bodies have come with their head: a timer would cost more than reading them.
+    let at_once = poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await;
+    let read = match at_once {
+        Poll::Ready(read) => Ok(read),
+        Poll::Pending => timeout(app.config.patience(), read).await,
+    };
+    match read {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(error)) if is_too_large(&error) => {
+            let message = format!("The request's body is larger than {most} bytes.");
+            Err(Refusal::new(Reason::BodyTooLarge, message))
+        }
+        Ok(Err(_)) => {
+            let message = "The request's body could not be read.";
+            Err(Refusal::new(Reason::BodyUnreadable, message))
+        }
+        Err(_) => {
+            let message = "The request's body did not arrive in time.";
+            Err(Refusal::new(Reason::BodyTimeout, message))
+        }
+    }
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    let mut causes = successors(Some(error as &dyn Error), |&error| error.source());
+    causes.any(<dyn Error>::is::<LengthLimitError>)
+}
+
+async fn take(app: &App, Sent { mut vote, sameness }: Sent) -> Result<Vote, Refusal> {
+    match enqueue(app, &mut vote, sameness).await {
         Ok(Once::Taken) => {
             let accepted = &app.metrics.accepted;
             accepted.with_label_values(&[vote.choice.as_str()]).inc();
@@ -111,39 +144,28 @@ async fn take(app: &App, encoding: Encoding, mut request: Request) -> Result<Vot
     }
 }
 
-/// A vote that its page sent before gets the id of that one.
+/// Takes as long as the queue's patience at most. A vote that its page sent before gets the id of that one.
 async fn enqueue(app: &App, vote: &mut Vote, sameness: Sameness) -> Result<Once, QueueError> {
-    let window = app.config.idempotency_window;
-    match sameness {
-        Sameness::Unknown => app.queue.enqueue(vote).await.map(|_| Once::Taken),
-        Sameness::Key => app.queue.enqueue_once(vote, window).await,
-        Sameness::Page(page) => {
-            let before = app.queue.enqueue_from_page(vote, page, window).await?;
-            Ok(before.map_or(Once::Taken, |id| {
-                vote.id = id;
-                Once::Repeated
-            }))
+    let (patience, window) = (app.config.patience(), app.config.idempotency_window);
+    let in_time = match sameness {
+        Sameness::Unknown => return app.queue.enqueue(vote).await.map(|_| Once::Taken),
+        // Each in a place of its own, as above.
+        Sameness::Key => {
+            let enqueued = app.queue.enqueue_once(vote, window);
+            timeout(patience, Box::pin(enqueued)).await
         }
-    }
-}
-
-async fn read_body(app: &App, request: Request) -> Result<Bytes, Refusal> {
-    Bytes::from_request(request, &())
-        .await
-        .map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                let message = format!(
-                    "The request's body is larger than {} bytes.",
-                    app.config.max_body_bytes
-                );
-                Refusal::new(Reason::BodyTooLarge, message)
-            } else {
-                Refusal::new(
-                    Reason::BodyUnreadable,
-                    "The request's body could not be read.",
-                )
-            }
-        })
+        Sameness::Page(page) => {
+            let enqueued = app.queue.enqueue_from_page(vote, page, window);
+            let before = timeout(patience, Box::pin(enqueued)).await;
+            before.map(|before| {
+                Ok(before?.map_or(Once::Taken, |id| {
+                    vote.id = id;
+                    Once::Repeated
+                }))
+            })
+        }
+    };
+    in_time.unwrap_or_else(|_| Err(QueueError::Away("no answer in time".to_owned())))
 }
 
 fn not_enqueued(app: &App, error: &QueueError) -> Refusal {
