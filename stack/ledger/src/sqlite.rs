@@ -1,7 +1,7 @@
 //! The ledger in an SQLite file.
 
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
@@ -9,6 +9,7 @@ use sqlx::SqlSafeStr;
 use sqlx::SqlitePool;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::sync::Mutex;
 
 use crate::Error;
 use crate::ledger::Row;
@@ -30,6 +31,8 @@ static UPSERTS: LazyLock<[String; 3]> = LazyLock::new(|| CHUNKS.map(upsert));
 pub(crate) struct Sqlite {
     path: PathBuf,
     pool: SqlitePool,
+    /// Held by who writes: SQLite itself has the others look again and again.
+    writing: Arc<Mutex<()>>,
 }
 
 impl Sqlite {
@@ -58,6 +61,7 @@ impl Sqlite {
         Ok(Self {
             path: PathBuf::from(path),
             pool,
+            writing: Arc::default(),
         })
     }
 
@@ -72,6 +76,7 @@ impl Sqlite {
     }
 
     pub(crate) async fn record(&self, rows: &[Row<'_>], now_ms: i64) -> Result<u64, Error> {
+        let _writing = self.writing.lock().await;
         // Not a deferred transaction: one that reads first and is then overtaken by another writer
         // fails at once, however long the busy timeout.
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;

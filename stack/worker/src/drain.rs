@@ -1,64 +1,96 @@
 //! The worker's loop.
 
-use std::mem::take;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::pin::pin;
+use std::time::Instant;
 
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{FuturesUnordered, StreamExt};
 use tokio_util::sync::CancellationToken;
 use voteops_queue::Entry;
 
 use crate::intake::Intake;
-use crate::recorder::{CutShort, Done, Recorder};
+use crate::recorder::{CutShort, Recorder};
 
-/// Drains until shutdown. While more than a batch waits, the next one is read and the last one
-/// acknowledged as one is recorded, so that neither Redis nor the ledger waits for the other. Otherwise
-/// not: what comes meanwhile would be missed, and would wait for one batch more.
+/// Batches that are being recorded or acknowledged at once, beside the one that is read: with fewer,
+/// Redis waits for the ledger or the ledger for Redis.
+const MOST_AT_WORK: usize = 3;
+
+/// Drains until shutdown. While more than a batch waits, the next ones are read and recorded as one is
+/// acknowledged. Otherwise one after the other: what comes meanwhile would be missed, and would wait for
+/// one batch more.
 pub(crate) async fn drain(mut intake: Intake, recorder: Recorder, shutdown: CancellationToken) {
+    let mut at_work = AtWork::new(&recorder);
     let mut in_hand = Vec::new();
-    let mut unacknowledged = Done::default();
-    let mut cut_short = false;
     while !shutdown.is_cancelled() {
-        let (entries, last) = (take(&mut in_hand), take(&mut unacknowledged));
+        at_work.begin(in_hand).await;
         // What was in hand for so long that it counts as abandoned would be found by a scan.
-        let processed = if intake.is_behind() && !intake.is_scanning() {
-            let next_came = AtomicBool::new(false);
-            let (finished, ahead, next) = tokio::join!(
-                recorder.finish(last),
-                record_ahead(&recorder, entries, &next_came),
-                async {
-                    let next = intake.next().await;
-                    next_came.store(true, Ordering::Relaxed);
-                    next
-                }
-            );
-            in_hand = next;
-            finished.and(ahead.map(|done| unacknowledged = done))
+        let most = if intake.is_behind() && !intake.is_scanning() {
+            MOST_AT_WORK
         } else {
-            let finished = recorder.finish(last).await;
-            let processed = recorder.process(entries).await;
-            in_hand = intake.next().await;
-            finished.and(processed)
+            0
         };
-        cut_short |= processed.is_err();
+        at_work.until_at_most(most).await;
+        in_hand = at_work.meanwhile(intake.next()).await;
     }
-    // Each for itself: what is recorded is acknowledged even when what is in hand is cut short.
-    let finished = recorder.finish(unacknowledged).await;
-    if cut_short || finished.is_err() || recorder.process(in_hand).await.is_err() {
+    at_work.begin(in_hand).await;
+    at_work.until_at_most(0).await;
+    if at_work.is_cut_short {
         tracing::warn!("shutting down with votes in hand; they stay pending");
     }
+    drop(at_work);
     intake.leave().await;
 }
 
-/// Records a batch. It is acknowledged later, beside the next, when that one is here by then; else at
-/// once, since the next may take long to come.
-async fn record_ahead(
-    recorder: &Recorder,
-    entries: Vec<Entry>,
-    next_came: &AtomicBool,
-) -> Result<Done, CutShort> {
-    let done = recorder.take(entries).await?;
-    if next_came.load(Ordering::Relaxed) {
-        return Ok(done);
+/// The batches that are being recorded or acknowledged.
+struct AtWork<'a> {
+    recorder: &'a Recorder,
+    batches: FuturesUnordered<BoxFuture<'a, Result<(), CutShort>>>,
+    /// Whether shutdown came before a batch was done.
+    is_cut_short: bool,
+}
+
+impl<'a> AtWork<'a> {
+    fn new(recorder: &'a Recorder) -> Self {
+        Self {
+            recorder,
+            batches: FuturesUnordered::new(),
+            is_cut_short: false,
+        }
     }
-    recorder.finish(done).await?;
-    Ok(Done::default())
+
+    /// Begins a batch, once it was struck by the faults that are in force: one at a time, so that a delay
+    /// is one for each batch.
+    async fn begin(&mut self, entries: Vec<Entry>) {
+        if entries.is_empty() {
+            return;
+        }
+        let (recorder, received) = (self.recorder, Instant::now());
+        self.meanwhile(recorder.strike()).await;
+        self.batches
+            .push(recorder.process(entries, received).boxed());
+    }
+
+    /// Goes on with the batches until no more than `most` are left.
+    async fn until_at_most(&mut self, most: usize) {
+        while self.batches.len() > most {
+            self.one().await;
+        }
+    }
+
+    /// Goes on with the batches until `other` is there.
+    async fn meanwhile<T>(&mut self, other: impl Future<Output = T>) -> T {
+        let mut other = pin!(other);
+        loop {
+            tokio::select! {
+                there = &mut other => return there,
+                () = self.one(), if !self.batches.is_empty() => {}
+            }
+        }
+    }
+
+    async fn one(&mut self) {
+        if let Some(done) = self.batches.next().await {
+            self.is_cut_short |= done.is_err();
+        }
+    }
 }

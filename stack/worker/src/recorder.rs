@@ -29,16 +29,6 @@ pub(crate) struct Recorder {
 /// Shutdown cut the work short.
 pub(crate) struct CutShort;
 
-/// What is recorded and not yet acknowledged.
-#[derive(Default)]
-pub(crate) struct Done {
-    /// Stream ids.
-    entries: Vec<String>,
-    votes: usize,
-    /// When the entries came; none when there is nothing.
-    received: Option<Instant>,
-}
-
 /// A batch by what is to be done with its entries.
 #[derive(Default)]
 struct Batch {
@@ -73,27 +63,22 @@ impl Batch {
 }
 
 impl Recorder {
-    /// Records and acknowledges a batch, however long it takes.
-    ///
-    /// # Errors
-    /// [`CutShort`]; what is not done stays pending.
-    pub(crate) async fn process(&self, entries: Vec<Entry>) -> Result<(), CutShort> {
-        let done = self.take(entries).await?;
-        self.finish(done).await
-    }
-
-    /// Records a batch, however long it takes. What comes of it is to be [finished](Self::finish).
-    ///
-    /// # Errors
-    /// [`CutShort`]; the whole batch stays pending.
-    pub(crate) async fn take(&self, entries: Vec<Entry>) -> Result<Done, CutShort> {
-        if entries.is_empty() {
-            return Ok(Done::default());
-        }
-        let received = Some(Instant::now());
+    /// Holds a batch up as long as the faults that are in force say.
+    pub(crate) async fn strike(&self) {
         if let Some(faults) = &self.faults {
             faults.strike().await;
         }
+    }
+
+    /// Records and acknowledges a batch that was `received` then, however long it takes.
+    ///
+    /// # Errors
+    /// [`CutShort`]; what is not done stays pending.
+    pub(crate) async fn process(
+        &self,
+        entries: Vec<Entry>,
+        received: Instant,
+    ) -> Result<(), CutShort> {
         let mut batch = Batch::sort(entries);
         for (entry, reason) in &batch.poison {
             self.bury(entry, *reason).await;
@@ -111,24 +96,10 @@ impl Recorder {
                     .await?;
             }
         }
-        Ok(Done {
-            entries: batch.done,
-            votes: batch.votes.len(),
-            received,
-        })
-    }
-
-    /// Acknowledges what is recorded, however long it takes.
-    ///
-    /// # Errors
-    /// [`CutShort`]; what is not acknowledged stays pending.
-    pub(crate) async fn finish(&self, done: Done) -> Result<(), CutShort> {
-        self.acknowledge(&done.entries).await?;
-        if let Some(received) = done.received {
-            let seconds = received.elapsed().as_secs_f64();
-            for _ in 0..done.votes {
-                self.metrics.processing.observe(seconds);
-            }
+        self.acknowledge(&batch.done).await?;
+        let seconds = received.elapsed().as_secs_f64();
+        for _ in &batch.votes {
+            self.metrics.processing.observe(seconds);
         }
         Ok(())
     }
