@@ -78,7 +78,7 @@ fn an_alert_is_proven_by_named_servers_on_named_processes() {
         ),
         (
             &[&["RedisMemoryHigh"], &named[3..]].concat()[..],
-            "fill-redis can be done to a stack",
+            "name where this Redis is reached",
         ),
     ] {
         let refused = stack.voteops(&[&["chaos", "verify"], left_out].concat());

@@ -165,6 +165,23 @@ impl Browser {
         Ok(())
     }
 
+    /// The text of an element once it is not what it `was`.
+    pub(crate) async fn text_after(
+        &self,
+        css: &str,
+        was: &str,
+    ) -> Result<String, Box<dyn std::error::Error>> {
+        let seen = async {
+            loop {
+                match self.text(css).await {
+                    Ok(text) if text != was => return text,
+                    _ => tokio::time::sleep(Duration::from_millis(50)).await,
+                }
+            }
+        };
+        Ok(tokio::time::timeout(PATIENCE, seen).await?)
+    }
+
     /// Goes to the page before, as the button does.
     pub(crate) async fn back(&self) -> TestResult {
         Ok(self.client.back().await?)
