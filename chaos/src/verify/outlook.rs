@@ -173,8 +173,17 @@ fn course(
         }
         Change::Gone => {}
     }
-    let was_gone = last_ms < -GONE_SCRAPES * target.interval_ms;
+    let gone_ms = GONE_SCRAPES * target.interval_ms;
+    let was_gone = last_ms < -gone_ms;
+    // Nothing was scraped meanwhile; in between lies no value, least of all before a counter that began anew.
+    let gaps = series.samples.windows(2).filter_map(|pair| {
+        let ((before_ms, _), (after_ms, _)) = (pair[0], pair[1]);
+        (after_ms - before_ms > gone_ms).then_some((before_ms - at_ms + 1, after_ms - at_ms))
+    });
     let mut course = missing(i64::MIN, first_ms, Course::Points(points));
+    for (from_ms, to_ms) in gaps {
+        course = missing(from_ms, to_ms, course);
+    }
     if was_gone {
         let to_ms = if target.is_past(series) { i64::MAX } else { 0 };
         course = missing(last_ms + 1, to_ms, course);

@@ -269,6 +269,26 @@ mod tests {
     }
 
     #[test]
+    fn between_two_lives_of_an_instance_nothing_was_counted() {
+        let labels = [("__name__", "votes_total"), ("instance", "again:1")];
+        let mut counter = series(&labels, 0.0);
+        let sample = |at_s, value| Sample { at_s, value };
+        counter.samples = [
+            sample(-615.0, 900.0),
+            sample(-600.0, 915.0),
+            sample(-300.0, 0.0),
+            sample(-285.0, 15.0),
+        ]
+        .into();
+        let scene = scene(&[counter]);
+        let expected = scenario(&scene, &scene, 0, &Undisturbed);
+        let value = |at_s: i64| expected.targets[0].exposes[0].course.value(at_s * 1000);
+        assert_eq!(value(-600), Some(915.0));
+        assert_eq!(value(-450), None);
+        assert_eq!(value(-300), Some(0.0));
+    }
+
+    #[test]
     fn an_instance_that_is_not_scraped_any_more_counts_no_further() {
         let instance = [("__name__", "votes_total"), ("instance", "gone:1")];
         let recorded = [("__name__", "votes:ratio")];

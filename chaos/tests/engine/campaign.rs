@@ -1,8 +1,6 @@
 //! Runner, guardian or both are killed at random instants while containers are being paused, from before
 //! the record is written until after the fault is undone.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use rustix::process::Signal;
 use voteops_chaos::process::Process;
@@ -10,6 +8,7 @@ use voteops_chaos::recover::recover;
 
 use crate::daemon::{Daemon, Maker, eventually};
 use crate::runner::{Runner, records};
+use crate::victims::{Killing, Victim, killings};
 
 /// How many times something is killed, unless the variable `KILLS` tells.
 const KILLS: u32 = 210;
@@ -19,13 +18,6 @@ const SEED: u64 = 0x5eed;
 /// 150 ms to find and to pause them.
 const LATEST_US: u64 = 300_000;
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Victim {
-    Runner,
-    Guardian,
-    Both,
-}
-
 #[test]
 #[ignore = "needs a Docker daemon of its own"]
 fn no_kill_leaves_a_container_paused() {
@@ -33,28 +25,24 @@ fn no_kill_leaves_a_container_paused() {
     let daemon = Daemon::start(Maker::Docker);
     daemon.container("shop-worker-1", &[]);
     daemon.container("shop-worker-2", &[]);
-    let mut random = split_mix(SEED);
     let mut caught = 0;
-    for kill in 0..kills {
-        let victim = [Victim::Runner, Victim::Guardian, Victim::Both][kill as usize % 3];
-        let instant = Duration::from_micros(random() % LATEST_US);
-        let undo_first = random().is_multiple_of(4);
-        println!("kill {kill}: {victim:?} at {instant:?}, undo before: {undo_first}");
-        caught += u32::from(one_kill(&daemon, victim, instant, undo_first));
+    for (number, killing) in (0..kills).zip(killings(SEED, LATEST_US)) {
+        println!("{number}: {killing:?}");
+        caught += u32::from(one_kill(&daemon, killing));
     }
     println!("{caught} of {kills} were killed with the fault on record");
     assert!(caught > kills / 4, "{caught} of {kills}");
 }
 
 /// Kills once, and sees that nothing is left behind. Tells whether the fault was on record then.
-fn one_kill(daemon: &Daemon, victim: Victim, instant: Duration, undo_first: bool) -> bool {
+fn one_kill(daemon: &Daemon, killing: Killing) -> bool {
     let mut runner = Runner::spawn(daemon, &daemon.address());
-    if undo_first {
+    if killing.undo_first {
         runner.undo();
     }
-    std::thread::sleep(instant);
+    std::thread::sleep(killing.instant);
     let guardian = records(daemon).into_iter().find_map(|it| it.guardian);
-    match victim {
+    match killing.victim {
         Victim::Runner => runner.kill(),
         Victim::Guardian => {
             kill(guardian);
@@ -79,15 +67,5 @@ fn one_kill(daemon: &Daemon, victim: Victim, instant: Duration, undo_first: bool
 fn kill(guardian: Option<Process>) {
     if let Some(guardian) = guardian {
         guardian.signal(Signal::KILL).unwrap();
-    }
-}
-
-/// `SplitMix64`, see Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
-fn split_mix(mut state: u64) -> impl FnMut() -> u64 {
-    move || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
     }
 }

@@ -11,3 +11,6 @@ mod faults;
 mod runner;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+#[path = "../common/victims.rs"]
+mod victims;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::{Runner, Sleeper, eventually, eventually_running, records};
+use crate::victims::{Killing, Victim, killings};
 use jiff::Timestamp;
 use rustix::process::Signal;
 use voteops_chaos::process::Process;
@@ -21,33 +22,23 @@ const SEED: u64 = 0x5eed;
 /// takes some 10 ms to inject.
 const LATEST_US: u64 = 40_000;
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Victim {
-    Runner,
-    Guardian,
-    Both,
-}
-
 #[test]
 fn no_kill_leaves_a_target_stopped() {
-    let mut random = SEED;
-    for kill in 0..KILLS {
-        let victim = [Victim::Runner, Victim::Guardian, Victim::Both][kill as usize % 3];
-        let instant = Duration::from_micros(next(&mut random) % LATEST_US);
-        let undo_first = next(&mut random).is_multiple_of(4);
-        println!("kill {kill}: {victim:?} at {instant:?}, undo before: {undo_first}");
-        one_kill(victim, instant, undo_first);
+    for (number, killing) in (0..KILLS).zip(killings(SEED, LATEST_US)) {
+        println!("{number}: {killing:?}");
+        one_kill(killing);
     }
 }
 
-fn one_kill(victim: Victim, instant: Duration, undo_first: bool) {
+fn one_kill(killing: Killing) {
+    let victim = killing.victim;
     let dir = tempfile::tempdir().unwrap();
     let sleepers = Sleeper::several::<3>();
     let mut runner = Runner::spawn(dir.path(), Duration::from_mins(10), &sleepers);
-    if undo_first {
+    if killing.undo_first {
         runner.undo();
     }
-    std::thread::sleep(instant);
+    std::thread::sleep(killing.instant);
     let guardian = guardian(dir.path());
     match victim {
         Victim::Runner => runner.kill(),
@@ -86,12 +77,4 @@ fn kill(guardian: Option<Process>) {
     if let Some(guardian) = guardian {
         guardian.signal(Signal::KILL).unwrap();
     }
-}
-
-/// `SplitMix64`, see Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

@@ -14,3 +14,6 @@ mod lease;
 mod stall;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+#[path = "../common/victims.rs"]
+mod victims;
