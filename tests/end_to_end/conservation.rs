@@ -13,7 +13,7 @@ use crate::support::{Home, PATIENCE, Stack, kill, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_vote_is_lost_when_a_worker_or_redis_is_killed_in_a_flood() {
-    let stack = Home::new().stack(&["--time-scale", "30", "--votes-per-second", "0"]);
+    let stack = Home::alone().stack(&["--time-scale", "30", "--votes-per-second", "0"]);
     for victim in ["worker-1", "redis"] {
         let file = stack.file();
         let urls = file

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -16,20 +16,38 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 /// Every stack of this process gets a block of ports of its own.
 static NEXT_PORTS: AtomicU16 = AtomicU16::new(21_000);
 
-/// A stack's clocks are scaled: it needs the machine to itself, so there is one home at a time.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// A stack's clocks are scaled, so that it needs a core: there are as many homes as there are tests at a
+/// time, which is as many as cores, and one that takes all of them is alone.
+static TURNS: RwLock<()> = RwLock::new(());
+
+#[expect(dead_code, reason = "held until the test is over")]
+enum Turn {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
 
 /// A directory for one test, in which `voteops` finds and keeps everything.
 pub(crate) struct Home {
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
     dir: tempfile::TempDir,
     port_base: u16,
 }
 
 impl Home {
+    /// One beside which there may be others.
     pub(crate) fn new() -> Self {
         // A test that failed leaves nothing behind that its successor would have to fear.
-        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = TURNS.read().unwrap_or_else(PoisonError::into_inner);
+        Self::of(Turn::Shared(turn))
+    }
+
+    /// One whose test takes all of the machine.
+    pub(crate) fn alone() -> Self {
+        let turn = TURNS.write().unwrap_or_else(PoisonError::into_inner);
+        Self::of(Turn::Alone(turn))
+    }
+
+    fn of(turn: Turn) -> Self {
         let dir = tempfile::tempdir().unwrap();
         Self {
             _turn: turn,

@@ -12,6 +12,7 @@ use super::effect::{Aftermath, Effect};
 use super::flooding::Flooding;
 use super::forecast::{self, Load, Rise};
 use super::judge::{refutation, told_flood, unheard};
+use super::outlook::Counted;
 use super::report::{Flood, Phase, Report, Step, Subject, Times, Verdict, Votes};
 use super::rule::Rule;
 use super::scene::Scene;
@@ -178,7 +179,7 @@ impl Course<'_> {
                 from_ms: -forecast::millis(ended_s),
                 to_ms: -forecast::millis((ended_s - undone_s).max(0.0)),
                 late: false,
-                little: false,
+                counted: Counted::default(),
                 pace: 1.0,
             };
             // From the later of the times it may have resolved already.

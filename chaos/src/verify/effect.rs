@@ -7,7 +7,7 @@ use voteops_observability::prometheus::Labels;
 use voteops_observability::replay::scenario::{Failure, Outage};
 
 use super::forecast::Load;
-use super::outlook::{Change, Outlook};
+use super::outlook::{Change, Counted, Outlook};
 use super::rule::QUEUE;
 use super::scene::{History, Scene, Scraped, secs};
 use crate::catalogue::{
@@ -25,8 +25,11 @@ const MOST_STARTING_MS: i64 = 3_000;
 /// How far the achieved rate of a load may be from the planned one.
 pub(super) const RATE_TOLERANCE: f64 = 0.03;
 
-/// What is seen late or not, and little counted before it or not, in all combinations.
-const EITHER_WAY: [(bool, bool); 4] = [(false, false), (false, true), (true, false), (true, true)];
+/// What is seen late or not, and how much was counted before it, in all combinations.
+fn every_way() -> impl Iterator<Item = (bool, Counted)> {
+    let ways = [false, true].map(|late| Counted::ALL.map(|counted| (late, counted)));
+    ways.into_iter().flatten()
+}
 
 /// A fault as far as rules can see it.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +58,7 @@ struct Turn {
     strength: f64,
     /// Whether it is seen as late as can be.
     late: bool,
-    /// Whether as little has been counted since the last samples as may be.
-    little: bool,
+    counted: Counted,
 }
 
 /// The fault from its onset on.
@@ -76,8 +78,7 @@ pub(super) struct Aftermath<'a> {
     pub(super) to_ms: i64,
     /// Whether a scrape that was under way at the end saw the fault, or waited and saw its end.
     pub(super) late: bool,
-    /// Whether as little has been counted since the last samples as may be.
-    pub(super) little: bool,
+    pub(super) counted: Counted,
     /// How fast what was struck goes on, as a share of the usual rate.
     pub(super) pace: f64,
 }
@@ -90,14 +91,13 @@ impl<'a> Effect<'a> {
             fault if *fault == SLOW_VOTES => SLOW_RATE_TOLERANCE,
             _ => RATE_TOLERANCE,
         };
-        let ways = EITHER_WAY.map(|(late, little)| {
+        let turns = every_way().flat_map(move |(late, counted)| {
             [1.0 - tolerance, 1.0 + tolerance].map(|strength| Turn {
                 strength,
                 late,
-                little,
+                counted,
             })
         });
-        let turns = ways.into_iter().flatten();
         turns.map(move |turn| Onset { effect: self, turn })
     }
 
@@ -237,9 +237,9 @@ impl<'a> Aftermath<'a> {
     pub(super) fn ways(self) -> impl Iterator<Item = Aftermath<'a>> {
         let paces = self.effect.paces().iter();
         paces.flat_map(move |&pace| {
-            EITHER_WAY.map(|(late, little)| Aftermath {
+            every_way().map(move |(late, counted)| Aftermath {
                 late,
-                little,
+                counted,
                 pace,
                 ..self
             })
@@ -248,8 +248,8 @@ impl<'a> Aftermath<'a> {
 }
 
 impl Outlook for Onset<'_> {
-    fn counted_little(&self) -> bool {
-        self.turn.little
+    fn counted(&self) -> Counted {
+        self.turn.counted
     }
 
     fn change(&self, target: &Scraped, series: &History) -> Change {
@@ -331,8 +331,8 @@ impl Outlook for Onset<'_> {
 }
 
 impl Outlook for Aftermath<'_> {
-    fn counted_little(&self) -> bool {
-        self.little
+    fn counted(&self) -> Counted {
+        self.counted
     }
 
     fn change(&self, _: &Scraped, series: &History) -> Change {

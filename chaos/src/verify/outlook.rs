@@ -41,11 +41,38 @@ pub(super) enum Change {
     Gone,
 }
 
+/// How much counters have counted since their last samples. They count whole things that come by chance,
+/// so that each may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// As little as may be.
+    Little,
+    /// They went on as they did.
+    #[default]
+    Evenly,
+    /// As much as may be.
+    Much,
+}
+
+impl Counted {
+    pub(super) const ALL: [Self; 3] = [Self::Little, Self::Evenly, Self::Much];
+
+    /// What it comes to where so much is counted on average: two standard deviations of a Poisson process
+    /// less or more, and one, since what is counted is whole. What rests goes on resting.
+    fn of(self, average: f64) -> f64 {
+        let most_off = 2.0 * average.sqrt() + 1.0;
+        match self {
+            Self::Little => (average - most_off).max(0.0),
+            Self::Much if average > 0.0 => average + most_off,
+            Self::Evenly | Self::Much => average,
+        }
+    }
+}
+
 /// What is expected of everything that a rule reads.
 pub(super) trait Outlook {
-    /// Whether counters have counted as little since their last samples as may be; otherwise they
-    /// went on as they did. They count whole things that come by chance, so that both may be.
-    fn counted_little(&self) -> bool;
+    /// How much counters have counted since their last samples.
+    fn counted(&self) -> Counted;
 
     /// What becomes of a series.
     fn change(&self, target: &Scraped, series: &History) -> Change;
@@ -62,8 +89,8 @@ pub(super) trait Outlook {
 pub(super) struct Undisturbed;
 
 impl Outlook for Undisturbed {
-    fn counted_little(&self) -> bool {
-        false
+    fn counted(&self) -> Counted {
+        Counted::Evenly
     }
 
     fn change(&self, _: &Scraped, _: &History) -> Change {
@@ -137,11 +164,7 @@ fn course(
     } else {
         0.0
     };
-    let start = if outlook.counted_little() {
-        last + least(counted)
-    } else {
-        last + counted
-    };
+    let start = last + outlook.counted().of(counted);
     let from_ms = last_ms.max(0);
     points.push((from_ms, start));
     match change {
@@ -194,12 +217,6 @@ fn course(
     course
 }
 
-/// As little as is counted where so much is on average: two standard deviations of a Poisson process
-/// less, and one, since what is counted is whole.
-fn least(average: f64) -> f64 {
-    (average - 2.0 * average.sqrt() - 1.0).max(0.0)
-}
-
 /// A counter that appears with the first that it counts.
 fn newcomer(per_s: f64) -> Course {
     #[expect(clippy::cast_possible_truncation, reason = "clamped to a month before")]
@@ -216,5 +233,22 @@ fn missing(from_ms: i64, to_ms: i64, otherwise: Course) -> Course {
         from_ms,
         to_ms,
         otherwise: Box::new(otherwise),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_by_chance_may_be_more_or_less_and_what_rests_rests() {
+        for (average, all) in [
+            (0.0, [0.0; 3]),
+            (4.0, [0.0, 4.0, 9.0]),
+            (100.0, [79.0, 100.0, 121.0]),
+        ] {
+            let counted = Counted::ALL.map(|counted| counted.of(average));
+            assert_eq!(counted, all);
+        }
     }
 }

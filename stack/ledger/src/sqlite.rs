@@ -20,6 +20,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections per process. SQLite writes one at a time; the others read beside it.
 const MAX_CONNECTIONS: u32 = 4;
 
+/// Pages that a connection keeps, the most, in KiB. A batch of voters in no order touches some thousands
+/// of pages; what does not fit is written, and read again, before the batch is over.
+const CACHE_KIB: u32 = 16 * 1024;
+
 /// How many votes one statement takes, the most first: handing a statement to SQLite's thread takes
 /// longer than a vote does.
 const CHUNKS: [usize; 3] = [128, 16, 1];
@@ -53,6 +57,10 @@ impl Sqlite {
             .journal_mode(SqliteJournalMode::Wal)
             // A vote is acknowledged once committed, so a commit must survive a power cut.
             .synchronous(SqliteSynchronous::Full)
+            .pragma("cache_size", format!("-{CACHE_KIB}"))
+            // A statement of many rows keeps the pages that it changes, lest it fail in the midst of them:
+            // more than 64 KiB of them would go into a file of their own.
+            .pragma("temp_store", "MEMORY")
             .busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new()
             .max_connections(MAX_CONNECTIONS)

@@ -41,7 +41,7 @@ fn resolved(name: &str, fault: &Entry, lasted_s: f64) -> (f64, f64) {
         from_ms: -millis(lasted_s),
         to_ms: 0,
         late: false,
-        little: false,
+        counted: Counted::default(),
         pace: 1.0,
     };
     let window = forecast::resolved(&rule, &scene, aftermath, at(ended_ms)).unwrap();

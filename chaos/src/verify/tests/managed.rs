@@ -71,7 +71,7 @@ fn an_alert_may_go_on_for_evaluations_without_its_series() {
         from_ms: -100_000,
         to_ms: 0,
         late: false,
-        little: false,
+        counted: Counted::default(),
         pace: 1.0,
     };
     let resolved = |rule: &Rule| {

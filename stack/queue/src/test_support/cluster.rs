@@ -92,17 +92,22 @@ impl Cluster {
         let ids: [String; 2] = [parsed(ask(from, &["MYID"])?)?, parsed(ask(to, &["MYID"])?)?];
         ask(to, &["SETSLOT", &slot, "IMPORTING", &ids[0]])?;
         ask(from, &["SETSLOT", &slot, "MIGRATING", &ids[1]])?;
-        let keys: Vec<Vec<u8>> = parsed(ask(from, &["GETKEYSINSLOT", &slot, "100"])?)?;
-        for key in keys {
-            let words: [&[u8]; 6] = [
-                b"MIGRATE",
-                b"127.0.0.1",
-                port.as_bytes(),
-                &key,
-                b"0",
-                b"60000",
-            ];
-            from.command(&words).map_err(Error::other)?;
+        loop {
+            let keys: Vec<Vec<u8>> = parsed(ask(from, &["GETKEYSINSLOT", &slot, "100"])?)?;
+            if keys.is_empty() {
+                break;
+            }
+            for key in keys {
+                let words: [&[u8]; 6] = [
+                    b"MIGRATE",
+                    b"127.0.0.1",
+                    port.as_bytes(),
+                    &key,
+                    b"0",
+                    b"60000",
+                ];
+                from.command(&words).map_err(Error::other)?;
+            }
         }
         for node in [to, from] {
             ask(node, &["SETSLOT", &slot, "NODE", &ids[1]])?;
