@@ -37,10 +37,12 @@ def tell(ledger, rates):
         ratio = ours / limit_per_s
         kept = kept and ratio >= bound
         missed = "" if ratio >= bound else ", missed"
-        told = f"{ratio:.2f}, at least {bound}{missed}"
+        told = f"{ratio:.2f}, at least {bound}{missed}" if bound else f"{ratio:.2f}"
         print(f"{f'{ledger}: {name}':<34} {ours:>10.0f}  {limit} {limit_per_s:.0f}  {told}")
 
     row("batches alone", rates["ledger"], PEERS[ledger], rates["peer"], 0.4 if ledger == "postgres" else 0.9)
+    if "peer_set_alike" in rates:
+        row("batches alone", rates["ledger"], "the same, set alike", rates["peer_set_alike"], 0)
     slower = min("queue", "ledger", key=rates.get)
     row("one worker", rates["one"], f"{slower} alone", rates[slower], 0.8)
     if "two" in rates:

@@ -114,7 +114,7 @@ impl Campaign<'_> {
         let load = Load::begin(&self.client, &apps, &prefix, self.plan.rate_per_s);
         tokio::time::sleep(self.deck.time(LEAD)).await;
         crash.inject(stack).await?;
-        tokio::time::sleep(self.deck.hold()).await;
+        tokio::time::sleep(self.deck.hold(crash)).await;
         crash.undo(stack)?;
         let over = Instant::now();
         tokio::time::sleep(self.deck.time(TAIL)).await;

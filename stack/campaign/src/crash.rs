@@ -58,6 +58,15 @@ impl Crash {
         matches!(self, Self::Kill(_))
     }
 
+    /// Whether it has the server of the ledger say nothing, while its connections stay.
+    #[must_use]
+    pub fn silences_ledger(&self) -> bool {
+        matches!(
+            self,
+            Self::Stall(Victim::Postgres) | Self::Weather(Link::Ledger, Weather::Hole)
+        )
+    }
+
     /// The row of the summary that it belongs to.
     #[must_use]
     pub fn kind(&self) -> String {

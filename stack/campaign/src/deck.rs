@@ -15,6 +15,9 @@ const SHORT_HOLD: Duration = Duration::from_millis(800);
 /// Some last up to so long.
 const LONG_HOLD: Duration = Duration::from_secs(5);
 
+/// So long is a ledger silent now and then, in milliseconds: longer than any call to it may take.
+const SILENCE_MS: std::ops::Range<u64> = 11_000..15_000;
+
 /// The clocks of the world are at most this wrong.
 const SKEW_S: std::ops::Range<i64> = 60..86_400;
 
@@ -65,7 +68,10 @@ impl Deck {
     }
 
     /// How long a crash lasts: now and then longer than anybody waits for an answer.
-    pub fn hold(&mut self) -> Duration {
+    pub fn hold(&mut self, crash: &Crash) -> Duration {
+        if crash.silences_ledger() && self.rng.bool() {
+            return Duration::from_millis(self.rng.u64(SILENCE_MS));
+        }
         let limit = if self.rng.u8(0..5) == 0 {
             LONG_HOLD
         } else {

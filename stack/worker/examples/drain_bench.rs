@@ -5,6 +5,7 @@
 //! of seconds by name.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -23,9 +24,9 @@ const BATCH: usize = 1000;
 const FILLED_AT_ONCE: usize = 10_000;
 /// When the votes were taken, in milliseconds since the Unix epoch.
 const CAST_AT_MS: u64 = 1_700_000_000_000;
-/// Pages that SQLite keeps for whom the ledger is compared with, as `PRAGMA cache_size` has it: as many
-/// as for the ledger.
-const PEER_CACHE: i32 = -16 * 1024;
+/// What the ledger has SQLite do otherwise than it does by itself, for whom it is compared with.
+const LEDGERS_OWN: [(&str, i32); 2] =
+    [("cache_size", -16 * 1024), ("wal_autocheckpoint", 8 * 1024)];
 /// How often to look whether the queue is empty.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -104,10 +105,13 @@ impl Bench {
         let mut seconds = Seconds::new();
         seconds.insert("ledger", self.recorded(&ledger).await?);
         ledger.close().await;
-        let peer = Ledger::connect(&url("peer"))?;
-        peer.prepare().await?;
-        peer.close().await;
-        seconds.insert("peer", self.upserted(&dir.path().join("peer.db"))?);
+        for (name, settings) in [("peer", &[][..]), ("peer_set_alike", &LEDGERS_OWN)] {
+            let peer = Ledger::connect(&url(name))?;
+            peer.prepare().await?;
+            peer.close().await;
+            let path = dir.path().join(format!("{name}.db"));
+            seconds.insert(name, self.upserted(&path, settings)?);
+        }
         self.fill().await?;
         seconds.insert("queue", self.unrecorded().await?);
         self.fill().await?;
@@ -170,11 +174,13 @@ impl Bench {
     }
 
     /// One prepared statement for each vote, without a thread or a pool between.
-    fn upserted(&self, path: &std::path::Path) -> Result<f64, Failure> {
+    fn upserted(&self, path: &Path, settings: &[(&str, i32)]) -> Result<f64, Failure> {
         let mut database = rusqlite::Connection::open(path)?;
         database.pragma_update(None, "journal_mode", "WAL")?;
         database.pragma_update(None, "synchronous", "FULL")?;
-        database.pragma_update(None, "cache_size", PEER_CACHE)?;
+        for (name, value) in settings {
+            database.pragma_update(None, name, value)?;
+        }
         let started = Instant::now();
         for votes in self.votes.chunks(BATCH) {
             let transaction = database.transaction()?;
