@@ -20,10 +20,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections per process. SQLite writes one at a time; the others read beside it.
 const MAX_CONNECTIONS: u32 = 4;
 
-/// Pages that a connection keeps, the most, in KiB. A batch of voters in no order touches some thousands
-/// of pages; what does not fit is written, and read again, before the batch is over.
-const CACHE_KIB: u32 = 16 * 1024;
-
 /// Pages in the write-ahead log before they are written to the file itself: 32 MiB. By then batches have
 /// changed most of them more than once, and the last of each is all that is written.
 const CHECKPOINT_PAGES: u32 = 8 * 1024;
@@ -61,7 +57,6 @@ impl Sqlite {
             .journal_mode(SqliteJournalMode::Wal)
             // A vote is acknowledged once committed, so a commit must survive a power cut.
             .synchronous(SqliteSynchronous::Full)
-            .pragma("cache_size", format!("-{CACHE_KIB}"))
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
             // A statement of many rows keeps the pages that it changes, lest it fail in the midst of them:
             // more than 64 KiB of them would go into a file of their own.

@@ -25,8 +25,7 @@ const FILLED_AT_ONCE: usize = 10_000;
 /// When the votes were taken, in milliseconds since the Unix epoch.
 const CAST_AT_MS: u64 = 1_700_000_000_000;
 /// What the ledger has SQLite do otherwise than it does by itself, for whom it is compared with.
-const LEDGERS_OWN: [(&str, i32); 2] =
-    [("cache_size", -16 * 1024), ("wal_autocheckpoint", 8 * 1024)];
+const LEDGERS_OWN: [(&str, i32); 1] = [("wal_autocheckpoint", 8 * 1024)];
 /// How often to look whether the queue is empty.
 const LOOK: Duration = Duration::from_millis(20);
 
