@@ -12,14 +12,19 @@ use crate::Error;
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 
-/// How long any one call may take. A database that is stopped in its tracks answers never.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long any one call may take, unless another time is set. A database that is stopped in its tracks
+/// answers never.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long closing may take. It spares the database some work, and nothing depends on it.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The ledger of votes. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     backend: Backend,
     prepared: Arc<OnceCell<()>>,
+    call_timeout: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -69,7 +74,17 @@ impl Ledger {
         Ok(Self {
             backend,
             prepared: Arc::default(),
+            call_timeout: CALL_TIMEOUT,
         })
+    }
+
+    /// The same ledger, in which any one call takes `call_timeout` at most, instead of 10 s.
+    #[must_use]
+    pub fn with_call_timeout(self, call_timeout: Duration) -> Self {
+        Self {
+            call_timeout,
+            ..self
+        }
     }
 
     /// Opens the database and brings its schema up to date. Every other call does this first when it
@@ -86,7 +101,7 @@ impl Ledger {
                 Backend::Postgres(postgres) => Box::pin(postgres.prepare()).await,
             }
         });
-        timely(async { prepared.await.copied() }).await
+        self.timely(async { prepared.await.copied() }).await
     }
 
     /// Records votes in one transaction: when this returns, they are on disk. Recording a vote again
@@ -103,13 +118,13 @@ impl Ledger {
         self.prepare().await?;
         let now_ms = now_ms();
         // In a place of its own: it takes more room than all that waits for it.
-        let written = timely(Box::pin(async {
+        let written = Box::pin(async {
             match &self.backend {
                 Backend::Sqlite(sqlite) => sqlite.record(&rows, now_ms).await,
                 Backend::Postgres(postgres) => postgres.record(&rows, now_ms).await,
             }
-        }))
-        .await?;
+        });
+        let written = self.timely(written).await?;
         Ok(Recorded {
             written,
             unchanged: (votes.len() as u64).saturating_sub(written),
@@ -122,13 +137,13 @@ impl Ledger {
     /// [`Error`] when the database does not say.
     pub async fn tally(&self) -> Result<Vec<(String, u64)>, Error> {
         self.prepare().await?;
-        let tally = timely(async {
+        let tally = async {
             match &self.backend {
                 Backend::Sqlite(sqlite) => sqlite.tally().await,
                 Backend::Postgres(postgres) => postgres.tally().await,
             }
-        })
-        .await?;
+        };
+        let tally = self.timely(tally).await?;
         Ok(tally
             .into_iter()
             .map(|(choice, votes)| (choice, votes.unsigned_abs()))
@@ -142,13 +157,13 @@ impl Ledger {
     /// [`Error`] when the database does not say, or holds an id that is none.
     pub async fn recorded(&self, voter_prefix: &str) -> Result<Vec<(String, Uuid)>, Error> {
         self.prepare().await?;
-        let rows = timely(async {
+        let rows = async {
             match &self.backend {
                 Backend::Sqlite(sqlite) => sqlite.recorded(voter_prefix).await,
                 Backend::Postgres(postgres) => postgres.recorded(voter_prefix).await,
             }
-        })
-        .await?;
+        };
+        let rows = self.timely(rows).await?;
         rows.into_iter()
             .map(|(voter, id)| match Uuid::try_parse(&id) {
                 Ok(id) => Ok((voter, id)),
@@ -165,7 +180,7 @@ impl Ledger {
     /// [`Error`] when there is none.
     pub async fn ping(&self) -> Result<(), Error> {
         self.prepare().await?;
-        timely(async {
+        self.timely(async {
             match &self.backend {
                 Backend::Sqlite(sqlite) => sqlite.ping().await,
                 Backend::Postgres(postgres) => postgres.ping().await,
@@ -174,28 +189,33 @@ impl Ledger {
         .await
     }
 
-    /// Closes every connection. For SQLite this also folds the write-ahead log into the file.
+    /// Closes every connection, or lets go of those that the database does not give back within 2 s. For
+    /// SQLite this also folds the write-ahead log into the file.
     pub async fn close(&self) {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.close().await,
-            Backend::Postgres(postgres) => postgres.close().await,
-        }
+        let close = async {
+            match &self.backend {
+                Backend::Sqlite(sqlite) => sqlite.close().await,
+                Backend::Postgres(postgres) => postgres.close().await,
+            }
+        };
+        // What is still open then ends with the process.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, close).await;
+    }
+
+    async fn timely<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        tokio::time::timeout(self.call_timeout, call)
+            .await
+            .unwrap_or_else(|_| {
+                Err(Error::Away(format!(
+                    "no answer within {} s",
+                    self.call_timeout.as_secs_f64()
+                )))
+            })
     }
 }
 
-async fn timely<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::time::timeout(CALL_TIMEOUT, call)
-        .await
-        .unwrap_or_else(|_| {
-            Err(Error::Away(format!(
-                "no answer within {} s",
-                CALL_TIMEOUT.as_secs()
-            )))
-        })
-}
-
-/// A statement may touch each row only once. In the voters' order, so that two transactions that
-/// touch the same rows wait for each other instead of deadlocking.
+/// A statement may touch each row only once. In the voters' order, so that two statements that touch the
+/// same rows wait for each other instead of deadlocking.
 fn latest_per_voter(votes: &[Queued]) -> Vec<Row<'_>> {
     let mut latest: BTreeMap<&str, &Queued> = BTreeMap::new();
     for queued in votes {

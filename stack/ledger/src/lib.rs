@@ -5,6 +5,7 @@
 //! again whenever it is not certain that it was recorded, which is all the worker needs to lose
 //! nothing and to count nothing twice.
 
+mod checkout;
 mod copy;
 mod error;
 mod ledger;

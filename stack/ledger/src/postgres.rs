@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use sqlx::error::DatabaseError;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnection, PgPoolOptions};
-use sqlx::{PgPool, SqlSafeStr};
+use sqlx::{Connection, PgPool, SqlSafeStr};
 
 use crate::Error;
+use crate::checkout::Checkout;
 use crate::copy::{COPY, encode};
-use crate::ledger::Row;
+use crate::ledger::{CALL_TIMEOUT, Row};
 use crate::postgres_url::Address;
 
 /// How long to try to connect.
@@ -19,9 +21,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Connections per process.
 const MAX_CONNECTIONS: u32 = 4;
-
-/// A plan made while the table is small would be kept, and read all of it, when it has grown.
-const SETTINGS: [(&str, &str); 1] = [("plan_cache_mode", "force_custom_plan")];
 
 /// A vote stands unless Redis has taken a later one of the voter.
 const UPSERT: &str = "
@@ -47,6 +46,9 @@ const WORTH_COPYING: usize = 32;
 /// without asking. What is copied in vain leaves dead rows, so a few are not enough.
 const TRUSTED_BATCHES: u32 = 8;
 
+/// The code of an error (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+const DEADLOCK_DETECTED: &str = "40P01";
+
 #[derive(Debug, Clone)]
 pub(crate) struct Postgres {
     pool: PgPool,
@@ -61,7 +63,7 @@ impl Postgres {
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(CONNECT_TIMEOUT)
-            .connect_lazy_with(options.application_name("voteops").options(SETTINGS));
+            .connect_lazy_with(options.application_name("voteops").options(settings()));
         Ok(Self {
             pool,
             address,
@@ -69,12 +71,16 @@ impl Postgres {
         })
     }
 
-    /// The migrator takes an advisory lock, so several processes may do this at once.
+    /// The migrator takes an advisory lock, so several processes may do this at once. It belongs to the
+    /// connection, which is therefore closed unless the migrator gave it back.
     pub(crate) async fn prepare(&self) -> Result<(), Error> {
         // What is wrong with the server, before anything can be wrong with its tables.
-        let connection = self.pool.acquire().await;
-        drop(connection.map_err(|error| self.address.explained(error))?);
-        Ok(migrator().run(&self.pool).await?)
+        let connection = Checkout::of(&self.pool).await;
+        let mut connection = connection.map_err(|error| self.address.explained(error))?;
+        // Not `run`, of whose future the compiler does not see that it can be sent.
+        let migrator = migrator();
+        migrator.run_direct(None, &mut *connection, false).await?;
+        Ok(connection.done(Ok(()))?)
     }
 
     /// Many votes are copied, which is several times as fast as upserting them; those of voters who
@@ -89,73 +95,117 @@ impl Postgres {
                 }
             }
             match self.copy_new(&rows, now_ms).await {
-                // Another worker was first with one of the voters.
-                Err(error) if is_taken(&error) => {}
+                Err(error) if is_crossed(&error) => {}
                 copied => return Ok(copied?),
             }
         }
-        let mut connection = self.pool.acquire().await?;
-        Ok(upsert(&mut connection, &rows, now_ms).await?)
+        match self.upsert_all(&rows, now_ms).await {
+            Err(error) if is_crossed(&error) => Ok(self.upsert_all(&rows, now_ms).await?),
+            written => Ok(written?),
+        }
     }
 
     /// One statement, which is a transaction; taken whole or, when one has voted before, not at all.
     async fn copy_all(&self, rows: &[&Row<'_>], now_ms: i64) -> Result<u64, sqlx::Error> {
-        let mut connection = self.pool.acquire().await?;
-        copy(&mut connection, rows, now_ms).await
+        let mut connection = Checkout::of(&self.pool).await?;
+        let copied = copy(&mut connection, rows, now_ms).await;
+        connection.done(copied)
     }
 
-    /// Asks who has voted before, and upserts their votes.
+    /// One statement, which is a transaction. It waits for others that touch the same rows: all take them
+    /// in the same order.
+    async fn upsert_all(&self, rows: &[&Row<'_>], now_ms: i64) -> Result<u64, sqlx::Error> {
+        let mut connection = Checkout::of(&self.pool).await?;
+        let written = upsert(&mut connection, rows, now_ms).await;
+        connection.done(written)
+    }
+
+    /// Copies the votes of those who have not voted before, and upserts the others.
     async fn copy_new(&self, rows: &[&Row<'_>], now_ms: i64) -> Result<u64, sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
-        let known: HashSet<String> = sqlx::query_scalar(KNOWN)
-            .bind(rows.iter().map(|row| row.voter).collect::<Vec<_>>())
-            .fetch_all(&mut *transaction)
-            .await?
-            .into_iter()
-            .collect();
-        let (again, new): (Vec<_>, Vec<_>) = rows
-            .iter()
-            .copied()
-            .partition(|row| known.contains(row.voter));
-        let mut written = 0;
-        if !new.is_empty() {
-            written += copy(&mut transaction, &new, now_ms).await?;
-        }
-        if again.is_empty() {
-            self.new_only.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.new_only.store(0, Ordering::Relaxed);
-            written += upsert(&mut transaction, &again, now_ms).await?;
-        }
-        transaction.commit().await?;
-        Ok(written)
+        let mut connection = Checkout::of(&self.pool).await?;
+        let written = copy_or_upsert(&mut connection, rows, now_ms).await;
+        let Written { copied, upserted } = connection.done(written)?;
+        match upserted {
+            None => self.new_only.fetch_add(1, Ordering::Relaxed),
+            Some(_) => self.new_only.swap(0, Ordering::Relaxed),
+        };
+        Ok(copied + upserted.unwrap_or_default())
     }
 
     pub(crate) async fn tally(&self) -> Result<Vec<(String, i64)>, Error> {
         let tally =
             "SELECT choice, count(*) FROM votes GROUP BY choice ORDER BY choice COLLATE \"C\"";
-        Ok(sqlx::query_as(tally).fetch_all(&self.pool).await?)
+        let mut connection = Checkout::of(&self.pool).await?;
+        let tally = sqlx::query_as(tally).fetch_all(&mut *connection).await;
+        Ok(connection.done(tally)?)
     }
 
     pub(crate) async fn recorded(&self, prefix: &str) -> Result<Vec<(String, String)>, Error> {
         let recorded =
             "SELECT voter, vote_id FROM votes WHERE starts_with(voter, $1) ORDER BY voter";
-        Ok(sqlx::query_as(recorded)
-            .bind(prefix)
-            .fetch_all(&self.pool)
-            .await?)
+        let mut connection = Checkout::of(&self.pool).await?;
+        let recorded = sqlx::query_as(recorded).bind(prefix);
+        let recorded = recorded.fetch_all(&mut *connection).await;
+        Ok(connection.done(recorded)?)
     }
 
     pub(crate) async fn ping(&self) -> Result<(), Error> {
-        sqlx::query("SELECT 1 FROM votes LIMIT 1")
-            .execute(&self.pool)
-            .await?;
+        let mut connection = Checkout::of(&self.pool).await?;
+        let ping = sqlx::query("SELECT 1 FROM votes LIMIT 1");
+        let ping = ping.execute(&mut *connection).await;
+        connection.done(ping)?;
         Ok(())
     }
 
     pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// A plan made while the table is small would be kept, and read all of it, when it has grown. What a call
+/// began that was given up, the server ends too, lest it pile up there or hold locks.
+fn settings() -> [(&'static str, String); 3] {
+    let call_timeout = format!("{}s", CALL_TIMEOUT.as_secs());
+    [
+        ("plan_cache_mode", "force_custom_plan".to_owned()),
+        ("statement_timeout", call_timeout.clone()),
+        ("idle_in_transaction_session_timeout", call_timeout),
+    ]
+}
+
+/// How many rows one transaction wrote.
+struct Written {
+    copied: u64,
+    /// None when nobody had voted before.
+    upserted: Option<u64>,
+}
+
+/// One transaction that asks who has voted before, and upserts their votes after it copied the others.
+async fn copy_or_upsert(
+    connection: &mut PgConnection,
+    rows: &[&Row<'_>],
+    now_ms: i64,
+) -> Result<Written, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    let known: HashSet<String> = sqlx::query_scalar(KNOWN)
+        .bind(rows.iter().map(|row| row.voter).collect::<Vec<_>>())
+        .fetch_all(&mut *transaction)
+        .await?
+        .into_iter()
+        .collect();
+    let (again, new): (Vec<_>, Vec<_>) = rows
+        .iter()
+        .copied()
+        .partition(|row| known.contains(row.voter));
+    let (mut copied, mut upserted) = (0, None);
+    if !new.is_empty() {
+        copied = copy(&mut transaction, &new, now_ms).await?;
+    }
+    if !again.is_empty() {
+        upserted = Some(upsert(&mut transaction, &again, now_ms).await?);
+    }
+    transaction.commit().await?;
+    Ok(Written { copied, upserted })
 }
 
 /// One statement, which is a transaction unless it is in one.
@@ -191,10 +241,18 @@ async fn upsert(
     Ok(done.rows_affected())
 }
 
-/// Whether a key that was free a moment ago is no more.
+/// Whether a key is there already.
 fn is_taken(error: &sqlx::Error) -> bool {
     let database = error.as_database_error();
-    database.is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+    database.is_some_and(DatabaseError::is_unique_violation)
+}
+
+/// Whether another transaction came in between, so that the same may go well at once: it was first with a
+/// voter or with the very same vote, or each waited for a row of the other (what is copied comes before what
+/// is upserted, so that rows are not touched in one order).
+fn is_crossed(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    is_taken(error) || code.is_some_and(|code| code == DEADLOCK_DETECTED)
 }
 
 /// Migrations are only ever added, and leave what earlier versions of the services write in order:

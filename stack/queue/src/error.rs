@@ -51,7 +51,7 @@ impl Error {
         let message = format!("{at}{error}");
         // A command refused inside MULTI surfaces as EXECABORT, with the cause in the text only.
         let aborted = error.kind() == ErrorKind::Server(ServerErrorKind::ExecAbort);
-        match (error.kind(), error.code()) {
+        match (error.kind(), code(error).as_deref()) {
             (_, Some("OOM")) => Self::Full(message),
             _ if aborted && message.contains("OOM") => Self::Full(message),
             (ErrorKind::AuthenticationFailed, _) => {
@@ -88,7 +88,7 @@ pub(crate) fn is_lost(error: &RedisError) -> bool {
 fn is_elsewhere(error: &RedisError) -> bool {
     // UNBLOCKED: it became a replica while a command waited.
     matches!(
-        error.code(),
+        code(error).as_deref(),
         Some("MOVED" | "READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "UNBLOCKED")
     )
 }
@@ -96,5 +96,16 @@ fn is_elsewhere(error: &RedisError) -> bool {
 /// Whether the queue may be at another server: this one cannot reach its replicas, of which one may have
 /// taken its place, or it is about to give the queue away.
 pub(crate) fn is_doubtful(error: &RedisError) -> bool {
-    matches!(error.code(), Some("NOREPLICAS" | "ASK" | "TRYAGAIN"))
+    matches!(
+        code(error).as_deref(),
+        Some("NOREPLICAS" | "ASK" | "TRYAGAIN")
+    )
+}
+
+/// The code of what the server answered, of several commands the first one that it refused. The error itself
+/// tells only codes that the redis crate knows when it is of several.
+fn code(error: &RedisError) -> Option<String> {
+    let refused = error.clone().into_server_errors();
+    let first = refused.and_then(|all| all.first().map(|(_, error)| error.code().to_owned()));
+    first.or_else(|| error.code().map(str::to_owned))
 }

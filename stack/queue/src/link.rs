@@ -17,7 +17,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a server stays the one with the queue when it seems that another may be.
-const DOUBT: Duration = Duration::from_secs(1);
+pub(crate) const DOUBT: Duration = Duration::from_secs(1);
 
 /// The shared connection: opened when first needed, replaced when lost.
 #[derive(Debug)]
@@ -26,6 +26,12 @@ pub(crate) struct Link {
     response_timeout: Duration,
     replicas: Replicas,
     slot: Mutex<Slot>,
+}
+
+/// The connection as it was at some time.
+pub(crate) struct Connected {
+    generation: u64,
+    connection: MultiplexedConnection,
 }
 
 /// What is known of the connection. `generation` tells a lost connection from its successor.
@@ -76,9 +82,9 @@ impl Link {
 
     /// Sends one command, pipelined with those of other tasks.
     pub(crate) async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Error> {
-        let (generation, mut connection) = self.connection().await?;
-        let reply = command.query_async(&mut connection).await;
-        self.checked(generation, reply).await
+        let mut to = self.connected().await?;
+        let reply = command.query_async(&mut to.connection).await;
+        self.checked(to.generation, reply).await
     }
 
     /// Sends several commands at once; atomically when the pipeline says so.
@@ -86,39 +92,40 @@ impl Link {
         &self,
         pipeline: &Pipeline,
     ) -> Result<T, Error> {
-        let (generation, mut connection) = self.connection().await?;
-        let reply = pipeline.query_async(&mut connection).await;
-        self.checked(generation, reply).await
+        let mut to = self.connected().await?;
+        let reply = pipeline.query_async(&mut to.connection).await;
+        self.checked(to.generation, reply).await
     }
 
     /// Sends one command, and waits until enough replicas have what it wrote.
     pub(crate) async fn durably<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Error> {
-        let (generation, mut connection) = self.connection().await?;
-        let reply = command.query_async(&mut connection).await;
-        self.replicated(generation, connection, reply).await
+        let mut to = self.connected().await?;
+        let reply = command.query_async(&mut to.connection).await;
+        self.replicated(to, reply).await
     }
 
-    /// Sends several commands at once, each of which may fail by itself, and waits until enough replicas
-    /// have what they wrote.
+    /// Sends several commands at once `to` what [`connected`](Self::connected) gave, each of which may fail
+    /// by itself, and waits until enough replicas have what they wrote.
     pub(crate) async fn each_durably<T: FromRedisValue>(
         &self,
+        mut to: Connected,
         pipeline: &mut Pipeline,
     ) -> Result<Vec<Result<T, Error>>, Error> {
-        let (generation, mut connection) = self.connection().await?;
-        let reply = pipeline.ignore_errors().query_async(&mut connection).await;
-        let each: Vec<RedisResult<T>> = self.replicated(generation, connection, reply).await?;
+        let generation = to.generation;
+        let pipeline = pipeline.ignore_errors();
+        let reply = pipeline.query_async(&mut to.connection).await;
+        let each: Vec<RedisResult<T>> = self.replicated(to, reply).await?;
         if let Some(error) = each.iter().find_map(|reply| reply.as_ref().err()) {
             self.heed(generation, error).await;
         }
         Ok(each.into_iter().map(|reply| Ok(reply?)).collect())
     }
 
-    async fn replicated<T>(
-        &self,
-        generation: u64,
-        mut connection: MultiplexedConnection,
-        reply: Result<T, RedisError>,
-    ) -> Result<T, Error> {
+    async fn replicated<T>(&self, to: Connected, reply: Result<T, RedisError>) -> Result<T, Error> {
+        let Connected {
+            generation,
+            mut connection,
+        } = to;
         let reply = self.checked(generation, reply).await?;
         match self.replicas.wait(generation, &mut connection).await {
             Ok(()) => Ok(reply),
@@ -130,24 +137,32 @@ impl Link {
         }
     }
 
-    async fn connection(&self) -> Result<(u64, MultiplexedConnection), Error> {
+    /// The connection, once there is one. May be cancelled.
+    pub(crate) async fn connected(&self) -> Result<Connected, Error> {
         let mut slot = self.slot.lock().await;
         if let Some(connection) = &slot.connection {
-            return Ok((slot.generation, connection.clone()));
+            return Ok(Connected {
+                generation: slot.generation,
+                connection: connection.clone(),
+            });
         }
         if let Some(failure) = &slot.failure
             && Instant::now() < failure.until
         {
             return Err(failure.error.clone());
         }
-        match self.connector.open(self.response_timeout).await {
+        // In a place of its own: it takes more room than all that waits for it.
+        match Box::pin(self.connector.open(self.response_timeout)).await {
             Ok(connection) => {
                 slot.generation += 1;
                 slot.connection = Some(connection.clone());
                 slot.opened = Instant::now();
                 slot.failure = None;
                 slot.pauses.reset();
-                Ok((slot.generation, connection))
+                Ok(Connected {
+                    generation: slot.generation,
+                    connection,
+                })
             }
             Err(error) => {
                 let until = Instant::now() + slot.pauses.next_pause();

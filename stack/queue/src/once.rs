@@ -13,14 +13,16 @@ pub const ONCE_PREFIX: &str = "{votes}:once:";
 /// in the append-only file. Answers with what was remembered before: the choice of a vote of this id.
 ///
 /// Where replicas are waited for, a repeated vote is written to as well, without changing anything: it
-/// may have been added over another connection, and replicas that have this have that.
+/// may have been added over another connection, and replicas that have this have that. In its last
+/// millisecond the key is deleted by it.
 const ADD_ONCE: &str = "
     if redis.call('SET', KEYS[2], ARGV[3], 'NX', 'PX', ARGV[4]) then
         redis.call('XADD', KEYS[1], '*', 'id', ARGV[1], 'voter', ARGV[2], 'choice', ARGV[3])
         return false
     end
+    local before = redis.call('GET', KEYS[2])
     if ARGV[5] == '1' then redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[2])) end
-    return redis.call('GET', KEYS[2])";
+    return before";
 
 /// What became of a vote with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,13 @@
 //! One worker's place in the consumer group.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{Cmd, RedisError, Value, cmd};
 
 use crate::entry::{from_claim, from_read};
-use crate::error::is_lost;
+use crate::error::{is_doubtful, is_lost};
+use crate::link::DOUBT;
 use crate::{Entry, Error, GROUP, Queue, STREAM};
 
 /// How long [`Reader::read`] waits for new entries. Short, so that a reader sees a shutdown soon
@@ -34,11 +35,18 @@ const LEAVE: &str = "
 pub struct Reader {
     queue: Queue,
     consumer: String,
-    connection: Option<MultiplexedConnection>,
+    connection: Option<Opened>,
     /// The last pending entry read again, while there may be more of them.
     replay_after: Option<String>,
     /// Where the next scan for abandoned entries goes on.
     claim_cursor: String,
+}
+
+/// A connection, and since when it is open.
+#[derive(Debug)]
+struct Opened {
+    connection: MultiplexedConnection,
+    since: Instant,
 }
 
 impl Reader {
@@ -93,6 +101,12 @@ impl Reader {
         self.claim_cursor != START
     }
 
+    /// Whether the next entries that are read may be some that this reader was given before.
+    #[must_use]
+    pub fn is_replaying(&self) -> bool {
+        self.replay_after.is_some()
+    }
+
     /// Takes this reader's name out of the group, unless entries are pending for it: with the name
     /// they would go out of everyone's reach.
     ///
@@ -138,15 +152,21 @@ impl Reader {
 
     /// The outer error is that there is no connection.
     async fn send_once(&mut self, command: &Cmd) -> Result<Result<Value, RedisError>, Error> {
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            none => none.insert(self.queue.connector.open(RESPONSE_TIMEOUT).await?),
+        let opened = match &mut self.connection {
+            Some(opened) => opened,
+            none => none.insert(Opened {
+                connection: self.queue.connector.open(RESPONSE_TIMEOUT).await?,
+                since: Instant::now(),
+            }),
         };
-        let reply = connection
+        let reply = opened
+            .connection
             .req_packed_command(command)
             .await
             .and_then(Value::extract_error);
-        if reply.as_ref().is_err_and(is_lost) {
+        if let Err(error) = &reply
+            && (is_lost(error) || is_doubtful(error) && opened.since.elapsed() >= DOUBT)
+        {
             self.connection = None;
             // Whatever opens the next connection, a scan for abandoned entries perhaps.
             self.replay_after = Some(START.to_owned());

@@ -240,6 +240,44 @@ async fn a_vote_counts_once_as_many_replicas_as_asked_for_have_it() -> TestResul
     Ok(())
 }
 
+/// It may be one whose replica has taken its place.
+#[tokio::test]
+async fn a_server_without_its_replicas_is_away_and_the_queue_is_looked_for_again() -> TestResult {
+    let redis = RedisServer::start()?;
+    let queue = Queue::connect(&redis.url())?;
+    queue.enqueue(&Vote::cast("ann", "cats")?).await?;
+    let mut reader = queue.reader("w");
+    let entries = reader.read(1).await?;
+    let ids: Vec<_> = entries.iter().map(|entry| entry.id.clone()).collect();
+    let first = reading(&redis)?;
+    assert_eq!(first.len(), 1, "{first:?}");
+    redis.command(&[b"CONFIG", b"SET", b"min-replicas-to-write", b"1"])?;
+    let told = queue.acknowledge(&ids).await;
+    assert!(matches!(told, Err(Error::Away(_))), "{told:?}");
+    let looked_again = async {
+        while reading(&redis)? == first {
+            let told = reader.read(1).await;
+            assert!(matches!(told, Err(Error::Away(_))), "{told:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok::<_, Box<dyn StdError>>(())
+    };
+    tokio::time::timeout(PATIENCE, looked_again).await??;
+    redis.command(&[b"CONFIG", b"SET", b"min-replicas-to-write", b"0"])?;
+    assert_eq!(reader.read(1).await?, entries, "nothing is forgotten");
+    Ok(())
+}
+
+/// The ids of the connections over which the last command was a reader's.
+fn reading(redis: &RedisServer) -> Result<Vec<String>, Box<dyn StdError>> {
+    let clients: String = redis::from_redis_value(redis.command(&[b"CLIENT", b"LIST"])?)?;
+    let reading = clients
+        .lines()
+        .filter(|line| line.contains("cmd=xreadgroup"));
+    let ids = reading.filter_map(|line| line.split(' ').next());
+    Ok(ids.map(str::to_owned).collect())
+}
+
 #[tokio::test]
 async fn sentinels_that_cannot_help_are_told() -> TestResult {
     let servers = Sentinels::start()?;

@@ -48,6 +48,10 @@ impl Default for Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub IpAddr);
 
+/// What a connection keeps of what came and of what goes out, at most, in bytes. More than any head of a
+/// browser; one that is longer is answered 431.
+const MAX_BUFFER_BYTES: usize = 32 * 1024;
+
 /// How long requests in flight may take to finish once shutdown has begun.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -154,6 +158,7 @@ impl<A: Answerer> Client<A> {
         server
             .timer(HeadTimer::new(self.patience))
             .header_read_timeout(self.patience)
+            .max_buf_size(MAX_BUFFER_BYTES)
             // Nor do they need to be gathered from parts by the kernel.
             .writev(false);
         let service = service_fn(move |request| self.answer(request));

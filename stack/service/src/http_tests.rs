@@ -45,6 +45,28 @@ async fn a_request_in_flight_is_answered_after_shutdown_began() {
 }
 
 #[tokio::test]
+async fn heads_are_bounded_and_pages_are_not() {
+    const PAGE_BYTES: usize = 1 << 20;
+    let page = || async { "x".repeat(PAGE_BYTES) };
+    let (address, shutdown, served) = server(Router::new().route("/", get(page))).await;
+    for (filling, status, min_bytes) in [(20, "200", PAGE_BYTES), (100, "431", 0)] {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let filling = "x".repeat(filling * 1024);
+        let head =
+            format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nx: {filling}\r\n\r\n");
+        // It may be closed before all of it was sent.
+        let _ = client.write_all(head.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _ = client.read_to_end(&mut answer).await;
+        let start = String::from_utf8_lossy(&answer[..answer.len().min(12)]);
+        assert_eq!(start, format!("HTTP/1.1 {status}"));
+        assert!(answer.len() >= min_bytes, "{}", answer.len());
+    }
+    shutdown.cancel();
+    served.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_taken_address_is_named_with_the_way_out() {
     let first = listen(([127, 0, 0, 1], 0).into(), "--listen")
         .await

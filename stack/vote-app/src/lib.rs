@@ -71,6 +71,7 @@ use limiter::Limiter;
 use live::Live;
 use metrics::Metrics;
 use pressure::Pressure;
+use results::Counting;
 
 /// Why the vote app could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +110,7 @@ struct App {
     faults: Option<VoteFaults>,
     backend_warnings: Throttle,
     live: Live,
+    counting: Counting,
     pressure: Pressure,
     limiter: Option<Arc<Limiter>>,
     /// Cancelled when no more requests should be sent here.
@@ -201,6 +203,7 @@ pub async fn run(
         faults,
         backend_warnings,
         live: Live::new(live::MAX_LISTENERS, shutdown.clone()),
+        counting: Counting::default(),
         pressure: Pressure::default(),
         limiter,
         leaving,

@@ -82,6 +82,19 @@ impl Live {
         }
     }
 
+    /// Whether anyone listens. What was known is forgotten once nobody does: whoever comes later is to hear
+    /// what is so then.
+    fn is_followed(&self) -> bool {
+        let is_followed = self.shown.receiver_count() > 0;
+        if !is_followed {
+            self.shown.send_if_modified(|last| {
+                *last = Shown::Unknown;
+                false
+            });
+        }
+        is_followed
+    }
+
     /// One more listener; none when all places are taken.
     fn listener(&self) -> Option<Listener> {
         let place = self.places.clone().try_acquire_owned().ok()?;
@@ -127,7 +140,7 @@ pub(crate) async fn poll(app: Arc<App>) {
     let shutdown = app.live.shutdown.clone();
     let look = async {
         loop {
-            if app.live.shown.receiver_count() > 0 {
+            if app.live.is_followed() {
                 let shown = look(&app).await;
                 app.live.shown.send_if_modified(|last| {
                     let is_new = !last.looks_like(&shown);
@@ -163,4 +176,23 @@ pub(crate) async fn listen(State(app): State<Arc<App>>, headers: HeaderMap) -> R
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
     let events = Sse::new(listener.events()).keep_alive(keep_alive);
     ([(header::CACHE_CONTROL, "no-store")], events).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_after_all_others_have_left_hears_nothing_old() {
+        let live = Live::new(2, CancellationToken::new());
+        let first = live.listener().unwrap();
+        live.shown.send_replace(Shown::Away);
+        assert!(live.is_followed());
+        let second = live.listener().unwrap();
+        assert!(matches!(*second.shown.borrow(), Shown::Away));
+        drop((first, second));
+        assert!(!live.is_followed());
+        let late = live.listener().unwrap();
+        assert!(matches!(*late.shown.borrow(), Shown::Unknown));
+    }
 }

@@ -185,7 +185,7 @@ impl Reason {
 
 /// A refusal: why, and what whoever wrote the client should know. People read the page that
 /// belongs to the reason.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Refusal {
     pub(crate) reason: Reason,
     pub(crate) message: String,

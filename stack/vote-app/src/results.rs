@@ -1,13 +1,14 @@
 //! `GET /results`: from the cache, else from the ledger.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 use voteops_service::request_id;
 
 use crate::faults::VoteFaults;
@@ -18,7 +19,7 @@ use crate::{App, Choice, ballot, pages};
 const CACHE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// A count of the ledger, as it is cached: without labels, which belong to the configuration.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Tally {
     as_of_ms: u64,
     votes: Vec<(String, u64)>,
@@ -102,7 +103,19 @@ pub(crate) async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
     }
 }
 
+/// The last count, which is locked while the next one is made: however many ask at once, the ledger counts
+/// once.
+#[derive(Default)]
+pub(crate) struct Counting(Mutex<Option<Counted>>);
+
+/// A count, or why there is none.
+struct Counted {
+    outcome: Result<Tally, Refusal>,
+    done: Instant,
+}
+
 async fn tally(app: &App) -> Result<Tally, Refusal> {
+    let asked = Instant::now();
     let is_cold = app.faults.as_ref().is_some_and(VoteFaults::is_cold);
     let look = async {
         if is_cold {
@@ -118,14 +131,33 @@ async fn tally(app: &App) -> Result<Tally, Refusal> {
     {
         return Ok(tally);
     }
-    let tally = count(app).await?;
-    if let (false, Ok(Ok(_)), Ok(text)) = (is_cold, &cached, serde_json::to_string(&tally)) {
-        let store = app.queue.cache_results(&text, app.config.results_ttl);
-        if !matches!(tokio::time::timeout(CACHE_TIMEOUT, store).await, Ok(Ok(()))) {
-            tracing::debug!("the results could not be cached");
-        }
+    let mut last = app.counting.0.lock().await;
+    if let Some(counted) = &*last
+        && counted.done >= asked
+    {
+        return counted.outcome.clone();
     }
-    Ok(tally)
+    let outcome = count(app).await;
+    if let (false, Ok(Ok(_)), Ok(tally)) = (is_cold, &cached, &outcome) {
+        store(app, tally).await;
+    }
+    // Only now: whoever asks from here on finds it in the cache.
+    *last = Some(Counted {
+        outcome: outcome.clone(),
+        done: Instant::now(),
+    });
+    outcome
+}
+
+/// Puts a count in the cache, if that goes fast.
+async fn store(app: &App, tally: &Tally) {
+    let Ok(text) = serde_json::to_string(tally) else {
+        return;
+    };
+    let store = app.queue.cache_results(&text, app.config.results_ttl);
+    if !matches!(tokio::time::timeout(CACHE_TIMEOUT, store).await, Ok(Ok(()))) {
+        tracing::debug!("the results could not be cached");
+    }
 }
 
 async fn count(app: &App) -> Result<Tally, Refusal> {

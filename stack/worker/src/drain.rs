@@ -23,14 +23,14 @@ pub(crate) async fn drain(mut intake: Intake, recorder: Recorder, shutdown: Canc
     let mut in_hand = Vec::new();
     while !shutdown.is_cancelled() {
         at_work.begin(in_hand).await;
-        // What was in hand for so long that it counts as abandoned would be found by a scan.
-        let most = if intake.is_behind() && !intake.is_scanning() {
-            MOST_AT_WORK
-        } else {
-            0
-        };
+        let most = if intake.is_behind() { MOST_AT_WORK } else { 0 };
         at_work.until_at_most(most).await;
-        in_hand = at_work.meanwhile(intake.next()).await;
+        // By now it may be time to look back, and what is in hand would be found and recorded once more.
+        if intake.looks_back() {
+            at_work.until_at_most(0).await;
+        }
+        let is_alone = at_work.batches.is_empty();
+        in_hand = at_work.meanwhile(intake.next(is_alone)).await;
     }
     at_work.begin(in_hand).await;
     at_work.until_at_most(0).await;

@@ -44,13 +44,14 @@ impl Intake {
     }
 
     /// The next entries; none when none came within a short time, when they cannot be read, or when
-    /// shutdown has begun. Not to be cancelled: entries in a dropped answer would be nobody's until
+    /// shutdown has begun. Abandoned ones are looked for only with `is_alone`: when nothing is in hand that
+    /// may be taken for abandoned. Not to be cancelled: entries in a dropped answer would be nobody's until
     /// reclaimed.
-    pub(crate) async fn next(&mut self) -> Vec<Entry> {
+    pub(crate) async fn next(&mut self, is_alone: bool) -> Vec<Entry> {
         if self.shutdown.is_cancelled() {
             return Vec::new();
         }
-        match self.read().await {
+        match self.read(is_alone).await {
             Ok(entries) => {
                 self.backoff = Backoff::new();
                 self.is_behind = entries.len() >= self.batch_size;
@@ -70,8 +71,13 @@ impl Intake {
         self.is_behind
     }
 
-    /// Whether the next entries may be abandoned ones.
-    pub(crate) fn is_scanning(&self) -> bool {
+    /// Whether the next entries may be some that were read before: abandoned ones, or this worker's own.
+    pub(crate) fn looks_back(&self) -> bool {
+        self.is_scanning() || self.reader.is_replaying()
+    }
+
+    /// Whether it is time to look for abandoned votes.
+    fn is_scanning(&self) -> bool {
         self.next_scan <= Instant::now() || self.reader.is_reclaiming()
     }
 
@@ -83,8 +89,8 @@ impl Intake {
     }
 
     /// Abandoned votes first when it is time to look for them, else the next ones.
-    async fn read(&mut self) -> Result<Vec<Entry>, QueueError> {
-        if self.is_scanning() {
+    async fn read(&mut self, is_alone: bool) -> Result<Vec<Entry>, QueueError> {
+        if is_alone && self.is_scanning() {
             let entries = self
                 .reader
                 .reclaim(self.reclaim_idle, self.batch_size)

@@ -7,7 +7,9 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::stack::Stack;
+use voteops_ledger::test_support::PostgresServer;
+
+use crate::stack::{Stack, eventually};
 use crate::{FORM, JSON, TestResult};
 
 #[tokio::test]
@@ -68,6 +70,44 @@ async fn a_redis_that_does_not_answer_is_not_waited_for_beyond_the_request_timeo
     assert_eq!(answer.json::<Value>().await?["error"], "queue_away");
     stack.redis.resume()?;
     Ok(())
+}
+
+#[tokio::test]
+async fn however_many_ask_for_results_at_once_the_ledger_counts_once() -> TestResult {
+    const ASKERS: u64 = 8;
+    let server = PostgresServer::start()?;
+    let url = server.url();
+    let stack = Stack::start(|config| {
+        config.ledger_url = url;
+        config.request_timeout = Duration::from_mins(1);
+    })
+    .await?;
+    assert_eq!(stack.get("/readyz", JSON).await?.status(), 200);
+    server.pause()?;
+    let ask = |_| tokio::spawn(stack.client.get(stack.url("/results")).send());
+    let asked: Vec<_> = (0..ASKERS).map(ask).collect();
+    eventually("all have looked in the cache", || async {
+        calls(&stack, "get").is_ok_and(|calls| calls >= ASKERS)
+    })
+    .await?;
+    server.resume()?;
+    for asked in asked {
+        assert_eq!(asked.await??.status(), 200);
+    }
+    assert_eq!(calls(&stack, "set")?, 1, "each count is put in the cache");
+    Ok(())
+}
+
+/// How many times Redis was given a command.
+fn calls(stack: &Stack, command: &str) -> Result<u64, Box<dyn std::error::Error>> {
+    let stats = stack.redis.command(&[b"INFO", b"commandstats"])?;
+    let stats: String = redis::from_redis_value(stats)?;
+    let of_command = format!("cmdstat_{command}:calls=");
+    let calls = stats
+        .lines()
+        .find_map(|line| line.strip_prefix(&of_command));
+    let calls = calls.and_then(|calls| calls.split(',').next());
+    Ok(calls.map_or(Ok(0), str::parse)?)
 }
 
 #[tokio::test]

@@ -51,6 +51,33 @@ async fn votes_wait_in_the_queue_while_the_ledger_is_away() -> TestResult {
     worker.stop().await
 }
 
+/// What it has in hand for long is not abandoned, nor lost with the connection that it came over.
+#[tokio::test]
+async fn a_worker_does_not_take_over_or_read_again_what_it_has_in_hand() -> TestResult {
+    let mut server = PostgresServer::start()?;
+    let stack = Stack::with_ledger(server.url())?;
+    stack.ledger.prepare().await?;
+    let votes = stack.enqueue(200).await?;
+    let adjust = |config: &mut voteops_worker::Config| {
+        config.reclaim_idle = std::time::Duration::from_secs(1);
+        config.batch_size = 10;
+    };
+    server.stop()?;
+    let worker = stack.worker("w1", adjust).await?;
+    // An attempt to connect is given up after 3 s: by then what is in hand looks abandoned.
+    worker
+        .reaches("worker_errors_total{stage=\"record\"}", 4)
+        .await?;
+    let kill = [&b"CLIENT"[..], b"KILL", b"TYPE", b"normal"];
+    stack.redis.command(&kill)?;
+    server.restart()?;
+    stack.drained(&votes).await?;
+    assert_eq!(worker.metric("votes_reclaimed_total").await?, 0);
+    let unchanged = "votes_processed_total{outcome=\"unchanged\"}";
+    assert_eq!(worker.metric(unchanged).await?, 0);
+    worker.stop().await
+}
+
 #[tokio::test]
 async fn a_worker_may_start_before_redis_and_the_ledger() -> TestResult {
     let mut server = PostgresServer::start()?;
