@@ -13,6 +13,7 @@ use voteops_observability::rules;
 
 use super::effect::{Aftermath, Effect};
 use super::forecast::{self, Load, Rise, millis};
+use super::outlook::Counted;
 use super::rule::Rule;
 use super::scene::{History, Scene, Scraped};
 use crate::catalogue::{
