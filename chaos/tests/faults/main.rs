@@ -1,6 +1,8 @@
 //! Faults on real processes, with runners and guardians that are killed in the middle of them.
 
 #[cfg(test)]
+mod engine;
+#[cfg(test)]
 mod fill;
 #[cfg(test)]
 mod guardian;
