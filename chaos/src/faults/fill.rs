@@ -39,8 +39,8 @@ struct Memory {
 /// nothing. Blocks for some milliseconds, up to seconds when Redis is slow.
 ///
 /// # Errors
-/// [`Error::NoTarget`], [`Error::Redis`] when it cannot be asked, [`Error::NoFill`] when it has no
-/// limit, is as full as that already, or the share is above 95 %.
+/// [`Error::NoTarget`], [`Error::Redis`] when it cannot be asked, [`Error::NoFill`] for several targets, and when it
+/// has no limit, is as full as that already, or the share is above 95 %.
 pub fn plan(
     fault: &'static Entry,
     targets: Vec<Target>,
@@ -51,6 +51,13 @@ pub fn plan(
         return Err(Error::NoTarget);
     }
     let unfit = |reason: String| Error::NoFill { reason };
+    if targets.len() > 1 {
+        let names: Vec<_> = targets.iter().map(|target| target.name.as_str()).collect();
+        let names = names.join(", ");
+        return Err(unfit(format!(
+            "one is filled at a time, and {names} are meant; name one"
+        )));
+    }
     if share > MOST_SHARE {
         return Err(unfit(format!(
             "{:.0} % is too much, Redis would refuse votes; give at most {:.0} %",
