@@ -114,8 +114,11 @@ impl Address {
         Self(format!("https://{host}#{}", directory.display()))
     }
 
-    /// Whether the engine is one of this machine.
-    pub(super) fn is_here(&self) -> Result<bool, EngineError> {
+    /// Whether the engine is one of this machine, which its socket is: over TCP it may be whose it will.
+    ///
+    /// # Errors
+    /// [`EngineError::Address`].
+    pub fn is_here(&self) -> Result<bool, EngineError> {
         Ok(matches!(self.way()?, Way::Socket(_)))
     }
 
