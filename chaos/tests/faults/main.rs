@@ -5,6 +5,8 @@ mod engine;
 #[cfg(test)]
 mod fill;
 #[cfg(test)]
+mod gone;
+#[cfg(test)]
 mod guardian;
 #[cfg(test)]
 mod kill;
