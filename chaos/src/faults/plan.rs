@@ -62,6 +62,12 @@ impl Plan {
         }
     }
 
+    /// Whether its targets are still there once it is undone, to be touched again.
+    #[must_use]
+    pub fn spares_targets(&self) -> bool {
+        !matches!(self.way, Fault::Kill(_))
+    }
+
     /// What services are given with it, if they are asked for it.
     #[must_use]
     pub fn parameters(&self) -> Option<&Map<String, Value>> {
