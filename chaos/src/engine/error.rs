@@ -110,6 +110,16 @@ pub enum EngineError {
         /// How long it was given, in seconds.
         patience_s: f64,
     },
+    /// A program that was run in a container does not end.
+    #[error(
+        "what was run in {container} does not end within {patience_s} s; does it hang, or is its machine busy?"
+    )]
+    Unfinished {
+        /// The container.
+        container: String,
+        /// How long it was given, in seconds.
+        patience_s: f64,
+    },
     /// It has no such container.
     #[error("there is no such container any more")]
     NoContainer,

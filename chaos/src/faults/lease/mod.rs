@@ -30,8 +30,9 @@ use crate::undo::{Outcome, TargetOutcome};
 
 /// How long a service may take to answer. It does so at once unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// And one in a container, where a program has to be started first, on a machine that may be busy.
-const PATIENCE_INSIDE: Duration = Duration::from_secs(10);
+/// And one in a container, of which the engine is asked first, and in which up to two programs are run: each of that has
+/// a time of its own, which is told.
+pub(super) const PATIENCE_INSIDE: Duration = Duration::from_secs(20);
 
 /// Plans to put `targets` under a fault of the catalogue, which services know by the same name, and
 /// touches nothing. `parameters` are those of the kind; `token_file` opens the targets' listeners, but for
