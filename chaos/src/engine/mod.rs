@@ -28,6 +28,7 @@ pub(crate) use client::Client;
 
 pub use address::Address;
 pub use error::EngineError;
+pub(crate) use exec::Ran;
 pub use projects::{Container, Opened, Project, projects};
 pub(crate) use select::is_own;
 pub use select::{Selection, containers};
