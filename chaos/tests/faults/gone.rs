@@ -72,6 +72,16 @@ fn a_fault_on_a_container_that_is_gone_is_over() {
 }
 
 #[test]
+fn a_fault_is_not_over_because_some_other_server_answers_for_the_engine() {
+    let other = Engine::without_containers("page not found");
+    let stall = ("stall-worker", Fault::Stall {});
+    for fault in [stall, fill(), lease()] {
+        let told = recovered(fault, other.target("shop-redis-1"), 60);
+        assert!(told.is_some(), "{told:?}");
+    }
+}
+
+#[test]
 fn a_fault_on_what_nobody_reaches_is_over_once_its_last_lease_has_run_out() {
     let away = || container(&format!("tcp://{NOWHERE}"), "shop-redis-1");
     for (fault, target) in [(fill(), away()), (lease(), away()), (lease(), listener())] {
