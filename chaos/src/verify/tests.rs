@@ -2,6 +2,7 @@
 
 mod aftermath;
 mod managed;
+mod settled;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
