@@ -45,8 +45,7 @@ impl Compose {
     /// # Errors
     /// [`Failure`] when there are several, and when the engine that there is cannot be asked.
     pub(crate) fn find() -> Result<Option<Self>, Failure> {
-        let mut found =
-            all(PATIENCE).map_err(|error| Failure::from(error).with_code(CANNOT_ASK))?;
+        let mut found = asked()?;
         if found.len() > 1 {
             let names: Vec<_> = found.iter().map(Self::name).collect();
             let told = format!(
@@ -58,16 +57,23 @@ impl Compose {
         Ok(found.pop())
     }
 
-    /// The one of this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        let mut found = all(GLANCE).unwrap_or_default().into_iter();
-        found.find(|compose| compose.name() == name)
+    /// The one of this name; `None` where none has it.
+    ///
+    /// # Errors
+    /// [`Failure`] when the engine that there is cannot be asked.
+    pub(crate) fn named(name: &str) -> Result<Option<Self>, Failure> {
+        let mut found = asked()?.into_iter();
+        Ok(found.find(|compose| compose.name() == name))
     }
 
-    /// The one that has this container.
-    pub(crate) fn with(container: &str) -> Option<Self> {
-        let mut found = all(PATIENCE).unwrap_or_default().into_iter();
-        found.find(|Self(project)| project.containers.iter().any(|it| it.id == container))
+    /// The one that has this container; `None` where none has it.
+    ///
+    /// # Errors
+    /// [`Failure`] when the engine that there is cannot be asked.
+    pub(crate) fn with(container: &str) -> Result<Option<Self>, Failure> {
+        let mut found = asked()?.into_iter();
+        let has = |it: &Self| it.0.containers.iter().any(|it| it.id == container);
+        Ok(found.find(has))
     }
 
     /// The names of all that there are.
@@ -235,6 +241,11 @@ impl Compose {
             Failure::new(CANNOT_ASK, told)
         })
     }
+}
+
+/// All that there are, where nothing can be said without them.
+fn asked() -> Result<Vec<Compose>, Failure> {
+    all(PATIENCE).map_err(|error| Failure::from(error).with_code(CANNOT_ASK))
 }
 
 /// All that there are; none where there is no engine.

@@ -145,7 +145,14 @@ fn fill(found: Found, url: Option<&Url>, share: f64) -> Outcome {
 fn redis_of(container: Option<&ContainerId>) -> Result<Url, Failure> {
     let no_way_in = || Failure::new(USAGE, NO_WAY_IN);
     let container = container.ok_or_else(no_way_in)?;
-    let compose = Compose::with(&container.id).ok_or_else(no_way_in)?;
+    let unknown = |error: Failure| {
+        Failure::new(
+            USAGE,
+            format!("{NO_WAY_IN}; its project is not known: {error}"),
+        )
+    };
+    let compose = Compose::with(&container.id).map_err(unknown)?;
+    let compose = compose.ok_or_else(no_way_in)?;
     compose.redis_of(&container.id)?.ok_or_else(no_way_in)
 }
 

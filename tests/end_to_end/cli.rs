@@ -111,6 +111,8 @@ fn a_context_is_written_checked_shown_and_never_tells_its_secrets() {
         "{}",
         told(&nobody)
     );
+    let engine = "/nowhere/docker.sock cannot be asked";
+    assert!(told(&nobody).contains(engine), "{}", told(&nobody));
     std::fs::write(&path, "[contexts.a]\nprometheus = s3cret").unwrap();
     let broken = config(&["check"]);
     assert!(
