@@ -1,6 +1,6 @@
 //! The voting service that Compose runs on this machine, found by its containers.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -45,8 +45,7 @@ impl Compose {
     /// # Errors
     /// [`Failure`] when there are several, and when the engine that there is cannot be asked.
     pub(crate) fn find() -> Result<Option<Self>, Failure> {
-        let mut found =
-            all(PATIENCE).map_err(|error| Failure::from(error).with_code(CANNOT_ASK))?;
+        let mut found = asked()?;
         if found.len() > 1 {
             let names: Vec<_> = found.iter().map(Self::name).collect();
             let told = format!(
@@ -58,16 +57,23 @@ impl Compose {
         Ok(found.pop())
     }
 
-    /// The one of this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        let mut found = all(GLANCE).unwrap_or_default().into_iter();
-        found.find(|compose| compose.name() == name)
+    /// The one of this name; `None` where none has it.
+    ///
+    /// # Errors
+    /// [`Failure`] when the engine that there is cannot be asked.
+    pub(crate) fn named(name: &str) -> Result<Option<Self>, Failure> {
+        let mut found = asked()?.into_iter();
+        Ok(found.find(|compose| compose.name() == name))
     }
 
-    /// The one that has this container.
-    pub(crate) fn with(container: &str) -> Option<Self> {
-        let mut found = all(PATIENCE).unwrap_or_default().into_iter();
-        found.find(|Self(project)| project.containers.iter().any(|it| it.id == container))
+    /// The one that has this container; `None` where none has it.
+    ///
+    /// # Errors
+    /// [`Failure`] when the engine that there is cannot be asked.
+    pub(crate) fn with(container: &str) -> Result<Option<Self>, Failure> {
+        let mut found = asked()?.into_iter();
+        let has = |it: &Self| it.0.containers.iter().any(|it| it.id == container);
+        Ok(found.find(has))
     }
 
     /// The names of all that there are.
@@ -107,12 +113,16 @@ impl Compose {
         self.url(GATEWAY)
     }
 
-    /// Where its Redis is reached from this machine.
+    /// Where a container of it that is its Redis is reached from this machine; `None` for one that is something else.
     ///
     /// # Errors
-    /// [`Failure`] when it is not.
-    pub(crate) fn redis(&self) -> Result<Url, Failure> {
-        self.inner("redis://:PASSWORD@", "", REDIS)
+    /// [`Failure`] when it is not reached.
+    pub(crate) fn redis_of(&self, container: &str) -> Result<Option<Url>, Failure> {
+        let (service, ..) = REDIS;
+        let mut containers = self.0.containers.iter();
+        let redis = containers.find(|it| it.id == container && it.service == service);
+        let url = redis.map(|redis| self.inner("redis://:PASSWORD@", "", REDIS, redis.address));
+        url.transpose()
     }
 
     /// Where its ledger is reached from this machine.
@@ -120,25 +130,29 @@ impl Compose {
     /// # Errors
     /// [`Failure`] when it is not.
     pub(crate) fn ledger(&self) -> Result<Url, Failure> {
-        self.inner("postgres://voteops:PASSWORD@", "/votes", POSTGRES)
+        let address = self.0.address(POSTGRES.0);
+        self.inner("postgres://voteops:PASSWORD@", "/votes", POSTGRES, address)
     }
 
     /// Where the receiver of its notifications is reached, if it is.
     pub(crate) fn receiver(&self) -> Option<Url> {
-        let at = self.at(RECEIVER).ok()?;
+        let at = self.at(RECEIVER, self.0.address(RECEIVER.0)).ok()?;
         format!("http://{at}").parse().ok()
     }
 
     /// Where a server is reached that opens no port: by the address of its container, which a machine
     /// reaches that runs the container itself.
-    fn at(&self, (service, port): (&str, u16)) -> Result<SocketAddr, Failure> {
+    fn at(
+        &self,
+        (service, port): (&str, u16),
+        address: Option<IpAddr>,
+    ) -> Result<SocketAddr, Failure> {
         let unreachable = |what: String| {
             let project = self.name();
             let told =
                 format!("the {service} of the Compose project {project} is not reached: {what}");
             Failure::new(CANNOT_ASK, told)
         };
-        let address = self.0.address(service);
         let address = address.ok_or_else(|| unreachable("its container does not run".into()))?;
         let at = SocketAddr::new(address, port);
         match TcpStream::connect_timeout(&at, GLANCE) {
@@ -153,8 +167,9 @@ impl Compose {
         before: &str,
         after: &str,
         (service, port, password): (&str, u16, &str),
+        address: Option<IpAddr>,
     ) -> Result<Url, Failure> {
-        let at = self.at((service, port))?;
+        let at = self.at((service, port), address)?;
         let file = self.secrets().join(password);
         let password = std::fs::read_to_string(&file).map_err(|error| {
             let told = format!("the password of {service}, {}: {error}", file.display());
@@ -228,6 +243,11 @@ impl Compose {
     }
 }
 
+/// All that there are, where nothing can be said without them.
+fn asked() -> Result<Vec<Compose>, Failure> {
+    all(PATIENCE).map_err(|error| Failure::from(error).with_code(CANNOT_ASK))
+}
+
 /// All that there are; none where there is no engine.
 fn all(patience: Duration) -> Result<Vec<Compose>, EngineError> {
     let address = match Address::usual() {
@@ -242,6 +262,9 @@ fn all(patience: Duration) -> Result<Vec<Compose>, EngineError> {
 #[cfg(test)]
 mod tests {
     use serde_norway::Value;
+    use voteops_chaos::engine::Container;
+
+    use super::*;
 
     /// The file with its anchors put in.
     fn services() -> Vec<(String, Value)> {
@@ -260,6 +283,33 @@ mod tests {
     fn texts(value: &Value) -> Vec<&str> {
         let all = value.as_sequence().into_iter().flatten();
         all.filter_map(Value::as_str).collect()
+    }
+
+    #[test]
+    fn the_redis_that_is_named_is_the_one_that_is_reached_and_nothing_else_is_one() {
+        let container = |id: &str, service: &str, address: Option<&str>| Container {
+            id: id.to_owned(),
+            address: address.map(|address| address.parse().unwrap()),
+            service: service.to_owned(),
+            component: Some(service.to_owned()),
+            opened: Vec::new(),
+            made_at: None,
+        };
+        let compose = Compose(Project {
+            name: "shop".to_owned(),
+            directory: Some("/nowhere".into()),
+            containers: vec![
+                container("first", "redis", Some("127.0.0.1")),
+                container("second", "redis", None),
+                container("cache", "cache", Some("127.0.0.1")),
+            ],
+            time_scale: 1.0,
+        });
+        let told = compose.redis_of("second").unwrap_err().to_string();
+        assert!(told.ends_with("its container does not run"), "{told}");
+        for other in ["cache", "nobody"] {
+            assert_eq!(compose.redis_of(other).unwrap(), None);
+        }
     }
 
     /// That of those that run without a registry, `scripts/compose-test` asks the engine. This is all of them.

@@ -139,8 +139,12 @@ fn of_name(name: &str, config: &Config) -> Result<Found, Failure> {
     match config.context(name) {
         Ok(context) => of_context(name, context),
         Err(unknown) => match Compose::named(name) {
-            Some(compose) => compose.sources(),
-            None => Err(unknown),
+            Ok(Some(compose)) => compose.sources(),
+            Ok(None) => Err(unknown),
+            Err(error) => Err(Failure::new(
+                error.code(),
+                format!("{unknown}; nor is it a project of Compose that is known: {error}"),
+            )),
         },
     }
 }

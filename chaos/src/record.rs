@@ -86,7 +86,7 @@ pub struct Target {
 
 impl Target {
     /// Whether it is not known to have ended: a process that still lives. Whether a listener or a
-    /// container is the same is told by asking it.
+    /// container is the same is told by asking it or its engine.
     pub(crate) fn is_alive(&self) -> bool {
         match &self.identity {
             Identity::Process(process) => process.state().is_ok_and(State::is_alive),

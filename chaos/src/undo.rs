@@ -14,7 +14,8 @@ use crate::record::{Record, Store, Target};
 pub enum Outcome {
     /// The fault was undone, and that was seen to hold.
     Undone,
-    /// The target has ended or was restarted; there is nothing to undo.
+    /// The target has ended or was restarted, or cannot be asked and what it was given has run out; there is nothing
+    /// to undo.
     Gone,
     /// The target is still under the fault.
     Failed {

@@ -67,7 +67,14 @@ impl Reading {
         }
         let mut containers = plan.targets().iter();
         let container = containers.find_map(|target| target.identity.container());
-        let compose = container.and_then(|container| Compose::with(&container.id));
+        let compose = container.map(|container| Compose::with(&container.id));
+        let unknown = |error: Failure| {
+            Failure::new(
+                USAGE,
+                format!("{UNREADABLE}; its project is not known: {error}"),
+            )
+        };
+        let compose = compose.transpose().map_err(unknown)?.flatten();
         let gateway = compose.as_ref().and_then(Compose::gateway);
         let gateway = gateway.ok_or_else(|| Failure::new(USAGE, UNREADABLE))?;
         Ok(vec![gateway])

@@ -7,6 +7,7 @@ use url::Url;
 use voteops_chaos::catalogue::{
     COLD_CACHE, Entry, FAIL_VOTES, FILL_REDIS, KILL_WORKER, SLOW_VOTES, SLOW_WORKER,
 };
+use voteops_chaos::engine::ContainerId;
 use voteops_chaos::faults::{Plan, fill, kill, lease, stall};
 use voteops_chaos::record::Target;
 use voteops_local::StackFile;
@@ -23,7 +24,7 @@ use crate::args::{
 use crate::compose::Compose;
 use crate::failure::{CANNOT_ASK, USAGE};
 
-/// A Redis of which only the process or the container is known.
+/// A Redis of which only the process is known, or a container that is not the service `redis` of a Compose project.
 const NO_WAY_IN: &str = "name where this Redis is reached, redis://:PASSWORD@HOST:PORT, with --redis or \
                          VOTEOPS_REDIS_URL";
 
@@ -124,17 +125,13 @@ pub(super) fn fill_redis(args: &FillRedisArgs) -> Outcome {
     fill(found, args.redis.as_ref(), args.to)
 }
 
-/// Plans to fill a Redis, which is reached at `url`, or where the stack or its Compose project has it.
+/// Plans to fill a Redis, which is reached at `url`, or where the stack has it, or by the address of its container.
 fn fill(found: Found, url: Option<&Url>, share: f64) -> Outcome {
     let container = found.targets.first().and_then(|it| it.identity.container());
     let url = match (url, &found.ground.stack, container) {
         (Some(url), ..) => url.clone(),
         (None, Some(stack), _) => redis(stack)?,
-        (None, None, Some(container)) => match Compose::with(&container.id) {
-            Some(compose) => compose.redis()?,
-            None => return Err(Failure::new(USAGE, NO_WAY_IN)),
-        },
-        (None, None, None) => return Err(Failure::new(USAGE, NO_WAY_IN)),
+        (None, None, container) => redis_of(container)?,
     };
     let plan = fill::plan(&FILL_REDIS, found.targets, &url, share);
     Ok(Planned {
@@ -142,6 +139,21 @@ fn fill(found: Found, url: Option<&Url>, share: f64) -> Outcome {
         there: None,
         ground: found.ground,
     })
+}
+
+/// Where the Redis in a container is reached, if that container is one whose password is known.
+fn redis_of(container: Option<&ContainerId>) -> Result<Url, Failure> {
+    let no_way_in = || Failure::new(USAGE, NO_WAY_IN);
+    let container = container.ok_or_else(no_way_in)?;
+    let unknown = |error: Failure| {
+        Failure::new(
+            USAGE,
+            format!("{NO_WAY_IN}; its project is not known: {error}"),
+        )
+    };
+    let compose = Compose::with(&container.id).map_err(unknown)?;
+    let compose = compose.ok_or_else(no_way_in)?;
+    compose.redis_of(&container.id)?.ok_or_else(no_way_in)
 }
 
 fn redis(stack: &StackFile) -> Result<Url, Failure> {

@@ -115,11 +115,8 @@ pub(super) fn found(fault: &Entry, stack: &StackArgs, reach: &ReachArgs) -> Resu
                 ground: Ground::of(stack),
             }),
             Err(error @ voteops_local::Error::NoStack) if via.is_none() => {
-                // Only what says that it is of a voting service is taken without being named.
-                match labelled(fault, reach, selection) {
-                    Ok(targets) => elsewhere(targets),
-                    Err(_) => Err(Failure::from(error).with_code(CANNOT_ASK)),
-                }
+                let none = Failure::from(error).with_code(CANNOT_ASK);
+                elsewhere(unnamed(fault, none)?)
             }
             Err(error) => Err(Failure::from(error).with_code(CANNOT_ASK)),
         },
@@ -129,7 +126,8 @@ pub(super) fn found(fault: &Entry, stack: &StackArgs, reach: &ReachArgs) -> Resu
 /// Whether targets are named.
 pub(super) fn is_named(reach: &ReachArgs) -> bool {
     let names_processes = !reach.pid.is_empty() || !reach.unit.is_empty();
-    names_processes || !selection(reach).is_empty() || reach.via == Some(Via::Docker)
+    let names_containers = !selection(reach).is_empty() || reach.engine.is_some();
+    names_processes || names_containers || reach.via == Some(Via::Docker)
 }
 
 fn contrary(via: &str, named: &str) -> Failure {
@@ -182,8 +180,7 @@ fn labelled(
         ..Selection::default()
     };
     if selection == of_project {
-        let kind = component(kind(fault));
-        selection.labels = vec![format!("{}={kind}", engine::COMPONENT)];
+        selection.labels = vec![label(fault)];
     }
     let address = match &reach.engine {
         Some(address) => Address::named(address),
@@ -198,6 +195,39 @@ fn labelled(
         return Err(Failure::new(USAGE, told));
     }
     Ok(found)
+}
+
+/// What is touched where nothing is named and no stack runs, which `none` tells: only what says that it is of a voting
+/// service, and only on this machine.
+fn unnamed(fault: &Entry, none: Failure) -> Result<Vec<Target>, Failure> {
+    let nor = |told: &str| format!("{none}; nor is a container touched: {told}");
+    let refused = |error| {
+        let failure = refused(error);
+        Failure::new(failure.code(), nor(&failure.to_string()))
+    };
+    let address = match Address::usual() {
+        Err(EngineError::None) => return Err(none),
+        address => address.map_err(refused)?,
+    };
+    if !address.is_here().map_err(refused)? {
+        let told = format!(
+            "the engine at {address} may be another machine's; --via docker says that it is meant, --engine names another"
+        );
+        return Err(Failure::new(USAGE, nor(&told)));
+    }
+    let selection = Selection {
+        labels: vec![label(fault)],
+        ..Selection::default()
+    };
+    match engine::containers(&address, &selection).map_err(refused)? {
+        found if found.is_empty() => Err(none),
+        found => Ok(found),
+    }
+}
+
+/// The label of the containers that a fault touches.
+fn label(fault: &Entry) -> String {
+    format!("{}={}", engine::COMPONENT, component(kind(fault)))
 }
 
 /// A selection in words.
@@ -283,6 +313,16 @@ mod tests {
     use voteops_chaos::catalogue::{KILL_WORKER, STALL_WORKER};
 
     use super::*;
+
+    #[test]
+    fn an_engine_names_targets_too() {
+        let engine = ReachArgs {
+            engine: Some("unix:///run/other.sock".to_owned()),
+            ..ReachArgs::default()
+        };
+        assert!(is_named(&engine));
+        assert!(!is_named(&ReachArgs::default()));
+    }
 
     fn none() -> StackArgs {
         StackArgs { data_dir: None }

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use url::Url;
 use voteops_observability::access::{Access, Login, Secret};
@@ -12,6 +13,10 @@ use crate::Failure;
 use crate::args::AskCommand;
 use crate::failure::CANNOT_ASK;
 use crate::runtime;
+
+/// How long the service may take to answer, which it does at once unless it hangs: less than who runs this waits for it to
+/// end, so that nothing is done in here after that was given up.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What the variables begin with that tell a service's settings.
 const SERVICES: [&str; 2] = ["VOTE_APP", "WORKER"];
@@ -66,24 +71,52 @@ impl Listener {
 /// [`Failure`] when there is no listener, or it does not answer.
 pub(crate) fn ask(request: &AskCommand) -> Result<(), Failure> {
     let http = Listener::of(|name| std::env::var(name).ok())?.client()?;
+    let answer = answer(&http, request, PATIENCE);
+    let (status, body) = runtime::single_thread()?.block_on(answer)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{status}")?;
+    out.write_all(&body)?;
+    Ok(())
+}
+
+/// What the service answers within `patience`.
+async fn answer(
+    http: &Http,
+    request: &AskCommand,
+    patience: Duration,
+) -> Result<(u16, Vec<u8>), Failure> {
     let path = |kind: &str| format!("faults/{kind}");
-    let (status, body) = runtime::single_thread()?.block_on(async {
-        let answer = match request {
+    let asked = async {
+        match request {
             AskCommand::Get => http.get("faults", &[]).await,
             AskCommand::Put { kind, body } => http.put_json(&path(kind), body).await,
             AskCommand::Delete { kind } => http.delete(&path(kind)).await,
-        };
-        answer.map_err(|error| Failure::from(error).with_code(CANNOT_ASK))
-    })?;
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", status.as_u16())?;
-    out.write_all(&body)?;
-    Ok(())
+        }
+    };
+    let hangs = |_| {
+        let patience_s = patience.as_secs_f64();
+        let told = format!("the service here does not answer within {patience_s} s; does it hang?");
+        Failure::new(CANNOT_ASK, told)
+    };
+    let answer = tokio::time::timeout(patience, asked).await.map_err(hangs)?;
+    let (status, body) = answer.map_err(|error| Failure::from(error).with_code(CANNOT_ASK))?;
+    Ok((status.as_u16(), body))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_that_hangs_is_not_waited_for() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        let http = Http::new(&url.parse().unwrap()).unwrap();
+        let answer = answer(&http, &AskCommand::Get, Duration::from_millis(20));
+        let told = runtime::single_thread().unwrap().block_on(answer);
+        let told = told.unwrap_err().to_string();
+        assert!(told.contains("within 0.02 s; does it hang?"), "{told}");
+    }
 
     fn of(variables: &[(&str, &str)]) -> Result<Listener, String> {
         let value = |name: &str| {

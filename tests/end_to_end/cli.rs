@@ -56,6 +56,32 @@ fn wrong_calls_are_told_in_one_line() {
 }
 
 #[test]
+fn an_engine_of_another_machine_is_not_even_asked_unless_it_is_meant() {
+    let home = Home::new();
+    let engine = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    engine.set_nonblocking(true).unwrap();
+    let address = format!("tcp://{}", engine.local_addr().unwrap());
+    let mut command = home.command("voteops");
+    command.env("DOCKER_HOST", &address);
+    let refused = command.args(["chaos", "stall-worker"]).output().unwrap();
+    let words = told(&refused);
+    assert_eq!(refused.status.code(), Some(2), "{words}");
+    for part in ["no stack is running", &address, "--via docker"] {
+        assert!(words.contains(part), "{words}");
+    }
+    assert_eq!(
+        engine.accept().unwrap_err().kind(),
+        std::io::ErrorKind::WouldBlock
+    );
+    drop(engine);
+    let mut command = home.command("voteops");
+    command.env("DOCKER_HOST", &address);
+    command.args(["chaos", "stall-worker", "--via", "docker"]);
+    let asked = command.output().unwrap();
+    assert!(told(&asked).contains("cannot be asked"), "{}", told(&asked));
+}
+
+#[test]
 fn a_context_is_written_checked_shown_and_never_tells_its_secrets() {
     let home = Home::new();
     let path = home.data_dir().with_file_name("config.toml");
@@ -85,6 +111,8 @@ fn a_context_is_written_checked_shown_and_never_tells_its_secrets() {
         "{}",
         told(&nobody)
     );
+    let engine = "/nowhere/docker.sock cannot be asked";
+    assert!(told(&nobody).contains(engine), "{}", told(&nobody));
     std::fs::write(&path, "[contexts.a]\nprometheus = s3cret").unwrap();
     let broken = config(&["check"]);
     assert!(

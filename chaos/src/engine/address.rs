@@ -52,21 +52,30 @@ pub(super) enum Way<'a> {
 }
 
 impl Address {
-    /// The engine that is meant when none is named, as for Docker's own tools: that of the context of
-    /// `DOCKER_CONTEXT`, of `DOCKER_HOST`, of the context that `docker context use` chose, else Docker's
-    /// usual one, that of this user, or Podman's.
+    /// The engine that is meant when none is named, as for Docker's own tools (`resolveContextName` in
+    /// cli/command/cli.go): `DOCKER_HOST`, else that of the context of `DOCKER_CONTEXT`, else of the context that
+    /// `docker context use` chose, else Docker's usual one, that of this user, or Podman's.
     ///
     /// # Errors
     /// [`EngineError::None`] when there is neither, [`EngineError::NoContext`].
     pub fn usual() -> Result<Self, EngineError> {
-        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        if let (None, Some(named)) = (set(context::VARIABLE), set(VARIABLE)) {
-            return Ok(Self::named(&named));
+        let variable = |name: &str| std::env::var_os(name);
+        Self::chosen(variable).unwrap_or_else(Self::found)
+    }
+
+    /// The one that the environment names, by itself or by a context.
+    fn chosen(variable: impl Fn(&str) -> Option<OsString>) -> Option<Result<Self, EngineError>> {
+        if let Some(named) = variable(VARIABLE).filter(|value| !value.is_empty()) {
+            let named = named.to_string_lossy();
+            return Some(Ok(Self::in_environment(&named, variable)));
         }
-        let chosen = context::address(|name| std::env::var_os(name));
-        if let Some(chosen) = chosen.map_err(|name| EngineError::NoContext { name })? {
-            return Ok(Self(chosen));
-        }
+        let of_context = context::address(variable).transpose()?;
+        let of_context = of_context.map_err(|name| EngineError::NoContext { name });
+        Some(of_context.map(Self))
+    }
+
+    /// The one whose socket is there.
+    fn found() -> Result<Self, EngineError> {
         let runtime_dir = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let of_user = |socket| Some(runtime_dir.as_ref()?.join(socket));
         let mut sockets = [
@@ -105,8 +114,11 @@ impl Address {
         Self(format!("https://{host}#{}", directory.display()))
     }
 
-    /// Whether the engine is one of this machine.
-    pub(super) fn is_here(&self) -> Result<bool, EngineError> {
+    /// Whether the engine is one of this machine, which its socket is: over TCP it may be whose it will.
+    ///
+    /// # Errors
+    /// [`EngineError::Address`].
+    pub fn is_here(&self) -> Result<bool, EngineError> {
         Ok(matches!(self.way()?, Way::Socket(_)))
     }
 
@@ -168,6 +180,38 @@ mod tests {
             let told = way(text).unwrap_err().to_string();
             assert!(told.contains("unix:///PATH"), "{told}");
         }
+    }
+
+    #[test]
+    fn a_named_engine_comes_before_a_context_as_in_dockers_own_tools() {
+        let config = tempfile::tempdir().unwrap();
+        let meta = config.path().join("contexts/meta/aa");
+        std::fs::create_dir_all(&meta).unwrap();
+        let host = "unix:///run/user/1000/docker.sock";
+        let context =
+            format!("{{\"Name\":\"own\",\"Endpoints\":{{\"docker\":{{\"Host\":{host:?}}}}}}}");
+        std::fs::write(meta.join("meta.json"), context).unwrap();
+        let chosen = |variables: &[(&str, &str)]| {
+            let directory = [("DOCKER_CONFIG", config.path().to_str().unwrap())];
+            let value = |name: &str| {
+                let mut all = variables.iter().chain(&directory);
+                Some(OsString::from(all.find(|(key, _)| *key == name)?.1))
+            };
+            Address::chosen(value).map(|address| address.map(|it| it.to_string()))
+        };
+        let context = ("DOCKER_CONTEXT", "own");
+        assert_eq!(
+            chosen(&[("DOCKER_HOST", "tcp://a:2375"), context]),
+            Some(Ok("tcp://a:2375".to_owned()))
+        );
+        assert_eq!(
+            chosen(&[("DOCKER_HOST", ""), context]),
+            Some(Ok(host.to_owned()))
+        );
+        assert_eq!(chosen(&[]), None);
+        let lost = chosen(&[("DOCKER_CONTEXT", "lost")]);
+        let name = "lost".to_owned();
+        assert_eq!(lost, Some(Err(EngineError::NoContext { name })));
     }
 
     #[test]

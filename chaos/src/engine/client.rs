@@ -192,8 +192,7 @@ impl Client {
     }
 }
 
-/// The answer of an engine, unless it takes too long. Which version of the API it speaks is asked again after
-/// an engine was away.
+/// The answer of an engine, unless it takes too long.
 pub(super) async fn timely<T>(
     address: &Address,
     answer: impl Future<Output = Result<T, ApiError>>,
@@ -202,7 +201,17 @@ pub(super) async fn timely<T>(
         address: address.to_string(),
         patience_s: PATIENCE.as_secs_f64(),
     };
-    let answer = match tokio::time::timeout(PATIENCE, answer).await {
+    within(PATIENCE, slow, address, answer).await
+}
+
+/// The same within another time. Which version of the API the engine speaks is asked again after it was away.
+pub(super) async fn within<T>(
+    patience: Duration,
+    slow: impl FnOnce() -> EngineError,
+    address: &Address,
+    answer: impl Future<Output = Result<T, ApiError>>,
+) -> Result<T, EngineError> {
+    let answer = match tokio::time::timeout(patience, answer).await {
         Ok(Err(ApiError::RequestTimeoutError)) | Err(_) => Err(slow()),
         Ok(answer) => answer.map_err(|error| EngineError::of(address, error)),
     };

@@ -110,6 +110,16 @@ pub enum EngineError {
         /// How long it was given, in seconds.
         patience_s: f64,
     },
+    /// A program that was run in a container does not end.
+    #[error(
+        "what was run in {container} does not end within {patience_s} s; does it hang, or is its machine busy?"
+    )]
+    Unfinished {
+        /// The container.
+        container: String,
+        /// How long it was given, in seconds.
+        patience_s: f64,
+    },
     /// It has no such container.
     #[error("there is no such container any more")]
     NoContainer,
@@ -135,8 +145,18 @@ impl EngineError {
         let address = address.to_string();
         match error {
             ApiError::DockerResponseServerError {
-                status_code: 404, ..
-            } => Self::NoContainer,
+                status_code: 404,
+                message,
+            } if is_of_container(&message) => Self::NoContainer,
+            // By another one nothing is told of a container: some other server may be listening there.
+            ApiError::DockerResponseServerError {
+                status_code: 404,
+                message,
+            }
+            | ApiError::JsonDataError { message, .. } => Self::Foreign {
+                address,
+                reason: clean_line(&message).into_owned(),
+            },
             ApiError::DockerResponseServerError {
                 status_code: 400,
                 message,
@@ -144,16 +164,20 @@ impl EngineError {
             ApiError::DockerResponseServerError { message, .. } => {
                 Self::Refused(clean_line(&message).into_owned())
             }
-            ApiError::JsonDataError { message, .. } => Self::Foreign {
-                address,
-                reason: clean_line(&message).into_owned(),
-            },
             error => {
                 let reason = told(&error);
                 tls::refusal(&address, &error).unwrap_or(Self::Away { address, reason })
             }
         }
     }
+}
+
+/// Whether an engine that has not found something says that it is a container, as Docker and Podman do.
+fn is_of_container(message: &str) -> bool {
+    let message = message.to_lowercase();
+    ["no such container", "no container with"]
+        .iter()
+        .any(|words| message.contains(words))
 }
 
 /// An error with its causes, of which the last one says the most.
@@ -168,4 +192,31 @@ fn told(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_says_so_has_no_such_container() {
+        let told = |message: &str| {
+            let error = ApiError::DockerResponseServerError {
+                status_code: 404,
+                message: message.to_owned(),
+            };
+            EngineError::of(&Address::from("tcp://a:2375"), error)
+        };
+        for words in [
+            "No such container: shop-worker-1",
+            "no container with name or ID \"shop\" found: no such container",
+            "no container with ID shop found in database",
+        ] {
+            assert_eq!(told(words), EngineError::NoContainer);
+        }
+        for words in ["page not found", "", "<html>404 Not Found</html>"] {
+            let error = told(words);
+            assert!(matches!(error, EngineError::Foreign { .. }), "{error}");
+        }
+    }
 }

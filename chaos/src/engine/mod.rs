@@ -28,6 +28,7 @@ pub(crate) use client::Client;
 
 pub use address::Address;
 pub use error::EngineError;
+pub(crate) use exec::Ran;
 pub use projects::{Container, Opened, Project, projects};
 pub(crate) use select::is_own;
 pub use select::{Selection, containers};
@@ -81,8 +82,8 @@ pub(crate) enum Life {
 }
 
 /// Asks the engines of those targets that are containers, all at the same time, and gives the
-/// answers in the order of the targets. Blocks for as long as the slowest takes, some seconds at the
-/// most.
+/// answers in the order of the targets. Blocks for as long as the slowest takes, some seconds for each
+/// thing that it is asked.
 pub(crate) fn ask_each<T: Send>(
     targets: &[Target],
     question: impl AsyncFn(&Client, &ContainerId) -> Result<T, EngineError> + Sync,

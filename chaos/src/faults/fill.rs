@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use redis::{Commands, Connection, RedisResult};
 use url::Url;
 use uuid::Uuid;
@@ -39,8 +40,8 @@ struct Memory {
 /// nothing. Blocks for some milliseconds, up to seconds when Redis is slow.
 ///
 /// # Errors
-/// [`Error::NoTarget`], [`Error::Redis`] when it cannot be asked, [`Error::NoFill`] when it has no
-/// limit, is as full as that already, or the share is above 95 %.
+/// [`Error::NoTarget`], [`Error::Redis`] when it cannot be asked, [`Error::NoFill`] for several targets, and when it
+/// has no limit, is as full as that already, or the share is above 95 %.
 pub fn plan(
     fault: &'static Entry,
     targets: Vec<Target>,
@@ -51,6 +52,13 @@ pub fn plan(
         return Err(Error::NoTarget);
     }
     let unfit = |reason: String| Error::NoFill { reason };
+    if targets.len() > 1 {
+        let names: Vec<_> = targets.iter().map(|target| target.name.as_str()).collect();
+        let names = names.join(", ");
+        return Err(unfit(format!(
+            "one is filled at a time, and {names} are meant; name one"
+        )));
+    }
     if share > MOST_SHARE {
         return Err(unfit(format!(
             "{:.0} % is too much, Redis would refuse votes; give at most {:.0} %",
@@ -162,8 +170,11 @@ pub(super) fn fill(filling: &Filling) -> Result<(), String> {
     }
 }
 
-/// Has the keys live on for another lease.
-pub(crate) fn renew(filling: &Filling) -> Result<(), String> {
+/// Has the keys live on for another lease, until the record's deadline.
+pub(crate) fn renew(record: &Record, filling: &Filling) -> Result<(), String> {
+    if Timestamp::now() >= record.deadline_at {
+        return Ok(());
+    }
     let renew = || extend(&mut connect(&filling.url)?, filling, filling.keys);
     renew().map_err(|error| redis_error(&filling.url, &error).to_string())
 }
@@ -193,9 +204,14 @@ pub(crate) fn drain(record: &Record, filling: &Filling) -> Vec<TargetOutcome> {
         Ok(left)
     };
     let removed = remove().map_err(|error| redis_error(&filling.url, &error).to_string());
-    let outcome = |target: &Target| match &removed {
+    let over = if removed.is_err() {
+        super::over(record)
+    } else {
+        vec![false; record.targets.len()]
+    };
+    let outcome = |target: &Target, is_over| match &removed {
         Ok(0) => Outcome::Undone,
-        Err(_) if !target.is_alive() => Outcome::Gone,
+        Err(_) if is_over => Outcome::Gone,
         Ok(left) => Outcome::Failed {
             reason: format!("{}: {left} of its keys are still there", target.name),
         },
@@ -207,11 +223,11 @@ pub(crate) fn drain(record: &Record, filling: &Filling) -> Vec<TargetOutcome> {
             ),
         },
     };
-    let targets = record.targets.iter();
+    let targets = record.targets.iter().zip(over);
     targets
-        .map(|target| TargetOutcome {
+        .map(|(target, is_over)| TargetOutcome {
             target: target.clone(),
-            outcome: outcome(target),
+            outcome: outcome(target, is_over),
         })
         .collect()
 }
@@ -219,14 +235,15 @@ pub(crate) fn drain(record: &Record, filling: &Filling) -> Vec<TargetOutcome> {
 /// Whether the first of the keys is still there.
 pub(crate) fn holds(record: &Record, filling: &Filling) -> Vec<Hold> {
     let look = || connect(&filling.url)?.exists::<_, bool>(key(filling, 0));
-    let there = look();
-    let hold = |target: &Target| match &there {
-        Ok(true) => Hold::Held,
-        _ if !target.is_alive() => Hold::Gone,
+    let hold = match look() {
+        Ok(true) => return vec![Hold::Held; record.targets.len()],
         Ok(false) => Hold::Lifted,
         Err(_) => Hold::Unknown,
     };
-    record.targets.iter().map(hold).collect()
+    let ended = super::ended(record).into_iter();
+    ended
+        .map(|has_ended| if has_ended { Hold::Gone } else { hold })
+        .collect()
 }
 
 fn lease_ms() -> u64 {

@@ -12,13 +12,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::process::Signal;
+use tokio::time::{Instant, sleep};
 
 use super::plan::{Plan, require_distinct};
 use super::stall::told;
 use super::{Hold, LEASE};
 use crate::Error;
 use crate::catalogue::Entry;
-use crate::engine::{self, EngineError, Life};
+use crate::engine::{self, Client, ContainerId, EngineError, Life};
 use crate::identity::Identity;
 use crate::process::{Delivery, State};
 use crate::record::{Fault, Holding, Target};
@@ -26,6 +27,11 @@ use crate::undo::{Outcome, TargetOutcome};
 
 /// How long a process may take to end.
 const END_PATIENCE: Duration = Duration::from_secs(5);
+/// For how long a container that runs may still be about to end: its engine may have been told to kill it just
+/// before whoever told it died, or gave up waiting.
+const KILL_ON_ITS_WAY: Duration = Duration::from_secs(10);
+/// The pause between two looks at it.
+const LOOK: Duration = Duration::from_millis(100);
 
 const UNHELD: &str = "nobody is known who would start it again at the end; stall it instead";
 const REMOVED: &str = "its engine removes it when it ends (--rm), so it could not be started again";
@@ -120,9 +126,9 @@ pub(super) fn renew(targets: &[Target], holding: &Holding) -> Result<(), String>
 /// Has every target started again: lets its supervisor do so, or asks its engine for it.
 pub(super) fn revive(targets: &[Target], holding: &Holding) -> Vec<TargetOutcome> {
     let started = engine::ask_each(targets, async |client, container| {
-        match client.life(container).await? {
+        match settled(client, container).await? {
             Life::Ended => client.start(container).await?,
-            // Somebody else has started it.
+            // Somebody else has started it, or it was never killed.
             life => return Ok(life),
         }
         client.life(container).await
@@ -138,6 +144,17 @@ pub(super) fn revive(targets: &[Target], holding: &Holding) -> Vec<TargetOutcome
             target: target.clone(),
         })
         .collect()
+}
+
+/// What has become of a container once no kill can be on its way to it any more.
+async fn settled(client: &Client, container: &ContainerId) -> Result<Life, EngineError> {
+    let deadline = Instant::now() + KILL_ON_ITS_WAY;
+    loop {
+        match client.life(container).await? {
+            Life::Running | Life::Paused if Instant::now() < deadline => sleep(LOOK).await,
+            life => return Ok(life),
+        }
+    }
 }
 
 fn released(target: &Target, hold: &Path) -> Outcome {

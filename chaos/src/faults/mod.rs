@@ -12,6 +12,7 @@ pub use plan::Plan;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::Error;
@@ -86,7 +87,7 @@ pub(crate) fn renew(record: &Record) -> Result<(), String> {
         Fault::Stall {} => Ok(()),
         Fault::Kill(holding) => kill::renew(&record.targets, holding),
         Fault::Lease(terms) => lease::renew(record, terms),
-        Fault::Fill(filling) => fill::renew(filling),
+        Fault::Fill(filling) => fill::renew(record, filling),
     }
 }
 
@@ -101,6 +102,34 @@ pub fn check(record: &Record) -> Vec<(Target, Hold)> {
         Fault::Fill(filling) => fill::holds(record, filling),
     };
     record.targets.iter().cloned().zip(holds).collect()
+}
+
+/// Whether each target is known to have ended or to have been restarted.
+fn ended(record: &Record) -> Vec<bool> {
+    let lives = engine::lives(&record.targets);
+    let targets = record.targets.iter().zip(lives);
+    targets
+        .map(|(target, life)| match life {
+            Some(Ok(Life::Ended | Life::Restarted | Life::Gone)) => true,
+            Some(_) => false,
+            None => !target.is_alive(),
+        })
+        .collect()
+}
+
+/// Whether each target of a fault that ends by itself is not under it any more although it cannot be asked: it has
+/// ended, or all that it was given has run out.
+fn over(record: &Record) -> Vec<bool> {
+    if has_run_out(record) {
+        return vec![true; record.targets.len()];
+    }
+    ended(record)
+}
+
+/// Whether the last lease has ended: none is begun or renewed past the deadline.
+fn has_run_out(record: &Record) -> bool {
+    let since = Timestamp::now().duration_since(record.deadline_at);
+    Duration::try_from(since).is_ok_and(|since| since > LEASE)
 }
 
 /// Refuses targets that do not run: those that are gone, and those that our undoing would set going

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::lease::PATIENCE_INSIDE;
 use super::{Injected, RENEWAL};
 use crate::Error;
 use crate::catalogue::Entry;
@@ -55,11 +56,21 @@ impl Plan {
     /// How long injecting it may take at the most.
     #[must_use]
     pub fn injection(&self) -> Duration {
+        let mut targets = self.targets.iter();
+        let is_inside = targets.any(|target| target.identity.container().is_some());
         match self.way {
+            // Their engine is asked several things, or what is in them.
+            Fault::Stall {} | Fault::Kill(_) | Fault::Lease(_) if is_inside => PATIENCE_INSIDE,
             Fault::Stall {} | Fault::Kill(_) | Fault::Lease(_) => Duration::from_secs(5),
             // Hundreds of megabytes, each on disk before the next.
             Fault::Fill(_) => Duration::from_mins(2),
         }
+    }
+
+    /// Whether its targets are still there once it is undone, to be touched again.
+    #[must_use]
+    pub fn spares_targets(&self) -> bool {
+        !matches!(self.way, Fault::Kill(_))
     }
 
     /// What services are given with it, if they are asked for it.

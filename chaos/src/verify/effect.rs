@@ -156,6 +156,8 @@ impl<'a> Effect<'a> {
         let address = target.url.split("://").nth(1).unwrap_or(&target.url);
         let address = address.split('/').next().unwrap_or(address);
         let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+        // Engines tell IPv6 addresses without the brackets that they have in URLs.
+        let host = host.trim_start_matches('[').trim_end_matches(']');
         let mut touched = self.touched.iter();
         touched.any(|touched| touched == address || touched == host)
     }

@@ -8,6 +8,7 @@
 //! anything is touched, and to the onset once it is known; what follows, from the step before it.
 //! Times are those of the servers, so that asking adds nothing to them.
 
+mod again;
 pub(crate) mod conservation;
 mod course;
 mod effect;

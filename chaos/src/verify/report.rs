@@ -152,6 +152,16 @@ impl Votes {
         (self.duplicated > 0).then(|| format!("{} votes are in the ledger twice", self.duplicated))
     }
 
+    /// These, with those that an earlier attempt cast.
+    pub(super) fn after(mut self, earlier: Self) -> Self {
+        self.accepted += earlier.accepted;
+        self.recorded += earlier.recorded;
+        self.lost += earlier.lost;
+        self.duplicated += earlier.duplicated;
+        self.lost_ids.extend(earlier.lost_ids);
+        self
+    }
+
     /// How many are lost, if that is known.
     #[must_use]
     pub fn known_lost(&self) -> Option<usize> {

@@ -63,6 +63,12 @@ impl Rule {
         labels.get("alertname") == Some(&self.name) && labels.get("grafana_folder") == folder
     }
 
+    /// The selector of its alerts in a state, `pending` or `firing`.
+    pub(super) fn alerts(&self, state: &str) -> String {
+        let name = self.name.replace('\\', "\\\\").replace('"', "\\\"");
+        format!("ALERTS{{alertname=\"{name}\",alertstate=\"{state}\"}}")
+    }
+
     /// What an average is taken of, over which time and against which threshold, for a rule that
     /// fires when it rises.
     pub(super) fn rising_average(&self) -> Option<(&str, Duration, f64)> {

@@ -3,15 +3,16 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Map;
 use voteops_observability::alertmanager::RouteTiming;
 use voteops_observability::replay::Window;
 
+use super::again::{Attempt, proves_nothing};
 use super::course::{Course, grace_s};
 use super::effect::Effect;
 use super::forecast::Load;
-use super::report::{Report, Verdict};
+use super::report::Report;
 use super::rule::{self, Rule};
 use super::scene::Scene;
 use super::settle::Settled;
@@ -26,8 +27,6 @@ use crate::faults::Injected;
 const STEADY_TRIES: usize = 10;
 /// How often a fault is injected when the alert fires by itself each time.
 const UNMOVED_TRIES: usize = 3;
-/// How long a scrape may be on its way, and see what began after the time that its samples bear.
-const IN_FLIGHT: SignedDuration = SignedDuration::from_millis(40);
 
 /// Proves the alert, or finds out why that cannot be done. A stop condition that comes to hold ends
 /// the run, as [`Setup::cancel`] does.
@@ -57,33 +56,24 @@ pub async fn verify(
             fault: fault.name,
         });
     }
+    let mut found = attempt(setup, &rule, &experiment, drive, conditions, &mut progress).await?;
     for _ in 1..UNMOVED_TRIES {
-        let report = attempt(setup, &rule, &experiment, drive, conditions, &mut progress).await?;
-        if !held_before(setup, &rule, &report).await? {
-            return Ok(report);
+        if !proves_nothing(setup, &rule, &found).await {
+            break;
         }
         let told = format!(
             "{} fired by itself as the fault began, which proves nothing",
             rule.name
         );
         progress(Progress::Settling(told));
+        let again = attempt(setup, &rule, &experiment, drive, conditions, &mut progress).await;
+        let is_last = again.is_err();
+        found = found.or(again)?;
+        if is_last {
+            break;
+        }
     }
-    attempt(setup, &rule, &experiment, drive, conditions, &mut progress).await
-}
-
-/// Whether the rule's condition came to hold before the fault began, after all had been seen to be well, so that
-/// nothing is refuted by what the alert did then. What votes were lost is told whatever the reason.
-async fn held_before(setup: &Setup, rule: &Rule, report: &Report) -> Result<bool, Error> {
-    let Some(onset) = report.onset.filter(|_| rule.in_grafana.is_none()) else {
-        return Ok(false);
-    };
-    let is_whole = report.undone && report.votes.lost == 0 && report.votes.duplicated == 0;
-    if report.verdict != Verdict::Refuted || !is_whole {
-        return Ok(false);
-    }
-    let before_s = super::scene::secs((onset - IN_FLIGHT).as_millisecond());
-    let held = setup.prometheus.query(&rule.expr, Some(before_s)).await?;
-    Ok(!held.data.is_empty())
+    Ok(found.report)
 }
 
 /// Injects the fault once all is well, and follows the alert to its end.
@@ -94,7 +84,7 @@ async fn attempt(
     drive: Option<Load>,
     conditions: Option<&Watched>,
     progress: &mut impl FnMut(Progress),
-) -> Result<Report, Error> {
+) -> Result<Attempt, Error> {
     let fault = setup.plan.fault();
     let (route, delivery) = setup.manager.way(setup, rule).await?;
     let mut voting = match drive {
@@ -172,7 +162,9 @@ async fn attempt(
         undone: false,
         undo_asked_s: 0.0,
     };
-    course.go(rise, progress).await
+    let voted = course.flooding.is_some();
+    let report = course.go(rise, progress).await?;
+    Ok(Attempt { report, voted })
 }
 
 /// Waits for a state from which something can be proven, and reads it.

@@ -9,7 +9,7 @@ use voteops_observability::prometheus::{Prometheus, TargetHealth};
 use voteops_observability::rules::is_heartbeat;
 use voteops_observability::signals::single_value;
 use voteops_observability::units::{parse_duration, prometheus_duration};
-use voteops_observability::webhook::{NotifiedAlert, Received};
+use voteops_observability::webhook::Received;
 
 use super::rule::{QUEUE, Rule};
 use super::{Delivery, Error, Progress, Setup};
@@ -125,10 +125,7 @@ async fn look(
     // What Grafana grouped lately is not told by anybody.
     let new_group = rule.in_grafana.is_none() && {
         let lately = seconds(2.0 * route.group_interval_s + route.group_wait_s + REGROUPED_S);
-        let fired = format!(
-            "count_over_time(ALERTS{{alertname=\"{}\",alertstate=\"firing\"}}[{lately}])",
-            rule.name
-        );
+        let fired = format!("count_over_time({}[{lately}])", rule.alerts("firing"));
         let fired = !setup.prometheus.query(&fired, None).await?.data.is_empty();
         is_alone(&setup.alertmanager).await? || route.by_alertname && !fired
     };
@@ -136,13 +133,11 @@ async fn look(
         Delivery::Receiver(receiver) => receiver.after(0).await?,
         Delivery::Alertmanager => Vec::new(),
     };
-    if rule.in_grafana.is_none() && is_untold(setup, rule, &arrived) {
+    let is_told = matches!(setup.delivery, Delivery::Receiver(_));
+    if rule.in_grafana.is_none() && is_told && !is_told_over(rule, &arrived) {
         // A group that fires again before it has told of the end has nothing new to tell.
         let flushed = seconds(route.group_interval_s + 2.0 * rule.evaluation_s);
-        let fired = format!(
-            "count_over_time(ALERTS{{alertname=\"{}\",alertstate=\"firing\"}}[{flushed}])",
-            rule.name
-        );
+        let fired = format!("count_over_time({}[{flushed}])", rule.alerts("firing"));
         if !setup.prometheus.query(&fired, None).await?.data.is_empty() {
             let told = format!("Alertmanager has yet to tell that {} is over", rule.name);
             return Ok(Err(told));
@@ -157,13 +152,16 @@ async fn look(
     }))
 }
 
-/// Whether the end of an alert that fired lately would still have to arrive at the receiver.
-fn is_untold(setup: &Setup, rule: &Rule, arrived: &[Received]) -> bool {
-    let is_ours = |alert: &&NotifiedAlert| rule.is_of(&alert.labels);
-    let ours = arrived.iter().rev();
-    let mut ours = ours.filter_map(|it| it.notification.alerts.iter().find(is_ours));
-    let is_over = ours.next().is_some_and(|alert| alert.status == "resolved");
-    matches!(setup.delivery, Delivery::Receiver(_)) && !is_over
+/// Whether the last notification of the alert says that all of it is over.
+pub(super) fn is_told_over(rule: &Rule, arrived: &[Received]) -> bool {
+    let newest_first = arrived.iter().rev();
+    let mut told = newest_first.filter_map(|it| {
+        let alerts = it.notification.alerts.iter();
+        let mut ours = alerts.filter(|alert| rule.is_of(&alert.labels)).peekable();
+        ours.peek()?;
+        Some(ours.all(|alert| alert.status == "resolved"))
+    });
+    told.next().unwrap_or(false)
 }
 
 /// Whether Alertmanager has no groups but those of heartbeats, which are there all the time.

@@ -2,6 +2,7 @@
 
 mod aftermath;
 mod managed;
+mod settled;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -13,6 +14,7 @@ use voteops_observability::rules;
 
 use super::effect::{Aftermath, Effect};
 use super::forecast::{self, Load, Rise, millis};
+use super::outlook::Counted;
 use super::rule::Rule;
 use super::scene::{History, Scene, Scraped};
 use crate::catalogue::{

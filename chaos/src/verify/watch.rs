@@ -174,10 +174,8 @@ impl Watch<'_> {
 
     /// The evaluations since the onset at which the alert was in `state`, oldest first.
     async fn evaluations(&self, state: &str) -> Result<Vec<f64>, Error> {
-        let name = self.rule.name.replace('\\', "\\\\").replace('"', "\\\"");
-        let selector = format!("ALERTS{{alertname=\"{name}\",alertstate=\"{state}\"}}");
         Ok(self
-            .samples(&selector)
+            .samples(&self.rule.alerts(state))
             .await?
             .into_iter()
             .map(|sample| sample.at_s)

@@ -1,5 +1,5 @@
-//! Runner, guardian or both are killed at random instants while containers are being paused, from before
-//! the record is written until after the fault is undone.
+//! Runner, guardian or both are killed at random instants while containers are being paused or killed, from
+//! before the record is written until after the fault is undone.
 
 use jiff::Timestamp;
 use rustix::process::Signal;
@@ -7,36 +7,48 @@ use voteops_chaos::process::Process;
 use voteops_chaos::recover::recover;
 
 use crate::daemon::{Daemon, Maker, eventually};
-use crate::runner::{Runner, records};
+use crate::runner::{Runner, Way, records};
 use crate::victims::{Killing, Victim, killings};
 
 /// How many times something is killed, unless the variable `KILLS` tells.
 const KILLS: u32 = 210;
+/// The same of those that kill, which takes longer: who finds them not killed yet waits for 10 s.
+const KILLS_OF_KILLERS: u32 = 30;
 /// The seed of victims and instants.
 const SEED: u64 = 0x5eed;
 /// The latest instant after the runner's start at which something is killed, in microseconds: it takes some
-/// 150 ms to find and to pause them.
+/// 150 ms to find and to pause or kill them.
 const LATEST_US: u64 = 300_000;
 
 #[test]
 #[ignore = "needs a Docker daemon of its own"]
 fn no_kill_leaves_a_container_paused() {
-    let kills = std::env::var("KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
+    campaign(Way::Stall, KILLS);
+}
+
+#[test]
+#[ignore = "needs a Docker daemon of its own"]
+fn no_kill_leaves_a_container_dead() {
+    campaign(Way::Kill, KILLS_OF_KILLERS);
+}
+
+fn campaign(way: Way, usually: u32) {
+    let kills = std::env::var("KILLS").map_or(usually, |kills| kills.parse().unwrap());
     let daemon = Daemon::start(Maker::Docker);
     daemon.container("shop-worker-1", &[]);
     daemon.container("shop-worker-2", &[]);
     let mut caught = 0;
     for (number, killing) in (0..kills).zip(killings(SEED, LATEST_US)) {
         println!("{number}: {killing:?}");
-        caught += u32::from(one_kill(&daemon, killing));
+        caught += u32::from(one_kill(&daemon, way, killing));
     }
     println!("{caught} of {kills} were killed with the fault on record");
     assert!(caught > kills / 4, "{caught} of {kills}");
 }
 
 /// Kills once, and sees that nothing is left behind. Tells whether the fault was on record then.
-fn one_kill(daemon: &Daemon, killing: Killing) -> bool {
-    let mut runner = Runner::spawn(daemon, &daemon.address());
+fn one_kill(daemon: &Daemon, way: Way, killing: Killing) -> bool {
+    let mut runner = Runner::spawn(daemon, way, &daemon.address());
     if killing.undo_first {
         runner.undo();
     }

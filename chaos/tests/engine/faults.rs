@@ -1,10 +1,11 @@
 //! Containers are paused and killed, and go on whatever dies meanwhile.
 
 use rustix::process::Signal;
+use serde_json::Map;
 use voteops_chaos::Error;
 use voteops_chaos::audit::{Audit, Event};
-use voteops_chaos::catalogue::{KILL_WORKER, STALL_WORKER};
-use voteops_chaos::faults::{Hold, Injected, kill, stall};
+use voteops_chaos::catalogue::{KILL_WORKER, SLOW_WORKER, STALL_WORKER};
+use voteops_chaos::faults::{Hold, Injected, kill, lease, stall};
 use voteops_chaos::record::Target;
 use voteops_chaos::recover::recover;
 
@@ -173,6 +174,37 @@ fn a_killed_container_stays_down_and_is_started_at_the_end(maker: Maker) {
         "{told}"
     );
     assert!(daemon.is("shop-worker-3", "running"));
+}
+
+/// Puts a program in place of the one that asks the service in there.
+fn program(daemon: &Daemon, script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("voteops");
+    std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    daemon.done(&["cp", file.to_str().unwrap(), "shop-worker-1:/bin/voteops"]);
+}
+
+#[test]
+#[ignore = "needs a Docker daemon of its own"]
+fn what_hangs_or_complains_in_a_container_is_told_as_that_and_safely() {
+    let daemon = Daemon::start(Maker::Docker);
+    daemon.container("shop-worker-1", &[]);
+    let told = || {
+        let refused = lease::plan(&SLOW_WORKER, daemon.workers(), Map::new(), None);
+        refused.unwrap_err().to_string()
+    };
+    let container = daemon.workers()[0].identity.to_string();
+    program(&daemon, "printf '\\033[2Jno admin listener' >&2; exit 3");
+    assert_eq!(
+        told(),
+        format!("in {container}: \u{fffd}[2Jno admin listener")
+    );
+    program(&daemon, "sleep 600");
+    let hangs = told();
+    let begins = format!("what was run in {container} does not end within ");
+    assert!(hangs.starts_with(&begins), "{hangs}");
 }
 
 fn what_is_not_there_or_not_clear_is_refused(maker: Maker) {

@@ -33,7 +33,14 @@ pub(crate) fn records(daemon: &Daemon) -> Vec<Record> {
         .collect()
 }
 
-/// A process that has paused the containers, and lets them go on when it is told to.
+/// What a runner does to containers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    Stall,
+    Kill,
+}
+
+/// A process that has paused or killed the containers, and lets them go on when it is told to.
 pub(crate) struct Runner(Child);
 
 impl Runner {
@@ -43,7 +50,7 @@ impl Runner {
 
     /// Starts one that asks the daemon by another address than its socket's.
     pub(crate) fn start_at(daemon: &Daemon, address: &str) -> Self {
-        let mut runner = Self::spawn(daemon, address);
+        let mut runner = Self::spawn(daemon, Way::Stall, address);
         let mut line = String::new();
         let stdout = runner.0.stdout.take().unwrap();
         BufReader::new(stdout).read_line(&mut line).unwrap();
@@ -51,10 +58,14 @@ impl Runner {
         runner
     }
 
-    /// Starts one and does not wait until it has paused anything.
-    pub(crate) fn spawn(daemon: &Daemon, address: &str) -> Self {
+    /// Starts one and does not wait until it has touched anything.
+    pub(crate) fn spawn(daemon: &Daemon, way: Way, address: &str) -> Self {
+        let role = match way {
+            Way::Stall => "docker-runner",
+            Way::Kill => "docker-killer",
+        };
         let child = Command::new(helper())
-            .arg("docker-runner")
+            .arg(role)
             .arg(daemon.state_dir())
             .arg(TTL.as_millis().to_string())
             .arg(address)

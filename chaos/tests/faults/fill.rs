@@ -128,6 +128,10 @@ fn what_cannot_be_filled_is_refused() {
     assert!(refused(&server, 0.5).contains("no memory limit"));
     server.kill().unwrap();
     assert!(refused(&server, 0.5).contains("does it run?"));
+    let url = server.url().parse().unwrap();
+    let two = fill::plan(&FILL_REDIS, vec![target.clone(), target.clone()], &url, 0.5);
+    let two = two.unwrap_err().to_string();
+    assert!(two.contains("redis, redis are meant"), "{two}");
     let nobody = fill::plan(&FILL_REDIS, vec![], &server.url().parse().unwrap(), 0.5);
     assert!(matches!(nobody, Err(Error::NoTarget)));
 }

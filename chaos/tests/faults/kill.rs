@@ -2,15 +2,21 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
+use serde_json::Value;
 use voteops_chaos::Error;
 use voteops_chaos::audit::{By, Event};
 use voteops_chaos::catalogue::KILL_WORKER;
 use voteops_chaos::experiment::Experiment;
 use voteops_chaos::faults::{Hold, Injected, LEASE, kill};
 use voteops_chaos::process::State;
+use voteops_chaos::record::{Fault, Holding, Record, Store};
+use voteops_chaos::recover::recover;
 
+use crate::engine::{AGAIN, Engine, FIRST, inspected};
 use crate::support::{Sleeper, audited, eventually, helper, launcher, records};
 
 const TTL: Duration = Duration::from_mins(10);
@@ -146,4 +152,32 @@ fn an_engine_that_may_not_be_asked_is_refused_before_anything_is_on_record() {
     assert!(said.contains("Permission denied"), "{said}");
     assert!(said.contains("may this user ask it?"), "{said}");
     assert_eq!(records(&state), []);
+}
+
+/// Whoever told the engine to kill it has died at once, so that it runs still when it is looked at first.
+#[test]
+fn a_container_that_is_about_to_die_is_waited_for_and_started() {
+    const START: &str = "POST /containers/shop-worker-1/start";
+    let looks = AtomicUsize::new(0);
+    let engine = Engine::start(move |method, _| {
+        if *method == "POST" {
+            looks.store(usize::MAX / 2, Ordering::Relaxed);
+            return (204, Value::Null);
+        }
+        match looks.fetch_add(1, Ordering::Relaxed) {
+            0..3 => (200, inspected(FIRST, true)),
+            3..100 => (200, inspected(FIRST, false)),
+            _ => (200, inspected(AGAIN, true)),
+        }
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let fault = Fault::Kill(Holding { holds_dir: None });
+    let targets = vec![engine.target("shop-worker-1")];
+    let record = Record::new(KILL_WORKER.name, fault, targets, TTL).unwrap();
+    Store::open(dir.path()).unwrap().write(&record).unwrap();
+    let recovered = recover(dir.path(), Timestamp::now(), true).unwrap();
+    assert!(recovered[0].failure().is_none(), "{recovered:?}");
+    assert!(engine.was_asked(START));
+    assert_eq!(records(dir.path()), []);
+    assert_eq!(audited(dir.path()), [(Event::Undone, By::Recover)]);
 }

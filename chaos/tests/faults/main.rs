@@ -1,7 +1,11 @@
 //! Faults on real processes, with runners and guardians that are killed in the middle of them.
 
 #[cfg(test)]
+mod engine;
+#[cfg(test)]
 mod fill;
+#[cfg(test)]
+mod gone;
 #[cfg(test)]
 mod guardian;
 #[cfg(test)]

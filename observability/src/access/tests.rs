@@ -37,6 +37,31 @@ async fn serves(server: &MockServer, mock: wiremock::MockBuilder) {
         .await;
 }
 
+/// The variable by which a copy of the test below knows what to ask.
+const PAST_PROXY: &str = "VOTEOPS_TEST_PAST_PROXY";
+
+#[tokio::test]
+async fn a_server_of_this_machine_is_asked_past_any_proxy() {
+    const TEST: &str = "access::tests::a_server_of_this_machine_is_asked_past_any_proxy";
+    if let Ok(url) = std::env::var(PAST_PROXY) {
+        let access = login(Login::Bearer(Secret::Value("mF_9.B5f-4.1JqM".into())));
+        assert!(ask(&url, &access).await.is_ok());
+        return;
+    }
+    let server = MockServer::start().await;
+    serves(&server, Mock::given(path("/x"))).await;
+    // A proxy that nobody is, in the environment of a process of its own.
+    let mut copy = std::process::Command::new(std::env::current_exe().unwrap());
+    copy.args(["--exact", TEST]).env(PAST_PROXY, server.uri());
+    copy.env_remove("NO_PROXY").env_remove("no_proxy");
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        copy.env(name, "http://127.0.0.1:1");
+    }
+    let told = copy.output().unwrap();
+    let said = String::from_utf8_lossy(&told.stdout);
+    assert!(told.status.success() && said.contains("1 passed"), "{said}");
+}
+
 #[tokio::test]
 async fn user_token_and_tenant_are_sent_as_the_standards_say() {
     let server = MockServer::start().await;

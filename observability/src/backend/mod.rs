@@ -33,15 +33,14 @@ pub struct Http {
     credentials: Credentials,
 }
 
-/// Whether a server is of this machine and asked without TLS.
-fn is_plain_and_local(base: &Url) -> bool {
-    let local = match base.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
+/// Whether a server is of this machine.
+fn is_local(base: &Url) -> bool {
+    match base.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),
+        Some(Host::Ipv6(address)) => address.is_loopback() || address.is_unspecified(),
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
-    };
-    local && base.scheme() == "http"
+    }
 }
 
 impl Http {
@@ -73,7 +72,11 @@ impl Http {
             .timeout(REQUEST_TIMEOUT)
             .redirect(access.redirects())
             .user_agent(concat!("voteops/", env!("CARGO_PKG_VERSION")));
-        if is_plain_and_local(base) && access.ca.is_none() {
+        if is_local(base) {
+            // To a proxy another machine is this one, and it would be shown the credentials.
+            builder = builder.no_proxy();
+        }
+        if is_local(base) && base.scheme() == "http" && access.ca.is_none() {
             // The system's certificates take most of a start, and memory for each client.
             builder = builder.tls_certs_only([]);
         }

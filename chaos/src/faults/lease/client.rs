@@ -277,7 +277,7 @@ impl AdminClient {
             Ok(Refusal { message }) => AdminError::Refused {
                 url: self.url(),
                 kind: kind.to_owned(),
-                words: clean_line(&message).chars().take(WORDS_CHARS).collect(),
+                words: repeated(&message),
             },
             Err(_) => self.foreign(status.to_string()),
         }
@@ -287,6 +287,11 @@ impl AdminClient {
         let url = self.url();
         AdminError::Foreign { url, told }
     }
+}
+
+/// As much of somebody's own words as is repeated in an error, safe for a terminal.
+pub(super) fn repeated(words: &str) -> String {
+    clean_line(words).chars().take(WORDS_CHARS).collect()
 }
 
 /// Where the faults are.

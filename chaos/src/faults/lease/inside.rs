@@ -3,8 +3,8 @@
 
 use reqwest::StatusCode;
 
-use super::client::{AdminError, Request};
-use crate::engine::{self, Client, ContainerId, EngineError, Life};
+use super::client::{AdminError, Request, repeated};
+use crate::engine::{self, Client, ContainerId, EngineError, Life, Ran};
 
 /// What asks, in the container. It knows the listener and its token by the service's own environment.
 const ASK: [&str; 3] = ["voteops", "internal", "ask"];
@@ -65,18 +65,23 @@ impl Inside {
             words,
         };
         if ran.code != 0 {
-            // An engine writes to standard output why it could not run a program.
-            let output = String::from_utf8_lossy(&ran.output);
-            let complaint = [ran.complaint.as_str(), output.trim()].concat();
-            return Err(failed(match complaint.trim_start_matches("voteops: ") {
-                "" => format!("what asks it ended with {}", ran.code),
-                words => words.to_owned(),
-            }));
+            return Err(failed(complaint(&ran)));
         }
         answer(&ran.output).ok_or_else(|| {
             let words = "its voteops does not answer as this one expects; use one version in both";
             failed(words.to_owned())
         })
+    }
+}
+
+/// Why a program failed.
+fn complaint(ran: &Ran) -> String {
+    // An engine writes to standard output why it could not run a program.
+    let output = String::from_utf8_lossy(&ran.output);
+    let complaint = [ran.complaint.as_str(), output.trim()].concat();
+    match complaint.trim_start_matches("voteops: ") {
+        "" => format!("what asks it ended with {}", ran.code),
+        words => repeated(words),
     }
 }
 
@@ -90,6 +95,23 @@ fn answer(output: &[u8]) -> Option<(StatusCode, Vec<u8>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_complaint_is_short_and_safe_for_a_terminal() {
+        let ran = |complaint: String, output: &[u8]| Ran {
+            code: 127,
+            output: output.to_vec(),
+            complaint,
+        };
+        let told = complaint(&ran("voteops: \u{1b}[2Jgone".to_owned(), b""));
+        assert_eq!(told, "\u{fffd}[2Jgone");
+        let told = complaint(&ran(String::new(), b"OCI runtime exec failed\n"));
+        assert_eq!(told, "OCI runtime exec failed");
+        let told = complaint(&ran("x".repeat(10_000), b"y"));
+        assert!(told.len() < 1_000, "{}", told.len());
+        let told = complaint(&ran(String::new(), b"\n"));
+        assert_eq!(told, "what asks it ended with 127");
+    }
 
     #[test]
     fn an_answer_is_a_status_and_a_body_of_any_lines() {

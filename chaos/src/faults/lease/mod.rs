@@ -30,8 +30,9 @@ use crate::undo::{Outcome, TargetOutcome};
 
 /// How long a service may take to answer. It does so at once unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// And one in a container, where a program has to be started first, on a machine that may be busy.
-const PATIENCE_INSIDE: Duration = Duration::from_secs(10);
+/// And one in a container, of which the engine is asked first, and in which up to two programs are run: each of that has
+/// a time of its own, which is told.
+pub(super) const PATIENCE_INSIDE: Duration = Duration::from_secs(20);
 
 /// Plans to put `targets` under a fault of the catalogue, which services know by the same name, and
 /// touches nothing. `parameters` are those of the kind; `token_file` opens the targets' listeners, but for
@@ -175,13 +176,12 @@ pub(crate) fn end(record: &Record, terms: &Terms) -> Vec<TargetOutcome> {
         terms.token_file.as_deref(),
         async |client| client.delete(&record.name).await,
     );
-    let targets = record.targets.iter().zip(answers);
-    let outcomes = targets.map(|(target, answer)| TargetOutcome {
+    let outcomes = gone_where(super::over, record, answers);
+    let outcomes = outcomes.map(|(target, answer)| TargetOutcome {
         target: target.clone(),
         outcome: match answer {
             Ok(()) => Outcome::Undone,
             Err(AdminError::Gone) => Outcome::Gone,
-            Err(_) if !target.is_alive() => Outcome::Gone,
             Err(error) => Outcome::Failed {
                 reason: format!(
                     "{}: {error}; unless it is asked again, it ends the fault by itself within {} s",
@@ -204,15 +204,32 @@ pub(crate) fn holds(record: &Record, terms: &Terms) -> Vec<Hold> {
             Ok(leased.iter().any(|leased| leased.kind == record.name))
         },
     );
-    let targets = record.targets.iter().zip(answers);
-    let holds = targets.map(|(target, answer)| match answer {
+    let holds = gone_where(super::ended, record, answers);
+    let holds = holds.map(|(_, answer)| match answer {
         Ok(true) => Hold::Held,
         Ok(false) => Hold::Lifted,
         Err(AdminError::Gone) => Hold::Gone,
-        Err(_) if !target.is_alive() => Hold::Gone,
         Err(_) => Hold::Unknown,
     });
     holds.collect()
+}
+
+/// The targets with their answers; instead of none, [`AdminError::Gone`] of those of which `is_gone` says so.
+fn gone_where<T>(
+    is_gone: fn(&Record) -> Vec<bool>,
+    record: &Record,
+    answers: Vec<Result<T, AdminError>>,
+) -> impl Iterator<Item = (&Target, Result<T, AdminError>)> {
+    let gone = if answers.iter().any(Result::is_err) {
+        is_gone(record)
+    } else {
+        vec![false; answers.len()]
+    };
+    let targets = record.targets.iter().zip(answers).zip(gone);
+    targets.map(|((target, answer), is_gone)| match answer {
+        Err(_) if is_gone => (target, Err(AdminError::Gone)),
+        answer => (target, answer),
+    })
 }
 
 /// Asks every target that still lives, all at the same time, and gives the answers in their order:
