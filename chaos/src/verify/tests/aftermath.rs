@@ -1,7 +1,6 @@
 //! When alerts are expected to resolve.
 
 use super::*;
-use crate::verify::outlook::Counted;
 
 /// When a rule resolves, in seconds after the fault ended, after it had lasted for `lasted_s`. The
 /// samples under the fault are those that are expected of it.

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::verify::manager::InGrafana;
-use crate::verify::outlook::Counted;
 
 /// Between two evaluations, and until a rule is run at the latest.
 const TICK_MS: i64 = 10_000;
