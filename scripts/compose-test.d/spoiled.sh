@@ -46,13 +46,14 @@ edited() { # SCRIPT: the rule file as sed makes it of the one that was there at 
   signal HUP prometheus
 }
 raises() { edited 's/> 1000$/> 1000000/'; }
-lowers() { edited ''; }
-check "a threshold that is raised meanwhile is named" spoiled '1000000' CriticalVoteQueueBacklog raises lowers
+check "a threshold that is raised meanwhile refutes" spoiled 'pending: not seen' CriticalVoteQueueBacklog raises nothing
+raised() { "$voteops" chaos verify CriticalVoteQueueBacklog --json 2>&1 | grep -q 'rule: .*1000000'; }
+eventually 60 "and is named" raised
 edited 's/for: 2s/for: 4s/'
 # shellcheck disable=SC2016  # words, not a command
 doubled() { "$voteops" chaos verify WorkerDown --json 2>&1 | grep -q 'its `for` is 4 s, and is shipped as 2 s'; }
 eventually 60 "a for that is doubled is named" doubled
-lowers
+edited ''
 
 eventually 60 "all votes are recorded" recorded
 loses() {
