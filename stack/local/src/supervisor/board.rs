@@ -73,16 +73,16 @@ impl Board {
         else {
             return;
         };
-        component.state = change.state;
+        let before = std::mem::replace(&mut component.state, change.state);
         match change.process {
             Process::Same => {}
             Process::Started(id) => {
+                component.restarts += u32::from(before == State::Backoff);
                 component.pid = Some(id.pid);
                 component.start_ticks = Some(id.start_ticks);
             }
             Process::Gone => (component.pid, component.start_ticks) = (None, None),
         }
-        component.restarts += u32::from(change.state == State::Backoff);
         let url = component.url.clone();
         // The next change writes the file again; the events tell of this one.
         let _ = inner.stack.write();
@@ -201,5 +201,63 @@ impl Change {
 
     pub(super) fn log_tail(self, log_tail: Vec<String>) -> Self {
         Self { log_tail, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::component::Component;
+
+    /// The board of a stack of one worker that was not started yet.
+    fn board(root: &Path, supervisor: ProcessId) -> Arc<Board> {
+        let worker = Component {
+            name: "worker-1".into(),
+            kind: Kind::Worker,
+            pid: None,
+            start_ticks: None,
+            url: None,
+            admin_url: None,
+            log: None,
+            state: State::Stopped,
+            restarts: 0,
+        };
+        let stack = StackFile {
+            version: 1,
+            time_scale: 1.0,
+            supervisor,
+            data_dir: root.to_owned(),
+            ledger_url: "sqlite:votes.db".into(),
+            admin_token_file: None,
+            holds_dir: None,
+            started_at: Timestamp::now(),
+            components: vec![worker],
+        };
+        Board::new(stack, &DataDir::open(root).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_death_that_is_told_of_twice_counts_once_and_when_it_was_started_again() {
+        let temp = tempfile::tempdir().unwrap();
+        let id = ProcessId::of(std::process::id()).unwrap();
+        let board = board(temp.path(), id);
+        let restarts = || {
+            let stack = StackFile::read(temp.path()).unwrap();
+            stack.components[0].restarts
+        };
+        let born = || Change::to(State::Starting).process(Process::Started(id));
+        let died = || Change::to(State::Backoff).process(Process::Gone);
+        board.set("worker-1", born());
+        assert_eq!(restarts(), 0);
+        board.set("worker-1", died().because("killed by signal 9"));
+        board.set("worker-1", died().because("held down"));
+        assert_eq!(restarts(), 0, "it is still down");
+        board.set("worker-1", born());
+        board.set("worker-1", Change::to(State::Healthy));
+        assert_eq!(restarts(), 1);
     }
 }
