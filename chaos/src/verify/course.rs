@@ -18,7 +18,7 @@ use super::rule::Rule;
 use super::scene::Scene;
 use super::settle::Settled;
 use super::watch::Watch;
-use super::{Delivery, Error, Progress, Setup, conservation};
+use super::{Delivery, Error, Progress, Setup, conservation, outages};
 use crate::abort::{Watched, tripped};
 use crate::faults::{Hold, Injected};
 use crate::load;
@@ -160,7 +160,7 @@ impl Course<'_> {
         let scene = loop {
             tries += 1;
             match Scene::read(self.watch.prometheus, self.rule, onset).await {
-                Ok(scene) => break scene,
+                Ok(scene) => break outages::remembered(self.effect, scene),
                 Err(error) if tries >= READ_TRIES => return Err(error),
                 Err(_) => sleep(self.watch.pause()).await,
             }

@@ -4,9 +4,10 @@
 
 use serde_json::{Map, Value};
 use voteops_observability::prometheus::Labels;
-use voteops_observability::replay::scenario::{Failure, Outage};
+use voteops_observability::replay::scenario::Outage;
 
 use super::forecast::Load;
+use super::outages;
 use super::outlook::{Change, Counted, Outlook};
 use super::rule::QUEUE;
 use super::scene::{History, Scene, Scraped, secs};
@@ -20,8 +21,6 @@ const SHARE_TOLERANCE: f64 = 0.4;
 /// How far the rate at which voters come while votes are slow, and right after, may be from the usual
 /// one: budgets are told by shares of what was counted, over which a difference adds up.
 const SLOW_RATE_TOLERANCE: f64 = 0.15;
-/// How long a worker may take to be started and to serve, in milliseconds.
-const MOST_STARTING_MS: i64 = 3_000;
 /// How far the achieved rate of a load may be from the planned one.
 pub(super) const RATE_TOLERANCE: f64 = 0.03;
 
@@ -112,31 +111,13 @@ impl<'a> Effect<'a> {
         self.latency_ms()
     }
 
-    fn is(self, fault: &Entry) -> bool {
+    pub(super) fn is(self, fault: &Entry) -> bool {
         *self.fault == *fault
     }
 
     /// Whether workers do nothing and are not scraped.
-    fn halts_workers(self) -> bool {
+    pub(super) fn halts_workers(self) -> bool {
         self.is(&STALL_WORKER) || self.is(&KILL_WORKER)
-    }
-
-    /// How a scrape of what it touches fails.
-    fn failure(self) -> Failure {
-        if self.is(&KILL_WORKER) {
-            Failure::Refused
-        } else {
-            Failure::Hangs
-        }
-    }
-
-    /// How long, in milliseconds, what it touches may take to start once it is undone.
-    fn starting_ms(self) -> i64 {
-        if self.is(&KILL_WORKER) {
-            MOST_STARTING_MS
-        } else {
-            0
-        }
     }
 
     fn number(self, name: &str) -> Option<f64> {
@@ -150,16 +131,6 @@ impl<'a> Effect<'a> {
 
     fn per_s(self, series: &History) -> f64 {
         self.usual.usual_per_s(&series.labels)
-    }
-
-    fn touches(self, target: &Scraped) -> bool {
-        let address = target.url.split("://").nth(1).unwrap_or(&target.url);
-        let address = address.split('/').next().unwrap_or(address);
-        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-        // Engines tell IPv6 addresses without the brackets that they have in URLs.
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let mut touched = self.touched.iter();
-        touched.any(|touched| touched == address || touched == host)
     }
 }
 
@@ -230,7 +201,7 @@ fn is_accepted_vote(series: &History) -> bool {
 }
 
 /// Whether the exporter tells of a Redis that hangs by it, or by leaving it out.
-fn is_redis(series: &History) -> bool {
+pub(super) fn is_redis(series: &History) -> bool {
     series.name().starts_with("redis_")
 }
 
@@ -316,19 +287,7 @@ impl Outlook for Onset<'_> {
     }
 
     fn outages(&self, target: &Scraped) -> Vec<Outage> {
-        let effect = self.effect;
-        let hangs = Outage {
-            from_ms: 0,
-            to_ms: i64::MAX,
-            failure: effect.failure(),
-        };
-        // An exporter may wait for its Redis for as long as a scrape may take.
-        let waits = effect.is(&STALL_REDIS) && self.turn.late && target.series.iter().any(is_redis);
-        if waits || effect.halts_workers() && effect.touches(target) {
-            vec![hangs]
-        } else {
-            Vec::new()
-        }
+        outages::begun(self.effect, self.turn.late, target)
     }
 }
 
@@ -350,35 +309,6 @@ impl Outlook for Aftermath<'_> {
     }
 
     fn outages(&self, target: &Scraped) -> Vec<Outage> {
-        let effect = self.effect;
-        let outage = |from_ms| Outage {
-            from_ms,
-            to_ms: self.to_ms,
-            failure: effect.failure(),
-        };
-        if effect.halts_workers() && effect.touches(target) {
-            let starting_ms = if self.late { effect.starting_ms() } else { 0 };
-            let outage = outage(self.from_ms);
-            return vec![Outage {
-                to_ms: outage.to_ms + starting_ms,
-                ..outage
-            }];
-        }
-        if effect.is(&STALL_REDIS) && target.series.iter().any(is_redis) {
-            let waited = outage(self.to_ms - target.timeout_ms);
-            return vec![if self.late {
-                // The scrape before had its answer. Redis first takes what has piled up, to disk too, so
-                // that one just after is answered late.
-                Outage {
-                    from_ms: self.to_ms,
-                    to_ms: self.to_ms + target.timeout_ms,
-                    ..waited
-                }
-            } else {
-                // Its exporter was waiting for Redis, and tells that it is there again.
-                waited
-            }];
-        }
-        Vec::new()
+        outages::ended(self, target)
     }
 }

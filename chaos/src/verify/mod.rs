@@ -16,6 +16,7 @@ mod flooding;
 mod forecast;
 mod judge;
 mod manager;
+mod outages;
 mod outlook;
 mod report;
 mod rule;

@@ -1,5 +1,8 @@
 //! What a rule reads: the targets, when they are scraped, and the samples so far.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use voteops_observability::prometheus;
 use voteops_observability::prometheus::{Labels, Prometheus, Series};
@@ -31,6 +34,9 @@ pub(super) struct Scraped {
     pub(super) url: String,
     pub(super) interval_ms: i64,
     pub(super) timeout_ms: i64,
+    /// How long it may take until it is known again once it is back, in milliseconds; `None` for one that
+    /// is on a list and stays known.
+    pub(super) rediscovered_ms: Option<i64>,
     /// The time of a scrape, in Unix milliseconds.
     pub(super) tick_ms: i64,
     pub(super) series: Vec<History>,
@@ -52,6 +58,9 @@ impl Scene {
     ) -> Result<Self, Error> {
         let semantics = Semantics::of_version(&prometheus.version().await?);
         let targets = prometheus.targets().await?.data;
+        // What tells only a part of the API, as some that speak it do, has lists.
+        let pools = prometheus.rediscovery().await.unwrap_or_default();
+        let scraped = |target| scraped(target, &pools);
         let mut targets: Vec<_> = targets.iter().filter_map(scraped).collect();
         let now = Timestamp::now();
         let since_s = now.duration_since(since).as_secs_f64().max(0.0);
@@ -80,6 +89,22 @@ impl Scene {
         }
     }
 
+    /// Has a target of before be one of its own again, with what is left of its series.
+    pub(super) fn remember(&mut self, target: &Scraped) {
+        let is_its_own = |other: &Scraped| {
+            let mut series = other.series.iter();
+            other.labels.is_empty() && series.all(|series| target.owns(&series.labels))
+        };
+        let all = std::mem::take(&mut self.targets).into_iter();
+        let (own, others): (Vec<_>, Vec<_>) = all.partition(is_its_own);
+        let series = own.into_iter().flat_map(|own| own.series);
+        self.targets = others;
+        self.targets.push(Scraped {
+            series: series.filter(|series| !is_up(&series.labels)).collect(),
+            ..target.clone()
+        });
+    }
+
     /// How fast a counter counts as a rule, per second; 0 for one that is not there.
     pub(super) fn usual_per_s(&self, labels: &Labels) -> f64 {
         let Some(history) = self.find(labels) else {
@@ -106,7 +131,7 @@ pub(super) fn secs(ms: i64) -> f64 {
     SignedDuration::from_millis(ms).as_secs_f64()
 }
 
-fn scraped(target: &prometheus::Target) -> Option<Scraped> {
+fn scraped(target: &prometheus::Target, pools: &BTreeMap<String, Duration>) -> Option<Scraped> {
     let ms = |text: &str| i64::try_from(parse_duration(text).ok()?.as_millis()).ok();
     let interval_ms = ms(&target.scrape_interval)?;
     Some(Scraped {
@@ -114,6 +139,9 @@ fn scraped(target: &prometheus::Target) -> Option<Scraped> {
         url: target.scrape_url.clone(),
         interval_ms,
         timeout_ms: ms(&target.scrape_timeout).unwrap_or(interval_ms),
+        rediscovered_ms: pools
+            .get(&target.scrape_pool)
+            .map(|longest| millis(longest.as_secs_f64())),
         tick_ms: target.last_scrape?.as_millisecond(),
         series: Vec::new(),
     })
@@ -193,6 +221,7 @@ impl Scraped {
             url: String::new(),
             interval_ms,
             timeout_ms: interval_ms,
+            rediscovered_ms: None,
             tick_ms: last_ms,
             series: vec![history],
         })

@@ -217,6 +217,7 @@ mod tests {
                 last_scrape_duration_s: 0.0,
                 scrape_interval: String::new(),
                 scrape_timeout: String::new(),
+                scrape_pool: String::new(),
             }
         };
         assert!(asked(&target("worker")).is_some());

@@ -193,6 +193,7 @@ mod tests {
             last_scrape_duration_s: 0.01,
             scrape_interval: "15s".into(),
             scrape_timeout: "10s".into(),
+            scrape_pool: String::new(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! Thin on purpose: it keeps the API's warnings, a rule's `state` and `lastError`, and treats
 //! every field that a server may leave out as optional.
 
+mod discovery;
 mod types;
 
 use std::time::Duration;

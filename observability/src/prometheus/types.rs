@@ -198,6 +198,9 @@ pub struct Target {
     /// How long a scrape may take, as Prometheus writes it.
     #[serde(default)]
     pub scrape_timeout: String,
+    /// The job of the configuration that it is of, whatever its labels say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub scrape_pool: String,
 }
 
 /// How a server fares.

@@ -128,6 +128,7 @@ pub(super) fn target(number: u32) -> Target {
         last_scrape_duration_s: 0.003,
         scrape_interval: "5s".into(),
         scrape_timeout: "5s".into(),
+        scrape_pool: String::new(),
     }
 }
 

@@ -185,6 +185,7 @@ fn target(health: TargetHealth) -> Target {
         last_scrape_duration_s: 0.002,
         scrape_interval: "15s".into(),
         scrape_timeout: "5s".into(),
+        scrape_pool: String::new(),
     }
 }
 

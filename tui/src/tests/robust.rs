@@ -139,6 +139,7 @@ fn wild_target() -> impl Strategy<Value = Target> {
             last_scrape_duration_s,
             scrape_interval: scrape_url,
             scrape_timeout: "5s".into(),
+            scrape_pool: String::new(),
         },
     )
 }

@@ -82,3 +82,22 @@ fn a_target_is_known_by_its_address_of_either_version() {
         );
     }
 }
+
+#[test]
+fn a_rule_that_is_not_the_one_that_is_shipped_is_told_by_what_differs() {
+    let mut rule = shipped("WorkerDown", 0);
+    assert_eq!(crate::verify::rule::deviation(&rule, 1.0), None);
+    rule.for_s = 2.0;
+    assert_eq!(crate::verify::rule::deviation(&rule, 30.0), None);
+    rule.for_s = 4.0;
+    let told = crate::verify::rule::deviation(&rule, 30.0).unwrap();
+    assert_eq!(told, "its `for` is 4 s, and is shipped as 2 s");
+    rule.expr = rule.expr.replace("< 1", "< 2");
+    let told = crate::verify::rule::deviation(&rule, 30.0).unwrap();
+    assert!(
+        told.starts_with("its expression is ") && told.contains("< 2,"),
+        "{told}"
+    );
+    rule.name = "Another".into();
+    assert_eq!(crate::verify::rule::deviation(&rule, 30.0), None);
+}

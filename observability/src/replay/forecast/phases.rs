@@ -160,12 +160,15 @@ pub(super) fn of_evaluations(
 
 /// How long after a scrape an evaluation sees something change.
 fn edges_ms(target: &Target, windows_ms: &[i64]) -> BTreeSet<i64> {
-    let mut outages = target.outages.iter();
-    let hangs = outages.any(|outage| outage.failure == Failure::Hangs);
-    let limit_ms = hangs.then_some(target.timeout_ms);
+    let outages = target.outages.iter();
+    let told_ms = outages.filter_map(|outage| match outage.failure {
+        Failure::Refused => None,
+        Failure::Hangs => Some(target.timeout_ms),
+        Failure::Forgotten => Some(target.forgotten_after_ms().rem_euclid(target.interval_ms)),
+    });
     let windows_ms = windows_ms.iter();
     let windows_ms = windows_ms.map(|window_ms| window_ms.rem_euclid(target.interval_ms));
-    windows_ms.chain(limit_ms).chain([0]).collect()
+    windows_ms.chain(told_ms).chain([0]).collect()
 }
 
 /// How many places a scrape can have inside an evaluation interval, for one phase.

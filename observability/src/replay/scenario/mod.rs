@@ -26,6 +26,10 @@ pub enum Failure {
     /// The target keeps the scrape waiting, as when its process is stopped. When it goes on within
     /// the scrape's time limit, the scrape succeeds late.
     Hangs,
+    /// Service discovery takes it out of the list before it is scraped. It is waited for, for two
+    /// intervals and a tenth, and only then its series end, at the time of the scrape that was missed
+    /// (`endOfRunStaleness` in Prometheus's `scrape/scrape.go`).
+    Forgotten,
 }
 
 /// A time in which a target cannot be scraped: from `from_ms` until before `to_ms`.

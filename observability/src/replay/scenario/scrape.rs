@@ -4,6 +4,10 @@ use super::{Failure, Target};
 use crate::prometheus::Labels;
 use crate::replay::eval::Sample;
 
+/// `up` of a scrape that worked, and of one that did not.
+const UP: f64 = 1.0;
+const DOWN: f64 = 0.0;
+
 /// What came of one scrape.
 #[derive(Debug, Clone, Copy)]
 struct Scrape {
@@ -11,7 +15,8 @@ struct Scrape {
     at_ms: i64,
     /// When it ended, and was stored. A success reads its values then.
     seen_ms: i64,
-    success: bool,
+    /// What it stores as `up`: nothing when it was not made.
+    up: Option<f64>,
 }
 
 impl Target {
@@ -42,35 +47,32 @@ impl Target {
             .take_while(|at_ms| *at_ms <= to_ms)
             .map(|at_ms| self.scrape(at_ms))
             .collect();
-        let up = scrapes.iter().map(|scrape| Sample {
-            at_ms: scrape.at_ms,
-            seen_ms: scrape.seen_ms,
-            value: Some(f64::from(u8::from(scrape.success))),
-        });
-        let up = up.collect();
+        let up = stored(&scrapes, |scrape| scrape.up);
         let exposed = self.exposes.iter().map(|exposed| {
             stored(&scrapes, |scrape| {
-                let read_ms = scrape.success.then_some(scrape.seen_ms);
+                let read_ms = (scrape.up == Some(UP)).then_some(scrape.seen_ms);
                 exposed.course.value(read_ms?)
             })
         });
         std::iter::once(up).chain(exposed).collect()
     }
 
+    /// How long after a scrape that is missed it is seen that its target is forgotten.
+    pub(in crate::replay) fn forgotten_after_ms(&self) -> i64 {
+        self.interval_ms + self.interval_ms / 10
+    }
+
     fn scrape(&self, at_ms: i64) -> Scrape {
-        let ended = |seen_ms, success| Scrape {
-            at_ms,
-            seen_ms,
-            success,
-        };
+        let ended = |seen_ms, up| Scrape { at_ms, seen_ms, up };
         let Some(outage) = self.outages.iter().find(|outage| outage.covers(at_ms)) else {
-            return ended(at_ms, true);
+            return ended(at_ms, Some(UP));
         };
         let limit_ms = at_ms + self.timeout_ms;
         match outage.failure {
-            Failure::Refused => ended(at_ms, false),
-            Failure::Hangs if outage.to_ms < limit_ms => ended(outage.to_ms, true),
-            Failure::Hangs => ended(limit_ms, false),
+            Failure::Refused => ended(at_ms, Some(DOWN)),
+            Failure::Hangs if outage.to_ms < limit_ms => ended(outage.to_ms, Some(UP)),
+            Failure::Hangs => ended(limit_ms, Some(DOWN)),
+            Failure::Forgotten => ended(at_ms + self.forgotten_after_ms(), None),
         }
     }
 }
@@ -158,6 +160,16 @@ mod tests {
             (220, 250, Some(2.0)),
             (320, 320, Some(2.0)),
         ];
+        assert_eq!(told(&samples[1]), queue);
+    }
+
+    #[test]
+    fn the_series_of_a_forgotten_target_end_once_it_was_waited_for() {
+        let samples = target(Failure::Forgotten).samples(20, -150, 320);
+        let up = Some(1.0);
+        let ups = [(-80, -80, up), (20, 130, None), (320, 320, up)];
+        assert_eq!(told(&samples[0]), ups);
+        let queue = [(-80, -80, up), (20, 130, None), (320, 320, Some(2.0))];
         assert_eq!(told(&samples[1]), queue);
     }
 

@@ -56,7 +56,8 @@ fn course() -> impl Strategy<Value = Course> {
 }
 
 fn outages() -> impl Strategy<Value = Vec<Outage>> {
-    let outage = select(vec![Failure::Refused, Failure::Hangs]).prop_map(|failure| {
+    let failures = vec![Failure::Refused, Failure::Hangs, Failure::Forgotten];
+    let outage = select(failures).prop_map(|failure| {
         vec![Outage {
             from_ms: 0,
             to_ms: FAULT_MS,

@@ -2,6 +2,7 @@
 
 mod drain;
 mod faults;
+mod in_hand;
 mod outages;
 mod program;
 mod stack;

@@ -51,47 +51,6 @@ async fn votes_wait_in_the_queue_while_the_ledger_is_away() -> TestResult {
     worker.stop().await
 }
 
-/// What it has in hand for long is not abandoned.
-#[tokio::test]
-async fn a_worker_does_not_take_over_what_it_has_in_hand_itself() -> TestResult {
-    const LOCK: &str = "
-        INSERT INTO votes (voter, vote_id, choice, cast_at_ms, recorded_at_ms)
-        SELECT voter, voter, 'cats', 0, 0 FROM unnest($1::text[]) AS locked (voter)";
-    let server = PostgresServer::start()?;
-    let stack = Stack::with_ledger(server.url())?;
-    stack.ledger.prepare().await?;
-    let votes = stack.enqueue(60).await?;
-    // One voter of each of the first four batches.
-    let pool = sqlx::PgPool::connect(&server.url()).await?;
-    let (mut first, mut others) = (pool.begin().await?, pool.begin().await?);
-    let lock = |voters: &'static [&'static str]| sqlx::query(LOCK).bind(voters);
-    lock(&["v00000"]).execute(&mut *first).await?;
-    lock(&["v00010", "v00020", "v00030"])
-        .execute(&mut *others)
-        .await?;
-    let adjust = |config: &mut voteops_worker::Config| {
-        config.reclaim_idle = std::time::Duration::from_secs(1);
-        config.batch_size = 10;
-    };
-    let worker = stack.worker("w1", adjust).await?;
-    eventually("four batches look abandoned", || async {
-        let idle = "XPENDING votes workers IDLE 1500 - + 100";
-        let idle: Vec<_> = idle.split(' ').map(str::as_bytes).collect();
-        let idle = stack.redis.command(&idle);
-        matches!(idle, Ok(redis::Value::Array(idle)) if idle.len() == 40)
-    })
-    .await?;
-    first.rollback().await?;
-    eventually("one of them is done", || async {
-        stack.queue.length().await.is_ok_and(|length| length == 50)
-    })
-    .await?;
-    others.rollback().await?;
-    stack.drained(&votes).await?;
-    assert_eq!(worker.metric("votes_reclaimed_total").await?, 0);
-    worker.stop().await
-}
-
 #[tokio::test]
 async fn a_worker_may_start_before_redis_and_the_ledger() -> TestResult {
     let mut server = PostgresServer::start()?;

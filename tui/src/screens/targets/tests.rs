@@ -20,6 +20,7 @@ fn target(job: &str, port: u16, health: TargetHealth, error: &str) -> Target {
         last_scrape_duration_s: 0.0021,
         scrape_interval: "15s".into(),
         scrape_timeout: "5s".into(),
+        scrape_pool: String::new(),
     }
 }
 
