@@ -27,6 +27,16 @@ fn wrong_calls_are_told_in_one_line() {
             3,
             "http://127.0.0.1:1/",
         ),
+        (
+            vec!["status", "--prometheus", "https://127.0.0.1:1"],
+            2,
+            "asked: No CA certificates were loaded from the system (is the package ca-certificates installed?",
+        ),
+        (
+            vec!["status", "--prometheus", "http://nowhere.invalid:1"],
+            3,
+            "http://nowhere.invalid:1/api/v1/rules cannot be reached",
+        ),
         (vec!["tui", "--once"], 3, "no stack is running"),
         (vec!["chaos", "verify", "X"], 3, "no stack is running"),
         (vec!["chaos", "stall-worker"], 3, "no stack is running"),

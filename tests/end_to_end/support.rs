@@ -82,6 +82,9 @@ impl Home {
             .env("XDG_DATA_HOME", self.dir.path().join("share"))
             // Whatever engine this machine has is not a test's.
             .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
+            // As a minimal system has it: no certificates of authorities.
+            .env("SSL_CERT_FILE", "/dev/null")
+            .env_remove("SSL_CERT_DIR")
             .env_remove("VOTEOPS_DATA_DIR")
             .env_remove("NO_COLOR")
             .stdin(Stdio::null());

@@ -3,7 +3,6 @@
 use url::Url;
 
 use super::{CONNECT_TIMEOUT, REQUEST_TIMEOUT};
-use crate::access::AccessError;
 
 /// Characters of a foreign answer that are quoted in an error.
 const EXCERPT_CHARS: usize = 160;
@@ -91,10 +90,10 @@ impl BackendError {
     }
 }
 
-pub(super) fn no_access(url: &str, error: &AccessError) -> BackendError {
+pub(super) fn no_access(url: &str, reason: &str) -> BackendError {
     BackendError::NoAccess {
         url: url.into(),
-        reason: error.to_string(),
+        reason: reason.into(),
     }
 }
 

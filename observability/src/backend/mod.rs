@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use url::{Host, Url};
 
-use crate::access::{Access, Credentials};
+use crate::access::{Access, AccessError, Credentials};
 use error::{from_reqwest, no_access, root_cause};
 
 pub(crate) use error::excerpt;
@@ -24,6 +24,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest answer that is read; a backend that sends more is refused rather than buffered.
 const MAX_BODY_BYTES: usize = 64 << 20;
+
+/// What helps when no client over TLS can be built.
+const WAY_TO_AUTHORITIES: &str =
+    "is the package ca-certificates installed? `ca` in a context names the server's own";
 
 /// An HTTP client with time, size and redirect limits.
 #[derive(Debug, Clone)]
@@ -43,6 +47,42 @@ fn is_local(base: &Url) -> bool {
     }
 }
 
+/// Whose certificates of servers are believed, beside those that are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Authorities {
+    System,
+    None,
+}
+
+fn build(
+    base: &Url,
+    access: &Access,
+    authorities: Authorities,
+) -> Result<reqwest::Client, BackendError> {
+    // Another part of the process may have installed it already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(REQUEST_TIMEOUT)
+        .redirect(access.redirects())
+        .user_agent(concat!("voteops/", env!("CARGO_PKG_VERSION")));
+    if is_local(base) {
+        // To a proxy another machine is this one, and it would be shown the credentials.
+        builder = builder.no_proxy();
+    }
+    if authorities == Authorities::None {
+        builder = builder.tls_certs_only([]);
+    }
+    let builder = access
+        .build(builder)
+        .map_err(|error| no_access(&bare(base), &error.to_string()))?;
+    builder.build().map_err(|error| {
+        let reason = root_cause(&error);
+        let reason = reason.trim_start_matches("unexpected error: ");
+        no_access(&bare(base), &format!("{reason} ({WAY_TO_AUTHORITIES})"))
+    })
+}
+
 impl Http {
     /// A client for the API below `base`, for instance `http://127.0.0.1:9090`.
     ///
@@ -55,36 +95,26 @@ impl Http {
     /// A client for the API below `base` that has access to it.
     ///
     /// # Errors
-    /// [`BackendError::BadUrl`] when `base` cannot carry a path or no client can be built,
-    /// [`BackendError::NoAccess`] when a certificate cannot be used.
+    /// [`BackendError::BadUrl`] when `base` cannot carry a path, [`BackendError::NoAccess`] when a
+    /// certificate cannot be used, or the system has none for a server that is asked over TLS.
     pub fn with_access(base: &Url, access: &Access) -> Result<Self, BackendError> {
-        let bad = |reason: String| BackendError::BadUrl {
-            url: base.to_string(),
-            reason,
-        };
         if base.cannot_be_a_base() || !matches!(base.scheme(), "http" | "https") {
-            return Err(bad("it must begin with http:// or https://".into()));
+            return Err(BackendError::BadUrl {
+                url: bare(base),
+                reason: "it must begin with http:// or https://".into(),
+            });
         }
-        // Another part of the process may have installed it already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
-            .redirect(access.redirects())
-            .user_agent(concat!("voteops/", env!("CARGO_PKG_VERSION")));
-        if is_local(base) {
-            // To a proxy another machine is this one, and it would be shown the credentials.
-            builder = builder.no_proxy();
-        }
-        if is_local(base) && base.scheme() == "http" && access.ca.is_none() {
+        let is_plain = base.scheme() == "http" && access.ca.is_none();
+        let client = if is_plain && is_local(base) {
             // The system's certificates take most of a start, and memory for each client.
-            builder = builder.tls_certs_only([]);
-        }
-        let client = access
-            .build(builder)
-            .map_err(|error| no_access(&bare(base), &error))?
-            .build()
-            .map_err(|error| bad(root_cause(&error)))?;
+            build(base, access, Authorities::None)
+        } else {
+            build(base, access, Authorities::System).or_else(|error| {
+                // A system may have none, and they matter only if this server redirects.
+                let retry = is_plain.then(|| build(base, access, Authorities::None));
+                retry.unwrap_or(Err(error))
+            })
+        }?;
         let mut base = base.clone();
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
@@ -339,7 +369,7 @@ impl Http {
         request: reqwest::RequestBuilder,
         url: &str,
     ) -> Result<reqwest::Response, BackendError> {
-        let lacking = |error| no_access(url, &error);
+        let lacking = |error: AccessError| no_access(url, &error.to_string());
         let failed = |error| from_reqwest(url, &error);
         let again = request.try_clone();
         let login = self.credentials.header().await.map_err(lacking)?;

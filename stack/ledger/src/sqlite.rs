@@ -1,7 +1,7 @@
 //! The ledger in an SQLite file.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
@@ -9,16 +9,15 @@ use sqlx::SqlSafeStr;
 use sqlx::SqlitePool;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use tokio::sync::Mutex;
 
 use crate::Error;
-use crate::ledger::Row;
+use crate::ledger::{CALL_TIMEOUT, Row};
 
 /// How long a statement waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Connections per process. SQLite writes one at a time; the others read beside it.
-const MAX_CONNECTIONS: u32 = 4;
+/// Connections per process that read beside the one that writes.
+const READERS: u32 = 3;
 
 /// Pages in the write-ahead log before they are written to the file itself: 32 MiB. By then batches have
 /// changed most of them more than once, and the last of each is all that is written.
@@ -34,9 +33,10 @@ static UPSERTS: LazyLock<[String; 3]> = LazyLock::new(|| CHUNKS.map(upsert));
 #[derive(Debug, Clone)]
 pub(crate) struct Sqlite {
     path: PathBuf,
-    pool: SqlitePool,
-    /// Held by who writes: SQLite itself has the others look again and again.
-    writing: Arc<Mutex<()>>,
+    readers: SqlitePool,
+    /// Of one connection. SQLite has one write at a time and the others look again and again; and what a
+    /// connection has in its page cache is worth nothing once another has written.
+    writer: SqlitePool,
 }
 
 impl Sqlite {
@@ -62,20 +62,23 @@ impl Sqlite {
             // more than 64 KiB of them would go into a file of their own.
             .pragma("temp_store", "MEMORY")
             .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(MAX_CONNECTIONS)
-            .acquire_timeout(BUSY_TIMEOUT)
-            .connect_lazy_with(options);
+        let pool = |connections, wait| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(wait)
+                .connect_lazy_with(options.clone())
+        };
         Ok(Self {
             path: PathBuf::from(path),
-            pool,
-            writing: Arc::default(),
+            readers: pool(READERS, BUSY_TIMEOUT),
+            // As long as any call: who waits for another's write waits for his turn.
+            writer: pool(1, CALL_TIMEOUT),
         })
     }
 
     pub(crate) async fn prepare(&self) -> Result<(), Error> {
         let lock = lock_beside(&self.path).await?;
-        let migrated = migrator().run(&self.pool).await;
+        let migrated = migrator().run(&self.writer).await;
         drop(lock);
         migrated.map_err(|error| match Error::from(error) {
             Error::Open(reason) => self.cannot_open(&reason),
@@ -84,10 +87,9 @@ impl Sqlite {
     }
 
     pub(crate) async fn record(&self, rows: &[Row<'_>], now_ms: i64) -> Result<u64, Error> {
-        let _writing = self.writing.lock().await;
         // Not a deferred transaction: one that reads first and is then overtaken by another writer
         // fails at once, however long the busy timeout.
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let mut written = 0;
         let mut left = rows;
         for (size, upsert) in CHUNKS.into_iter().zip(UPSERTS.iter()) {
@@ -109,7 +111,7 @@ impl Sqlite {
 
     pub(crate) async fn tally(&self) -> Result<Vec<(String, i64)>, Error> {
         let tally = "SELECT choice, count(*) FROM votes GROUP BY choice ORDER BY choice";
-        Ok(sqlx::query_as(tally).fetch_all(&self.pool).await?)
+        Ok(sqlx::query_as(tally).fetch_all(&self.readers).await?)
     }
 
     pub(crate) async fn recorded(&self, prefix: &str) -> Result<Vec<(String, String)>, Error> {
@@ -118,19 +120,20 @@ impl Sqlite {
             WHERE substr(voter, 1, length(?1)) = ?1 ORDER BY voter";
         Ok(sqlx::query_as(recorded)
             .bind(prefix)
-            .fetch_all(&self.pool)
+            .fetch_all(&self.readers)
             .await?)
     }
 
     pub(crate) async fn ping(&self) -> Result<(), Error> {
         sqlx::query("SELECT 1 FROM votes LIMIT 1")
-            .execute(&self.pool)
+            .execute(&self.readers)
             .await?;
         Ok(())
     }
 
     pub(crate) async fn close(&self) {
-        self.pool.close().await;
+        self.readers.close().await;
+        self.writer.close().await;
     }
 
     fn cannot_open(&self, reason: &str) -> Error {

@@ -94,6 +94,8 @@ pub(crate) fn client() -> Result<reqwest::Client, String> {
     reqwest::Client::builder()
         .timeout(CHECK_TIMEOUT)
         .no_proxy()
+        // Nothing is asked over TLS, and a system without certificates has no client that trusts it.
+        .tls_certs_only([])
         .build()
         .map_err(|error| error.to_string())
 }

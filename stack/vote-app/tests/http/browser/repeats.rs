@@ -33,6 +33,25 @@ async fn an_answer_that_is_loaded_again_is_the_same_vote() -> TestResult {
     .await
 }
 
+/// The browser sends the ballot twice, and shows the answer to the second.
+#[tokio::test]
+async fn a_double_click_is_one_vote() -> TestResult {
+    let stack = Stack::start(|_| ()).await?;
+    in_browser(PHONE, async |browser| {
+        browser.open(&stack.url("/")).await?;
+        browser.click(DOGS).await?;
+        browser.double_click("button").await?;
+        browser.wait_for_text("h1", "Vote received").await?;
+        eventually("it is sent again", || async {
+            stack.metric(REPEATED).await.is_ok_and(|count| count == 1)
+        })
+        .await?;
+        assert_eq!(choices(&stack).await?, ["dogs"]);
+        Ok(())
+    })
+    .await
+}
+
 /// By the button that leads back, so that the page may be the very one that was sent before.
 #[tokio::test]
 async fn every_change_after_going_back_is_a_new_vote() -> TestResult {
