@@ -116,8 +116,9 @@ def beside_queues(bench):
 
 
 def beside_ledgers(bench, kind):
-    """What recording a vote costs in ledgers of different sizes."""
-    costs = {}
+    """What recording a vote costs in ledgers of different sizes: of voters who are new, and of some who have
+    voted before."""
+    new, again = {}, {}
     for rows in bench.ledgers:
         name = f"ledger-{kind.name}-{rows}"
         with ledger(kind, bench.directory / name) as records, bench.redis(name) as redis:
@@ -126,12 +127,14 @@ def beside_ledgers(bench, kind):
                 pass
             print(f"{kind.name}: filling {rows} rows", file=sys.stderr)
             records.fill(rows)
-            fill_queue(redis, 0, bench.votes)
-            costs[rows] = drained(bench, redis, records, bench.votes)
+            for costs, known in [(new, 0), (again, rows)][: 2 if rows else 1]:
+                fill_queue(redis, known and bench.votes, bench.votes, known)
+                costs[rows] = drained(bench, redis, records, bench.votes)
             size = records.bytes_per_row()
-        print(f"{kind.name} of {rows}: {costs[rows]:.1f} us, {size:.0f} bytes", file=sys.stderr)
+        print(f"{kind.name} of {rows}: {new[rows]:.1f}, {again.get(rows, 0):.1f} us, {size:.0f} bytes", file=sys.stderr)
     bench.table.row(f"{kind.name}: a row in a ledger of {rows}, with its indexes, bytes", f"{size:.0f}")
-    grown(bench.table, f"{kind.name}: CPU of recording a vote, us, in a ledger of", costs)
+    for what, costs in [("a new voter's vote", new), ("another vote of a voter", again)]:
+        grown(bench.table, f"{kind.name}: CPU of recording {what}, us, in a ledger of", costs)
 
 
 def grown(table, what, costs):

@@ -17,27 +17,33 @@ FILLED_AT_ONCE = 10_000
 # As many rows as one statement makes.
 ROWS_AT_ONCE = 1_000_000
 
-# Voters as browsers have them: with names of 36 characters, in no order.
+# Voters as browsers have them: with names that begin with the time, here of five voters a millisecond. With
+# ARGV[3] they are among as many as the ledger has already, picked from all over it.
 FILL = """
+local known = tonumber(ARGV[3])
 for number = ARGV[1], ARGV[1] + ARGV[2] - 1 do
-  local voter = string.format('%08x-0000-4000-8000-%012x', number * 2654435761 % 4294967296, number)
-  local id = string.format('01890a5d-ac96-7000-8000-%012x', number)
+  local who = number + 100000000
+  if known > 0 then who = number * 7654321 % known end
+  local time = string.format('%012x', 1691000000000 + math.floor(who / 5))
+  local voter = string.format('%s-%s-7%03x-8000-%012x', time:sub(1, 8), time:sub(9), who * 40503 % 4096, who)
+  local id = string.format('018a0000-0000-7000-8000-%012x', number)
   redis.call('XADD', KEYS[1], '*', 'id', id, 'voter', voter, 'choice', number % 3 == 0 and 'dogs' or 'cats')
 end"""
 
 COLUMNS = "INSERT INTO votes (voter, vote_id, choice, cast_at_ms, position, recorded_at_ms)"
-# Rows number {first} to {last} of {all}: spread over all names that voters may have, but in order, which is
-# several times as fast.
+# Rows number {first} to {last}, of voters with the names that they have above.
 POSTGRES_ROWS = f"""
 {COLUMNS} SELECT
-  lpad(to_hex(number * 4294967296 / {{all}}), 8, '0') || '-0000-4000-9000-' || lpad(to_hex(number), 12, '0'),
+  overlay(lpad(to_hex(1691000000000 + number / 5), 12, '0') PLACING '-' FROM 9 FOR 0)
+    || '-7' || lpad(to_hex(number * 40503 % 4096), 3, '0') || '-8000-' || lpad(to_hex(number), 12, '0'),
   '01890a5d-ac95-7000-8000-' || lpad(to_hex(number), 12, '0'),
   CASE WHEN number % 3 = 0 THEN 'dogs' ELSE 'cats' END, 1, 1, 1
 FROM generate_series({{first}}::bigint, {{last}}) AS number"""
 SQLITE_ROWS = f"""
 WITH RECURSIVE numbers (number) AS (SELECT {{first}} UNION ALL SELECT number + 1 FROM numbers WHERE number < {{last}})
 {COLUMNS} SELECT
-  printf('%08x-0000-4000-9000-%012x', number * 4294967296 / {{all}}, number),
+  printf('%08x-%04x-7%03x-8000-%012x', (1691000000000 + number / 5) / 65536, (1691000000000 + number / 5) % 65536,
+    number * 40503 % 4096, number),
   printf('01890a5d-ac95-7000-8000-%012x', number),
   iif(number % 3 = 0, 'dogs', 'cats'), 1, 1, 1
 FROM numbers"""
@@ -81,10 +87,10 @@ class Flood(Process):
         return report["accepted"]
 
 
-def fill_queue(redis, first, count):
-    """Puts votes number `first` and on into the stream."""
+def fill_queue(redis, first, count, known=0):
+    """Puts votes number `first` and on into the stream: of new voters, or of some of as many who are known."""
     for at in range(first, first + count, FILLED_AT_ONCE):
-        redis.command("EVAL", FILL, 1, "votes", at, min(FILLED_AT_ONCE, first + count - at))
+        redis.command("EVAL", FILL, 1, "votes", at, min(FILLED_AT_ONCE, first + count - at), known)
 
 
 class SqliteLedger:
@@ -107,7 +113,7 @@ class SqliteLedger:
             database.execute("DELETE FROM votes")
             for first in range(0, rows, ROWS_AT_ONCE):
                 last = min(first + ROWS_AT_ONCE, rows) - 1
-                database.execute(SQLITE_ROWS.format(first=first, last=last, all=rows))
+                database.execute(SQLITE_ROWS.format(first=first, last=last))
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def bytes_per_row(self):
@@ -134,7 +140,7 @@ class PostgresLedger(Postgres):
         self.query("TRUNCATE votes")
         for first in range(0, rows, ROWS_AT_ONCE):
             last = min(first + ROWS_AT_ONCE, rows) - 1
-            self.query("SET synchronous_commit = off;" + POSTGRES_ROWS.format(first=first, last=last, all=rows))
+            self.query("SET synchronous_commit = off;" + POSTGRES_ROWS.format(first=first, last=last))
         self.query("VACUUM (ANALYZE) votes")
         self.query("CHECKPOINT")
 

@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
 use serde_json::error::Category;
+use uuid::{NoContext, Timestamp, Uuid};
 use voteops_queue::{InvalidVote, Page, Vote};
 
 use crate::Choice;
@@ -210,6 +211,13 @@ pub(crate) fn cookie(headers: &HeaderMap) -> Option<String> {
 pub(crate) fn last_choice<'a>(headers: &HeaderMap, choices: &'a [Choice]) -> Option<&'a Choice> {
     let value = cookie_named(headers, CHOICE_COOKIE)?;
     choices.iter().find(|choice| escaped(&choice.id) == value)
+}
+
+/// A name for a voter who has none: it begins with the time, as those of voters who come at the same time do
+/// (UUID 7). Ledgers are ordered by name, so that new voters are written side by side, however many
+/// rows there are elsewhere. All else is random, 74 bits: who knows a name can vote in it.
+pub(crate) fn new_name() -> String {
+    Uuid::new_v7(Timestamp::now(NoContext)).to_string()
 }
 
 /// What sets the cookie `name` for a year. Scripts cannot read it, and other sites' requests carry it

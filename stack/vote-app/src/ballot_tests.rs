@@ -136,3 +136,14 @@ fn a_key_goes_before_the_page_and_only_a_form_has_one() {
     let refused = sameness(FORM, "choice=cats&voter=ann&page=%00", &headers);
     assert!(matches!(refused, Err(Reason::InvalidFields)), "{refused:?}");
 }
+
+#[test]
+fn new_names_rise_with_the_time_and_are_random_otherwise() {
+    let names: Vec<String> = (0..1000).map(|_| new_name()).collect();
+    let time = |name: &String| name[..13].to_owned();
+    assert!(names.iter().map(time).is_sorted());
+    assert!(names.iter().all(|name| check_voter(name).is_ok()));
+    // A counter would make the rest of names of one millisecond alike.
+    let rest: std::collections::HashSet<_> = names.iter().map(|name| &name[15..23]).collect();
+    assert!(rest.len() > 990, "{names:?}");
+}

@@ -11,7 +11,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use futures::future::Either;
 use tower::{Service, service_fn};
-use uuid::Uuid;
 use voteops_queue::check_voter;
 use voteops_service::http::{Answerer, readiness};
 
@@ -97,7 +96,7 @@ async fn show_ballot(State(app): State<Arc<App>>, headers: HeaderMap) -> Respons
     if ballot::cookie(&headers).is_some_and(|voter| check_voter(&voter).is_ok()) {
         return page;
     }
-    let name = Uuid::new_v4().to_string();
+    let name = ballot::new_name();
     let set_cookie = ballot::set_cookie(VOTER_COOKIE, &name, app.config.is_https());
     ([(header::SET_COOKIE, set_cookie)], page).into_response()
 }

@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::process::Stdio;
 use std::time::Duration;
 
-use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -143,24 +142,6 @@ impl Browser {
 
     pub(crate) async fn click(&self, css: &str) -> TestResult {
         Ok(self.find(css).await?.click().await?)
-    }
-
-    /// Two clicks by the mouse, without waiting for what the first one does.
-    pub(crate) async fn double_click(&self, css: &str) -> TestResult {
-        let element = self.find(css).await?;
-        let button = MOUSE_BUTTON_LEFT;
-        let mut mouse = MouseActions::new("mouse".to_owned()).then(PointerAction::MoveToElement {
-            element,
-            duration: None,
-            x: 0.0,
-            y: 0.0,
-        });
-        for _ in 0..2 {
-            mouse = mouse
-                .then(PointerAction::Down { button })
-                .then(PointerAction::Up { button });
-        }
-        Ok(self.client.perform_actions(mouse).await?)
     }
 
     pub(crate) async fn text(&self, css: &str) -> Result<String, Box<dyn std::error::Error>> {
