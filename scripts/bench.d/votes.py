@@ -3,6 +3,7 @@ themselves; used by the sections of scripts/bench."""
 
 import contextlib
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -115,6 +116,9 @@ class SqliteLedger:
                 last = min(first + ROWS_AT_ONCE, rows) - 1
                 database.execute(SQLITE_ROWS.format(first=first, last=last))
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        # Else the first who syncs the file writes all of it.
+        with self.path.open("rb") as file:
+            os.fsync(file.fileno())
 
     def bytes_per_row(self):
         with contextlib.closing(sqlite3.connect(self.path, isolation_level=None)) as database:

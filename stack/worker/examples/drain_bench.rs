@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 use tokio::time::sleep;
-use uuid::Uuid;
+use uuid::{NoContext, Timestamp, Uuid};
 use voteops_ledger::Ledger;
 use voteops_ledger::test_support::PostgresServer;
 use voteops_queue::test_support::RedisServer;
@@ -58,8 +58,10 @@ async fn main() -> Result<(), Failure> {
 /// Each by a voter of its own.
 fn cast(count: usize) -> Result<Vec<Queued>, Failure> {
     let votes = (0..count).map(|number| {
-        // As a browser is given one: not in order.
-        let voter = Uuid::new_v4().to_string();
+        // Named as the ballot names them, of whom five come in a millisecond.
+        let came = Duration::from_millis(CAST_AT_MS + u64::try_from(number / 5)?);
+        let came = Timestamp::from_unix(NoContext, came.as_secs(), came.subsec_nanos());
+        let voter = Uuid::new_v7(came).to_string();
         let vote = Vote::cast(&voter, if number % 3 == 0 { "dogs" } else { "cats" })?;
         let position = Position::new(CAST_AT_MS, u64::try_from(number)?);
         Ok(Queued { vote, position })

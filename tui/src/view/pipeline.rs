@@ -137,7 +137,7 @@ fn heading(model: &Model, data: &Data) -> Cow<'static, str> {
     match trend {
         Trend::Unknown => tr!("queue: trend not known yet"),
         Trend::Steady { net_per_s } => {
-            let sign = if net_per_s < 0.0 { "-" } else { "+" };
+            let sign = sign(net_per_s);
             let net = format!("{sign}{}", rate(net_per_s));
             tr!("queue steady, net %{rate}", rate = net)
         }
@@ -162,5 +162,33 @@ fn heading(model: &Model, data: &Data) -> Cow<'static, str> {
             rate = rate(net_per_s),
             left = units::age(empty_in_s)
         ),
+    }
+}
+
+/// None for what is shown as nothing.
+fn sign(per_s: f64) -> &'static str {
+    match per_s {
+        _ if per_s.abs() < 0.05 => "",
+        _ if per_s < 0.0 => "-",
+        _ => "+",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_as_nothing_has_no_sign() {
+        for (per_s, shown) in [
+            (-0.06_f64, "-0.1/s"),
+            (-0.04, "0.0/s"),
+            (0.0, "0/s"),
+            (0.04, "0.0/s"),
+            (0.06, "+0.1/s"),
+        ] {
+            let rate = Unit::PerSecond.format(per_s.abs());
+            assert_eq!(format!("{}{rate}", sign(per_s)), shown);
+        }
     }
 }
