@@ -29,7 +29,7 @@ pub(crate) fn run(command: InternalCommand) -> Result<ExitCode, Failure> {
             return Err(Failure::new(127, reason));
         }
         InternalCommand::VoteApp(cli) => {
-            runtime::multi_thread()?
+            voteops_vote_app::runtime()?
                 .block_on(voteops_vote_app::run_cli(*cli))
                 .map_err(|error| {
                     let code = error.exit_code();

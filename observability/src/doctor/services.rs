@@ -126,7 +126,7 @@ fn judge(answers: &[Answer], place: &Place) -> Vec<Finding> {
     }
     if findings.is_empty() {
         let found = format!(
-            "all {} vote apps and workers reach Redis and the ledger",
+            "all {} vote apps and workers reach Redis, and workers the ledger",
             answers.len()
         );
         findings.push(Finding::ok(Check::Services, found));

@@ -39,6 +39,9 @@ const UPSERT: &str = "
 /// The voters among some who have voted before.
 const KNOWN: &str = "SELECT voter FROM votes WHERE voter = ANY($1)";
 
+/// The encodings of databases that hold any text; the second takes it as it comes.
+const ENCODINGS: [&str; 2] = ["UTF8", "SQL_ASCII"];
+
 /// With fewer votes the questions and answers of a transaction take longer than they save.
 const WORTH_COPYING: usize = 32;
 
@@ -77,6 +80,14 @@ impl Postgres {
         // What is wrong with the server, before anything can be wrong with its tables.
         let connection = Checkout::of(&self.pool).await;
         let mut connection = connection.map_err(|error| self.address.explained(error))?;
+        let encoding = sqlx::query_scalar("SHOW server_encoding");
+        let encoding: String = encoding.fetch_one(&mut *connection).await?;
+        if !ENCODINGS.contains(&&*encoding) {
+            return Err(Error::Open(format!(
+                "the database is encoded in {encoding}, in which not every voter's name can be written; \
+                 one made with ENCODING 'UTF8' TEMPLATE template0 will do"
+            )));
+        }
         // Not `run`, of whose future the compiler does not see that it can be sent.
         let migrator = migrator();
         migrator.run_direct(None, &mut *connection, false).await?;

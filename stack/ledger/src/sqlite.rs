@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 use sqlx::SqlSafeStr;
-use sqlx::SqlitePool;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 
 use crate::Error;
 use crate::ledger::{CALL_TIMEOUT, Row};
@@ -87,26 +87,14 @@ impl Sqlite {
     }
 
     pub(crate) async fn record(&self, rows: &[Row<'_>], now_ms: i64) -> Result<u64, Error> {
-        // Not a deferred transaction: one that reads first and is then overtaken by another writer
-        // fails at once, however long the busy timeout.
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let mut written = 0;
-        let mut left = rows;
-        for (size, upsert) in CHUNKS.into_iter().zip(UPSERTS.iter()) {
-            while let Some((chunk, after)) = left.split_at_checked(size) {
-                // Made of nothing from outside.
-                let mut query = sqlx::query(AssertSqlSafe(upsert.as_str()));
-                for row in chunk {
-                    query = query.bind(row.voter).bind(row.vote_id.as_str());
-                    query = query.bind(row.choice).bind(row.cast_at_ms);
-                    query = query.bind(row.position).bind(now_ms);
-                }
-                written += query.execute(&mut *transaction).await?.rows_affected();
-                left = after;
-            }
+        let mut connection = self.writer.acquire().await?;
+        let written = write(&mut connection, rows, now_ms).await;
+        if written.is_err() {
+            // SQLite undoes a transaction that a full disk ends, of which the connection knows nothing: it
+            // would go on in one that is not there, and fail for as long as it is kept.
+            connection.close_on_drop();
         }
-        transaction.commit().await?;
-        Ok(written)
+        Ok(written?)
     }
 
     pub(crate) async fn tally(&self) -> Result<Vec<(String, i64)>, Error> {
@@ -139,6 +127,33 @@ impl Sqlite {
     fn cannot_open(&self, reason: &str) -> Error {
         Error::Open(format!("{}: {reason}", self.path.display()))
     }
+}
+
+/// One transaction. Not a deferred one: one that reads first and is then overtaken by another writer fails at
+/// once, however long the busy timeout.
+async fn write(
+    connection: &mut SqliteConnection,
+    rows: &[Row<'_>],
+    now_ms: i64,
+) -> Result<u64, sqlx::Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut written = 0;
+    let mut left = rows;
+    for (size, upsert) in CHUNKS.into_iter().zip(UPSERTS.iter()) {
+        while let Some((chunk, after)) = left.split_at_checked(size) {
+            // Made of nothing from outside.
+            let mut query = sqlx::query(AssertSqlSafe(upsert.as_str()));
+            for row in chunk {
+                query = query.bind(row.voter).bind(row.vote_id.as_str());
+                query = query.bind(row.choice).bind(row.cast_at_ms);
+                query = query.bind(row.position).bind(now_ms);
+            }
+            written += query.execute(&mut *transaction).await?.rows_affected();
+            left = after;
+        }
+    }
+    transaction.commit().await?;
+    Ok(written)
 }
 
 /// Takes the file `PATH.lock` for this process alone, until dropped. SQLite's own locks do not

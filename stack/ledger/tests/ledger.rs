@@ -285,6 +285,35 @@ async fn an_older_ledger_is_brought_up_to_date_while_its_workers_still_write() -
     Ok(())
 }
 
+/// Names of voters would be refused one by one, and their votes end among the dead letters.
+#[tokio::test]
+async fn a_database_that_cannot_hold_every_name_is_refused() -> TestResult {
+    let server = PostgresServer::start()?;
+    let pool = sqlx::PgPool::connect(&server.url()).await?;
+    for (name, encoding) in [("few", "LATIN1"), ("any", "UTF8")] {
+        let create =
+            format!("CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(create))
+            .execute(&pool)
+            .await?;
+        let url = server.url();
+        let (at, _) = url.rsplit_once('/').ok_or("no database in the URL")?;
+        let prepared = Ledger::connect(&format!("{at}/{name}"))?.prepare().await;
+        match prepared {
+            Ok(()) => assert_eq!(name, "any"),
+            Err(Error::Open(reason)) => {
+                assert_eq!(name, "few");
+                assert!(
+                    reason.contains("LATIN1") && reason.contains("UTF8"),
+                    "{reason}"
+                );
+            }
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_closed_ledger_has_everything_in_its_file() -> TestResult {
     let SqliteLedger { ledger, dir } = SqliteLedger::new()?;

@@ -24,7 +24,8 @@ impl Queue {
     /// be there twice.
     ///
     /// # Errors
-    /// [`Error`] when Redis did not confirm; the entry then stays pending.
+    /// [`Error`] when Redis did not confirm; the entry then stays pending. [`Error::Elsewhere`] as
+    /// [`acknowledge`](Self::acknowledge) has it.
     pub async fn bury(&self, entry: &Entry, reason: DeadReason) -> Result<bool, Error> {
         if entry.fields.len() > MAX_SCRIPT_FIELDS {
             return self.bury_unasked(entry, reason).await.map(|()| true);
@@ -33,7 +34,7 @@ impl Queue {
         bury.arg(BURY).arg(2).arg(STREAM).arg(DEAD_STREAM);
         bury.arg(GROUP).arg(&entry.id).arg(reason.slug());
         add_fields(&mut bury, entry);
-        self.link.command(&bury).await
+        self.link.command_to(entry.server, &bury).await
     }
 
     async fn bury_unasked(&self, entry: &Entry, reason: DeadReason) -> Result<(), Error> {
@@ -52,7 +53,7 @@ impl Queue {
             .arg(&entry.id)
             .ignore();
         all.cmd("XDEL").arg(STREAM).arg(&entry.id).ignore();
-        self.link.pipeline(&all).await
+        self.link.pipeline_to(entry.server, &all).await
     }
 }
 

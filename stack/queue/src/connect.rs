@@ -5,6 +5,7 @@
 //! is in one slot, so that one node has all of it: whichever is asked names it
 //! (<https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/>, "MOVED Redirection").
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo,
     RedisConnectionInfo, RedisError, Value, cmd,
 };
+use tokio::net::lookup_host;
 use tokio::task::JoinSet;
 
 use crate::tls::{self, Files};
@@ -37,6 +39,17 @@ const MAX_HOPS: usize = 4;
 #[cfg(target_os = "linux")]
 const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Which server it is, where it may be one of several: each gives ids of its own to entries that the others
+/// do not have yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Server(Option<SocketAddr>);
+
+/// A connection to the server that has the queue.
+pub(crate) struct Found {
+    pub(crate) connection: MultiplexedConnection,
+    pub(crate) server: Server,
+}
+
 /// Connects to the server that has the queue now.
 #[derive(Debug, Clone)]
 pub(crate) struct Connector {
@@ -46,7 +59,7 @@ pub(crate) struct Connector {
 
 /// Who has the queue, as one node of a cluster sees it.
 enum Owner {
-    Itself(MultiplexedConnection),
+    Itself(Found),
     Other(Node),
 }
 
@@ -59,10 +72,7 @@ impl Connector {
     }
 
     /// Opens a connection whose every command fails after `response_timeout`.
-    pub(crate) async fn open(
-        &self,
-        response_timeout: Duration,
-    ) -> Result<MultiplexedConnection, Error> {
+    pub(crate) async fn open(&self, response_timeout: Duration) -> Result<Found, Error> {
         let this = self.clone();
         match &self.target.kind {
             Kind::Single => self.to(&self.target.nodes[0], response_timeout).await,
@@ -77,18 +87,29 @@ impl Connector {
         }
     }
 
-    /// The first connection that one of the nodes leads to. When none does, whichever of the errors
-    /// tells most: what no waiting cures comes before what it may.
-    async fn first<F>(&self, lead: impl Fn(Node) -> F) -> Result<MultiplexedConnection, Error>
+    /// The server that Sentinels call the primary; none where there are no Sentinels.
+    pub(crate) async fn primary(&self) -> Result<Option<Server>, Error> {
+        let Kind::Sentinel { .. } = self.target.kind else {
+            return Ok(None);
+        };
+        let this = self.clone();
+        let named = self.first(|node| this.clone().named_by(node)).await?;
+        self.server(&named).await.map(Some)
+    }
+
+    /// The first that one of the nodes leads to. When none does, whichever of the errors tells most: what no
+    /// waiting cures comes before what it may.
+    async fn first<T, F>(&self, lead: impl Fn(Node) -> F) -> Result<T, Error>
     where
-        F: Future<Output = Result<MultiplexedConnection, Error>> + Send + 'static,
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let mut leads: JoinSet<_> = self.target.nodes.iter().cloned().map(lead).collect();
         let mut failure = Error::Away("nobody was asked".to_owned());
         let mut is_first = true;
         while let Some(led) = leads.join_next().await {
             match led {
-                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Ok(found)) => return Ok(found),
                 Ok(Err(error)) if is_first || matches!(error, Error::Setup(_)) => failure = error,
                 // A panic there was reported when it happened.
                 _ => {}
@@ -98,11 +119,23 @@ impl Connector {
         Err(failure)
     }
 
-    async fn by_sentinel(
-        self,
-        sentinel: Node,
-        response_timeout: Duration,
-    ) -> Result<MultiplexedConnection, Error> {
+    async fn by_sentinel(self, sentinel: Node, response_timeout: Duration) -> Result<Found, Error> {
+        let primary = self.clone().named_by(sentinel).await?;
+        let mut found = self.to(&primary, response_timeout).await?;
+        let role: Vec<Value> = self
+            .query(&mut found.connection, &primary, &cmd("ROLE"))
+            .await?;
+        match role.first() {
+            Some(Value::BulkString(role)) if role == b"master" => Ok(found),
+            _ => Err(Error::Away(format!(
+                "{}:{} is called the primary, and is not",
+                primary.0, primary.1
+            ))),
+        }
+    }
+
+    /// Whom one Sentinel calls the primary.
+    async fn named_by(self, sentinel: Node) -> Result<Node, Error> {
         let Kind::Sentinel { master } = &self.target.kind else {
             return Err(Error::Other("no Sentinel is named".to_owned()));
         };
@@ -111,32 +144,19 @@ impl Connector {
         let mut ask = cmd("SENTINEL");
         ask.arg("GET-MASTER-ADDR-BY-NAME").arg(master);
         let named: Option<Node> = self.query(&mut asked, &sentinel, &ask).await?;
-        let primary = named.ok_or_else(|| {
+        named.ok_or_else(|| {
             let (host, port) = &sentinel;
             Error::Setup(format!(
                 "the Sentinel at {host}:{port} watches no master called {master:?}; name one that it \
                  does, after the last slash of the URL"
             ))
-        })?;
-        let mut connection = self.to(&primary, response_timeout).await?;
-        let role: Vec<Value> = self.query(&mut connection, &primary, &cmd("ROLE")).await?;
-        match role.first() {
-            Some(Value::BulkString(role)) if role == b"master" => Ok(connection),
-            _ => Err(Error::Away(format!(
-                "{}:{} is called the primary, and is not",
-                primary.0, primary.1
-            ))),
-        }
+        })
     }
 
-    async fn by_cluster(
-        self,
-        mut node: Node,
-        response_timeout: Duration,
-    ) -> Result<MultiplexedConnection, Error> {
+    async fn by_cluster(self, mut node: Node, response_timeout: Duration) -> Result<Found, Error> {
         for _ in 0..MAX_HOPS {
             match self.owner(&node, response_timeout).await? {
-                Owner::Itself(connection) => return Ok(connection),
+                Owner::Itself(found) => return Ok(found),
                 Owner::Other(other) => node = other,
             }
         }
@@ -146,11 +166,11 @@ impl Connector {
     }
 
     async fn owner(&self, node: &Node, response_timeout: Duration) -> Result<Owner, Error> {
-        let mut connection = self.to(node, response_timeout).await?;
-        let reply: Result<Value, RedisError> =
-            cmd("XLEN").arg(STREAM).query_async(&mut connection).await;
+        let mut found = self.to(node, response_timeout).await?;
+        let length = cmd("XLEN").arg(STREAM).to_owned();
+        let reply: Result<Value, RedisError> = length.query_async(&mut found.connection).await;
         match reply {
-            Ok(_) => Ok(Owner::Itself(connection)),
+            Ok(_) => Ok(Owner::Itself(found)),
             Err(error) => match error.redirect_node().and_then(|(to, _)| moved(node, to)) {
                 Some(other) => Ok(Owner::Other(other)),
                 None => Err(self.explained(node, &error)),
@@ -159,13 +179,22 @@ impl Connector {
     }
 
     /// Connects to a server of the queue itself.
-    async fn to(
-        &self,
-        node: &Node,
-        response_timeout: Duration,
-    ) -> Result<MultiplexedConnection, Error> {
-        self.connect(node, &self.target.login, response_timeout)
-            .await
+    async fn to(&self, node: &Node, response_timeout: Duration) -> Result<Found, Error> {
+        let login = &self.target.login;
+        Ok(Found {
+            connection: self.connect(node, login, response_timeout).await?,
+            server: self.server(node).await?,
+        })
+    }
+
+    /// By address, for one server may have several names. Of several addresses always the same.
+    async fn server(&self, (host, port): &Node) -> Result<Server, Error> {
+        if let Kind::Single = self.target.kind {
+            return Ok(Server::default());
+        }
+        let addresses = lookup_host((host.as_str(), *port)).await;
+        let addresses = addresses.map_err(|error| Error::Away(format!("{host}: {error}")))?;
+        Ok(Server(addresses.min()))
     }
 
     async fn connect(

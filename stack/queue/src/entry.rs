@@ -3,6 +3,7 @@
 use redis::Value;
 use uuid::Uuid;
 
+use crate::connect::Server;
 use crate::{Error, InvalidVote, Position, Vote};
 
 /// A field of a stream entry and its value: any bytes, for anyone can write to the stream.
@@ -19,6 +20,8 @@ pub struct Entry {
     pub content: Content,
     /// The entry as it was written, to be kept when it is buried.
     pub(crate) fields: Vec<Field>,
+    /// Who gave it out, as the reader knows.
+    pub(crate) server: Server,
 }
 
 /// What an entry turned out to be.
@@ -98,6 +101,7 @@ impl Entry {
             position,
             content,
             fields: fields.unwrap_or_default(),
+            server: Server::default(),
         })
     }
 }

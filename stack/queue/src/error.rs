@@ -20,6 +20,10 @@ pub enum Error {
     /// Redis cannot be reached, is still loading, does not answer in time, or is no primary.
     #[error("Redis is away: {0}")]
     Away(String),
+    /// Another server has the queue than the one that gave an entry out. Under the entry's id it may have
+    /// another vote, so nothing was done; what it has of the entry it gives out again.
+    #[error("another Redis has the queue by now")]
+    Elsewhere,
     /// Redis answered with an error that waiting alone may not cure.
     #[error("Redis refused: {0}")]
     Other(String),
@@ -37,6 +41,7 @@ impl Error {
             Self::Setup(_) => "queue_setup",
             Self::Full(_) => "queue_full",
             Self::Away(_) => "queue_away",
+            Self::Elsewhere => "queue_elsewhere",
             Self::Other(_) => "queue_error",
         }
     }

@@ -6,7 +6,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue, Pipeline, RedisError, RedisResult};
 use tokio::sync::Mutex;
 
-use crate::connect::Connector;
+use crate::connect::{Connector, Found, Server};
 use crate::error::{is_doubtful, is_lost};
 use crate::replicas::{Replicas, Shortfall};
 use crate::{Error, Pauses};
@@ -31,13 +31,14 @@ pub(crate) struct Link {
 /// The connection as it was at some time.
 pub(crate) struct Connected {
     generation: u64,
+    server: Server,
     connection: MultiplexedConnection,
 }
 
 /// What is known of the connection. `generation` tells a lost connection from its successor.
 struct Slot {
     generation: u64,
-    connection: Option<MultiplexedConnection>,
+    found: Option<Found>,
     opened: Instant,
     failure: Option<Failure>,
     pauses: Pauses,
@@ -48,6 +49,16 @@ struct Failure {
     error: Error,
     /// Until when nobody tries again.
     until: Instant,
+}
+
+impl Connected {
+    fn of(generation: u64, found: &Found) -> Self {
+        Self {
+            generation,
+            server: found.server,
+            connection: found.connection.clone(),
+        }
+    }
 }
 
 impl std::fmt::Debug for Slot {
@@ -67,7 +78,7 @@ impl Link {
             replicas: Replicas::new(replicas),
             slot: Mutex::new(Slot {
                 generation: 0,
-                connection: None,
+                found: None,
                 opened: Instant::now(),
                 failure: None,
                 pauses: Pauses::new(FIRST_PAUSE, LONGEST_PAUSE),
@@ -93,6 +104,28 @@ impl Link {
         pipeline: &Pipeline,
     ) -> Result<T, Error> {
         let mut to = self.connected().await?;
+        let reply = pipeline.query_async(&mut to.connection).await;
+        self.checked(to.generation, reply).await
+    }
+
+    /// Sends one command to the server that gave an entry out.
+    pub(crate) async fn command_to<T: FromRedisValue>(
+        &self,
+        server: Server,
+        command: &Cmd,
+    ) -> Result<T, Error> {
+        let mut to = self.connected_to(server).await?;
+        let reply = command.query_async(&mut to.connection).await;
+        self.checked(to.generation, reply).await
+    }
+
+    /// Sends several commands at once to the server that gave entries out; atomically when the pipeline says so.
+    pub(crate) async fn pipeline_to<T: FromRedisValue>(
+        &self,
+        server: Server,
+        pipeline: &Pipeline,
+    ) -> Result<T, Error> {
+        let mut to = self.connected_to(server).await?;
         let reply = pipeline.query_async(&mut to.connection).await;
         self.checked(to.generation, reply).await
     }
@@ -125,6 +158,7 @@ impl Link {
         let Connected {
             generation,
             mut connection,
+            ..
         } = to;
         let reply = self.checked(generation, reply).await?;
         match self.replicas.wait(generation, &mut connection).await {
@@ -140,11 +174,8 @@ impl Link {
     /// The connection, once there is one. May be cancelled.
     pub(crate) async fn connected(&self) -> Result<Connected, Error> {
         let mut slot = self.slot.lock().await;
-        if let Some(connection) = &slot.connection {
-            return Ok(Connected {
-                generation: slot.generation,
-                connection: connection.clone(),
-            });
+        if let Some(found) = &slot.found {
+            return Ok(Connected::of(slot.generation, found));
         }
         if let Some(failure) = &slot.failure
             && Instant::now() < failure.until
@@ -153,16 +184,14 @@ impl Link {
         }
         // In a place of its own: it takes more room than all that waits for it.
         match Box::pin(self.connector.open(self.response_timeout)).await {
-            Ok(connection) => {
+            Ok(found) => {
                 slot.generation += 1;
-                slot.connection = Some(connection.clone());
                 slot.opened = Instant::now();
                 slot.failure = None;
                 slot.pauses.reset();
-                Ok(Connected {
-                    generation: slot.generation,
-                    connection,
-                })
+                let connected = Connected::of(slot.generation, &found);
+                slot.found = Some(found);
+                Ok(connected)
             }
             Err(error) => {
                 let until = Instant::now() + slot.pauses.next_pause();
@@ -173,6 +202,20 @@ impl Link {
                 Err(error)
             }
         }
+    }
+
+    /// The connection, if it is to `server`, after looking again who has the queue.
+    async fn connected_to(&self, server: Server) -> Result<Connected, Error> {
+        let to = self.connected().await?;
+        if to.server == server {
+            return Ok(to);
+        }
+        self.drop_if(to.generation, |_| true).await;
+        let to = self.connected().await?;
+        if to.server == server {
+            return Ok(to);
+        }
+        Err(Error::Elsewhere)
     }
 
     async fn checked<T>(&self, generation: u64, reply: Result<T, RedisError>) -> Result<T, Error> {
@@ -200,7 +243,7 @@ impl Link {
     async fn drop_if(&self, generation: u64, is_over: impl Fn(&Slot) -> bool) {
         let mut slot = self.slot.lock().await;
         if slot.generation == generation && is_over(&slot) {
-            slot.connection = None;
+            slot.found = None;
         }
     }
 }

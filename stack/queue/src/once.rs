@@ -9,18 +9,21 @@ use crate::{Error, Queue, STREAM, Vote};
 /// What the keys of votes with a key begin with; the id's 16 bytes follow.
 pub const ONCE_PREFIX: &str = "{votes}:once:";
 
-/// Remembers the vote's id and adds the vote, or does neither; one script is one transaction also
-/// in the append-only file. Answers with what was remembered before: the choice of a vote of this id.
+/// Adds the vote and remembers its id, or does neither; one script is one transaction also in the
+/// append-only file. What is refused ends the script and undoes nothing, so that adding, without which
+/// nothing may be remembered, comes first. Answers with what was remembered before: the choice of a vote
+/// of this id.
 ///
 /// Where replicas are waited for, a repeated vote is written to as well, without changing anything: it
 /// may have been added over another connection, and replicas that have this have that. In its last
 /// millisecond the key is deleted by it.
 const ADD_ONCE: &str = "
-    if redis.call('SET', KEYS[2], ARGV[3], 'NX', 'PX', ARGV[4]) then
+    local before = redis.call('GET', KEYS[2])
+    if not before then
         redis.call('XADD', KEYS[1], '*', 'id', ARGV[1], 'voter', ARGV[2], 'choice', ARGV[3])
+        redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
         return false
     end
-    local before = redis.call('GET', KEYS[2])
     if ARGV[5] == '1' then redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[2])) end
     return before";
 

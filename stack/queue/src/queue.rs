@@ -8,7 +8,7 @@ use redis::{cmd, pipe};
 use crate::connect::Connector;
 use crate::gather::Gatherer;
 use crate::link::Link;
-use crate::{Access, AccessError, Error, Reader, Vote};
+use crate::{Access, AccessError, Entry, Error, Reader, Vote};
 
 /// The stream that holds every vote not yet recorded. All other keys have its name in braces, which has a
 /// cluster keep them where the stream is: scripts and transactions touch several of them (Redis cluster
@@ -96,22 +96,27 @@ impl Queue {
         self.gatherer.add(vote, self.patience).await
     }
 
-    /// Takes entries out of the stream and off the pending list. To be called once their votes are
-    /// committed. Acknowledging twice is harmless.
+    /// Takes entries that were read together out of the stream and off the pending list. To be called once
+    /// their votes are committed. Acknowledging twice is harmless.
     ///
     /// # Errors
-    /// [`Error`] when Redis did not confirm; the entries may then still be pending.
-    pub async fn acknowledge(&self, ids: &[String]) -> Result<(), Error> {
-        if ids.is_empty() {
+    /// [`Error`] when Redis did not confirm; the entries may then still be pending. [`Error::Elsewhere`] is for
+    /// good: the server that has the queue by now will give out what it has of them.
+    pub async fn acknowledge(&self, entries: &[Entry]) -> Result<(), Error> {
+        let Some(Entry { server, .. }) = entries.first() else {
             return Ok(());
+        };
+        if entries.iter().any(|entry| entry.server != *server) {
+            return Err(Error::Elsewhere);
         }
+        let ids: Vec<_> = entries.iter().map(|entry| entry.id.as_str()).collect();
         // Not MULTI, which a full Redis refuses: then it could never be drained. In this order what
         // a crash leaves half done, a deleted entry still pending, comes back as
         // [`Content::Deleted`](crate::Content::Deleted); the other way round it would stay forever.
         let mut both = pipe();
-        both.cmd("XDEL").arg(STREAM).arg(ids).ignore();
-        both.cmd("XACK").arg(STREAM).arg(GROUP).arg(ids).ignore();
-        self.link.pipeline(&both).await
+        both.cmd("XDEL").arg(STREAM).arg(&ids).ignore();
+        both.cmd("XACK").arg(STREAM).arg(GROUP).arg(&ids).ignore();
+        self.link.pipeline_to(*server, &both).await
     }
 
     /// How many votes wait: undelivered plus in flight.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{Cmd, RedisError, Value, cmd};
 
+use crate::connect::{Found, Server};
 use crate::entry::{from_claim, from_read};
 use crate::error::{is_doubtful, is_lost};
 use crate::link::DOUBT;
@@ -17,6 +18,10 @@ pub const BLOCK: Duration = Duration::from_millis(500);
 /// A blocked read must outlast [`BLOCK`], or its answer would be dropped on the floor while Redis
 /// counts the entries as delivered.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(2500);
+
+/// How long a server that has no votes is taken for the one with the queue, where Sentinels say who is: a
+/// primary that they have replaced may not know it, and answer for ever that nothing came.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// The id before all others, and the cursor of a scan that is done.
 const START: &str = "0-0";
@@ -42,11 +47,14 @@ pub struct Reader {
     claim_cursor: String,
 }
 
-/// A connection, and since when it is open.
+/// A connection, to whom, and since when it is open.
 #[derive(Debug)]
 struct Opened {
     connection: MultiplexedConnection,
+    server: Server,
     since: Instant,
+    /// When it was last asked who has the queue.
+    looked: Instant,
 }
 
 impl Reader {
@@ -72,10 +80,47 @@ impl Reader {
             let entries = from_read(self.send(&self.read_command(count, &after)).await?)?;
             self.replay_after = entries.last().map(|entry| entry.id.clone());
             if !entries.is_empty() {
-                return Ok(entries);
+                return Ok(self.given_out(entries));
             }
         }
-        from_read(self.send(&self.read_command(count, ">")).await?)
+        let entries = from_read(self.send(&self.read_command(count, ">")).await?)?;
+        if entries.is_empty() {
+            self.look_again().await;
+        }
+        Ok(self.given_out(entries))
+    }
+
+    /// The entries, which came over this connection, with the server that it leads to.
+    fn given_out(&self, mut entries: Vec<Entry>) -> Vec<Entry> {
+        let server = self.connection.as_ref().map(|opened| opened.server);
+        for entry in &mut entries {
+            entry.server = server.unwrap_or_default();
+        }
+        entries
+    }
+
+    /// Gives the connection up when Sentinels say that another server has the queue.
+    async fn look_again(&mut self) {
+        let Some(opened) = &mut self.connection else {
+            return;
+        };
+        if opened.looked.elapsed() < LOOK_AGAIN {
+            return;
+        }
+        opened.looked = Instant::now();
+        // Without an answer nothing is known, and what is there is as good as any.
+        if let Ok(Some(primary)) = self.queue.connector.primary().await
+            && primary != opened.server
+        {
+            self.give_up();
+        }
+    }
+
+    /// What is pending is read again first, whatever opens the next connection, a scan for abandoned entries
+    /// perhaps.
+    fn give_up(&mut self) {
+        self.connection = None;
+        self.replay_after = Some(START.to_owned());
     }
 
     /// Takes over at most `count` entries that some reader has held unacknowledged for `min_idle`.
@@ -92,7 +137,7 @@ impl Reader {
         claim.arg(&self.claim_cursor).arg("COUNT").arg(count);
         let (cursor, entries) = from_claim(self.send(&claim).await?)?;
         self.claim_cursor = cursor;
-        Ok(entries)
+        Ok(self.given_out(entries))
     }
 
     /// Whether a scan for abandoned entries has more to look at.
@@ -154,10 +199,16 @@ impl Reader {
     async fn send_once(&mut self, command: &Cmd) -> Result<Result<Value, RedisError>, Error> {
         let opened = match &mut self.connection {
             Some(opened) => opened,
-            none => none.insert(Opened {
-                connection: self.queue.connector.open(RESPONSE_TIMEOUT).await?,
-                since: Instant::now(),
-            }),
+            none => {
+                let Found { connection, server } =
+                    self.queue.connector.open(RESPONSE_TIMEOUT).await?;
+                none.insert(Opened {
+                    connection,
+                    server,
+                    since: Instant::now(),
+                    looked: Instant::now(),
+                })
+            }
         };
         let reply = opened
             .connection
@@ -167,9 +218,7 @@ impl Reader {
         if let Err(error) = &reply
             && (is_lost(error) || is_doubtful(error) && opened.since.elapsed() >= DOUBT)
         {
-            self.connection = None;
-            // Whatever opens the next connection, a scan for abandoned entries perhaps.
-            self.replay_after = Some(START.to_owned());
+            self.give_up();
         }
         Ok(reply)
     }

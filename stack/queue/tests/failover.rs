@@ -10,7 +10,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 use voteops_queue::test_support::{Cluster, MASTER, RedisServer, Sentinels, patiently};
-use voteops_queue::{Access, Content, DEAD_STREAM, DeadReason, Error, Once, Queue, Reader, Vote};
+use voteops_queue::{
+    Access, Content, DEAD_STREAM, DeadReason, Entry, Error, Once, Queue, Reader, Vote,
+};
 
 type TestResult = Result<(), Box<dyn StdError>>;
 
@@ -137,14 +139,17 @@ async fn drain(queue: &Queue, over: &AtomicBool) -> Result<BTreeSet<Uuid>, Error
 
 async fn step(queue: &Queue, reader: &mut Reader, read: &mut BTreeSet<Uuid>) -> Result<(), Error> {
     let entries = reader.read(100).await?;
-    let ids: Vec<String> = entries.iter().map(|entry| entry.id.clone()).collect();
-    for entry in entries {
-        if let Content::Vote(vote) = entry.content {
+    for entry in &entries {
+        if let Content::Vote(vote) = &entry.content {
             read.insert(vote.id);
         }
     }
-    // Nobody reads them to this reader again while its connection holds.
-    patiently(|| queue.acknowledge(&ids)).await
+    // Nobody reads them to this reader again while its connection holds. Another server will.
+    let acknowledged = async || match queue.acknowledge(&entries).await {
+        Err(Error::Elsewhere) => Ok(()),
+        told => told,
+    };
+    patiently(acknowledged).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -248,11 +253,10 @@ async fn a_server_without_its_replicas_is_away_and_the_queue_is_looked_for_again
     queue.enqueue(&Vote::cast("ann", "cats")?).await?;
     let mut reader = queue.reader("w");
     let entries = reader.read(1).await?;
-    let ids: Vec<_> = entries.iter().map(|entry| entry.id.clone()).collect();
     let first = reading(&redis)?;
     assert_eq!(first.len(), 1, "{first:?}");
     redis.command(&[b"CONFIG", b"SET", b"min-replicas-to-write", b"1"])?;
-    let told = queue.acknowledge(&ids).await;
+    let told = queue.acknowledge(&entries).await;
     assert!(matches!(told, Err(Error::Away(_))), "{told:?}");
     let looked_again = async {
         while reading(&redis)? == first {
@@ -265,6 +269,50 @@ async fn a_server_without_its_replicas_is_away_and_the_queue_is_looked_for_again
     tokio::time::timeout(PATIENCE, looked_again).await??;
     redis.command(&[b"CONFIG", b"SET", b"min-replicas-to-write", b"0"])?;
     assert_eq!(reader.read(1).await?, entries, "nothing is forgotten");
+    Ok(())
+}
+
+/// Its ids are not those of its successor, which gave some of them to other votes.
+#[tokio::test]
+async fn a_primary_that_was_replaced_unawares_is_left() -> TestResult {
+    const ID: &[u8] = b"9000000000000-0";
+    let servers = Sentinels::start()?;
+    let queue = Queue::connect(&servers.url())?;
+    let mut reader = queue.reader("w");
+    assert_eq!(reader.read(1).await?, []);
+    servers.replace_unawares()?;
+    let votes = [("ann", &servers.primary), ("bob", &servers.replica)];
+    for (voter, server) in votes {
+        let id = Uuid::now_v7().to_string();
+        let vote: [&[u8]; 6] = [
+            b"id",
+            id.as_bytes(),
+            b"voter",
+            voter.as_bytes(),
+            b"choice",
+            b"cats",
+        ];
+        let add: [&[u8]; 3] = [b"XADD", b"votes", ID];
+        server.command(&[&add[..], &vote].concat())?;
+    }
+    let of = |entries: &[Entry], voter: &str| matches!(&entries[0].content, Content::Vote(vote) if vote.voter == voter);
+    let replaced = reader.read(1).await?;
+    assert!(of(&replaced, "ann"), "{replaced:?}");
+    let successor = Queue::connect(&servers.url())?;
+    let told = successor.acknowledge(&replaced).await;
+    assert!(matches!(told, Err(Error::Elsewhere)), "{told:?}");
+    let told = successor.bury(&replaced[0], DeadReason::Fields).await;
+    assert!(matches!(told, Err(Error::Elsewhere)), "{told:?}");
+
+    let deadline = Instant::now() + PATIENCE;
+    let mut entries = Vec::new();
+    while entries.is_empty() && Instant::now() < deadline {
+        entries = reader.read(1).await?;
+    }
+    assert!(of(&entries, "bob"), "{entries:?}");
+    // Whichever server it asked before.
+    queue.acknowledge(&entries).await?;
+    assert_eq!(successor.length().await?, 0);
     Ok(())
 }
 

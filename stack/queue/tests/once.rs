@@ -107,3 +107,46 @@ async fn a_page_sends_one_vote_until_another_choice_is_made_on_it() -> TestResul
     assert_eq!(again?, None);
     Ok(())
 }
+
+/// A voter's last vote stands, from whichever page it came: one that is answered as received is in the stream
+/// after it.
+#[tokio::test]
+async fn a_choice_that_was_left_on_another_page_is_a_new_vote() -> TestResult {
+    let redis = RedisServer::start()?;
+    let queue = Queue::connect(&redis.url())?;
+    let [first, second] = [Page::new("ann", "p1")?, Page::new("ann", "p2")?];
+    let mut cast = Vec::new();
+    for (page, choice) in [(first, "cats"), (second, "dogs"), (first, "cats")] {
+        let vote = Vote::cast("ann", choice)?;
+        assert_eq!(queue.enqueue_from_page(&vote, page, WINDOW).await?, None);
+        let again = Vote::cast("ann", choice)?;
+        let known = queue.enqueue_from_page(&again, page, WINDOW).await?;
+        assert_eq!(known, Some(vote.id));
+        cast.push(vote);
+    }
+    // Another voter's page of the same id is another one.
+    let bob = Vote::cast("bob", "cats")?;
+    let page = Page::new("bob", "p1")?;
+    assert_eq!(queue.enqueue_from_page(&bob, page, WINDOW).await?, None);
+    cast.push(bob);
+    assert_eq!(votes_in(&queue.reader("w1").read(99).await?), cast);
+    Ok(())
+}
+
+/// What the stream refused was never taken, so that sending it again takes it.
+#[tokio::test]
+async fn a_vote_that_the_stream_refused_is_not_remembered() -> TestResult {
+    let redis = RedisServer::start()?;
+    let queue = Queue::connect(&redis.url())?;
+    redis.command(&[b"SET", b"votes", b"no stream"])?;
+    let vote = Vote::cast_with_key("ann", "cats", "k")?;
+    let page = Page::new("ann", "p1")?;
+    assert!(queue.enqueue_once(&vote, WINDOW).await.is_err());
+    let refused = queue.enqueue_from_page(&vote, page, WINDOW).await;
+    assert!(refused.is_err(), "{refused:?}");
+    redis.command(&[b"DEL", b"votes"])?;
+    assert_eq!(queue.enqueue_once(&vote, WINDOW).await?, Once::Taken);
+    let taken = queue.enqueue_from_page(&vote, page, WINDOW).await?;
+    assert_eq!(taken, None);
+    Ok(())
+}

@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -29,7 +30,8 @@ const TOO_MANY: &[u8] =
 /// What clients may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How long a client may take to send a request's head, or leave a connection idle.
+    /// How long a client may take to send a request's head, leave a connection idle, or take nothing of an
+    /// answer.
     pub head_timeout: Duration,
     /// Connections at once. One more is answered 503 and closed.
     pub max_connections: usize,
@@ -73,7 +75,7 @@ pub async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListen
 }
 
 /// Serves HTTP/1 until `shutdown`, then lets requests in flight finish for at most 5 s. A client
-/// that does not finish its request's head within 30 s is disconnected, and one beyond 4096 at once is
+/// that does not finish its request's head within 30 s, or takes nothing of an answer for so long, is disconnected, and one beyond 4096 at once is
 /// answered 503. Every answer has strict headers and the request's id.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
     serve_within(Limits::default(), listener, router, shutdown).await;
@@ -154,6 +156,10 @@ impl<A: Answerer> Client<A> {
     ) -> impl GracefulConnection<Error = hyper::Error> + Send + use<A> {
         // Answers are small: waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
+        // The kernel closes a connection on which nothing is taken for so long. The server itself looks at no
+        // clock while it writes.
+        let patience_ms = u32::try_from(self.patience.as_millis()).unwrap_or(u32::MAX);
+        let _ = sockopt::set_tcp_user_timeout(&stream, patience_ms);
         let mut server = http1::Builder::new();
         server
             .timer(HeadTimer::new(self.patience))

@@ -175,7 +175,7 @@ fn not_enqueued(app: &App, error: &QueueError) -> Refusal {
     }
     let (reason, what) = match error {
         QueueError::Full(_) => (Reason::QueueFull, "is full"),
-        QueueError::Away(_) => (Reason::QueueAway, "cannot be reached"),
+        QueueError::Away(_) | QueueError::Elsewhere => (Reason::QueueAway, "cannot be reached"),
         QueueError::Url(_) | QueueError::Setup(_) | QueueError::Other(_) => {
             (Reason::QueueError, "has a problem")
         }

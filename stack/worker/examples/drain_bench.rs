@@ -147,8 +147,7 @@ impl Bench {
                 .iter()
                 .filter(|entry| matches!(entry.content, Content::Vote(_)));
             read += votes.count();
-            let ids: Vec<_> = entries.into_iter().map(|entry| entry.id).collect();
-            self.queue.acknowledge(&ids).await?;
+            self.queue.acknowledge(&entries).await?;
         }
         let took_s = started.elapsed().as_secs_f64();
         reader.leave().await?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 use voteops_ledger::{Error as LedgerError, Ledger, Recorded};
-use voteops_queue::{Content, DeadReason, Entry, Queue, Queued};
+use voteops_queue::{Content, DeadReason, Entry, Error as QueueError, Queue, Queued};
 
 use crate::backoff::Backoff;
 use crate::faults::WorkerFaults;
@@ -35,8 +35,8 @@ struct Batch {
     votes: Vec<Queued>,
     vote_entries: Vec<Entry>,
     poison: Vec<(Entry, DeadReason)>,
-    /// Stream ids to acknowledge once the votes are recorded.
-    done: Vec<String>,
+    /// To acknowledge once the votes are recorded.
+    done: Vec<Entry>,
 }
 
 impl Batch {
@@ -55,7 +55,7 @@ impl Batch {
                     let reason = *reason;
                     batch.poison.push((entry, reason));
                 }
-                Content::Deleted => batch.done.push(entry.id),
+                Content::Deleted => batch.done.push(entry),
             }
         }
         batch
@@ -86,9 +86,7 @@ impl Recorder {
         match self.record(&batch.votes).await? {
             Ok(recorded) => {
                 self.count(recorded);
-                batch
-                    .done
-                    .extend(batch.vote_entries.into_iter().map(|entry| entry.id));
+                batch.done.append(&mut batch.vote_entries);
             }
             Err(refusal) => {
                 tracing::warn!(error = %refusal, "recording the batch vote by vote");
@@ -121,7 +119,7 @@ impl Recorder {
     async fn record_one_by_one(
         &self,
         entries: Vec<Entry>,
-        done: &mut Vec<String>,
+        done: &mut Vec<Entry>,
     ) -> Result<(), CutShort> {
         for entry in entries {
             let Content::Vote(vote) = &entry.content else {
@@ -134,7 +132,7 @@ impl Recorder {
             match self.record(&[vote]).await? {
                 Ok(recorded) => {
                     self.count(recorded);
-                    done.push(entry.id);
+                    done.push(entry);
                 }
                 Err(error) => {
                     tracing::warn!(entry = entry.id, %error, "the ledger cannot hold a vote");
@@ -161,10 +159,16 @@ impl Recorder {
         }
     }
 
-    /// Acknowledges entries, however long it takes.
-    async fn acknowledge(&self, ids: &[String]) -> Result<(), CutShort> {
+    /// Acknowledges entries, however long it takes. Those of a server that has the queue no more are left: its
+    /// successor gives out what it has of them, and recording them again changes nothing.
+    async fn acknowledge(&self, entries: &[Entry]) -> Result<(), CutShort> {
         let mut backoff = Backoff::new();
-        while let Err(error) = self.in_grace(self.queue.acknowledge(ids)).await? {
+        while let Err(error) = self.in_grace(self.queue.acknowledge(entries)).await? {
+            if matches!(error, QueueError::Elsewhere) {
+                self.metrics.count_error(Stage::Acknowledge);
+                tracing::warn!(%error, entries = entries.len(), "recorded entries are not acknowledged");
+                return Ok(());
+            }
             self.failed(Stage::Acknowledge, &error, &mut backoff)
                 .await?;
         }

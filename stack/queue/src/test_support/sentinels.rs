@@ -66,6 +66,23 @@ impl Sentinels {
         format!("redis+sentinel://{}/{MASTER}", hosts.join(","))
     }
 
+    /// Has the replica take the primary's place, which does not hear of it: as when all but its clients are cut
+    /// off from it.
+    ///
+    /// # Errors
+    /// When one of them refuses.
+    pub fn replace_unawares(&self) -> RedisResult<()> {
+        let port = self.replica.port().to_string();
+        for sentinel in &self.watching {
+            sentinel.send::<()>(&["REMOVE", MASTER])?;
+        }
+        self.replica.command(&[b"REPLICAOF", b"NO", b"ONE"])?;
+        for sentinel in &self.watching {
+            sentinel.send::<()>(&["MONITOR", MASTER, "127.0.0.1", &port, "2"])?;
+        }
+        Ok(())
+    }
+
     /// Whether all Sentinels name this server the primary.
     #[must_use]
     pub fn name(&self, server: &RedisServer) -> bool {
@@ -104,10 +121,13 @@ impl Sentinel {
     }
 
     fn ask<T: FromRedisValue>(&self, what: &str) -> RedisResult<T> {
+        self.send(&[what, MASTER])
+    }
+
+    fn send<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
         let url = format!("redis://127.0.0.1:{}", self.port);
         let mut connection = Client::open(url)?.get_connection()?;
-        let mut ask = redis::cmd("SENTINEL");
-        ask.arg(what).arg(MASTER).query(&mut connection)
+        redis::cmd("SENTINEL").arg(words).query(&mut connection)
     }
 }
 

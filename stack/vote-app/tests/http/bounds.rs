@@ -90,6 +90,30 @@ async fn a_body_without_end_is_cut_off() -> TestResult {
     Ok(())
 }
 
+/// Who asks for more and more and reads nothing has the only place, and not for ever.
+#[tokio::test]
+async fn an_answer_that_is_not_read_is_not_waited_for() -> TestResult {
+    let stack = Stack::start(|config| {
+        config.http.max_connections = 1;
+        config.http.head_timeout = Duration::from_secs(1);
+    })
+    .await?;
+    let (unread, mut asks) = TcpStream::connect(stack.address).await?.into_split();
+    let asking = tokio::spawn(async move {
+        let ask = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+        while asks.write_all(&ask).await.is_ok() {}
+    });
+    let is_served = || async {
+        let answer = stack.get("/healthz", "*/*").await;
+        answer.is_ok_and(|answer| answer.status() == 200)
+    };
+    eventually("it has the place", async || !is_served().await).await?;
+    eventually("there is room again", is_served).await?;
+    drop(unread);
+    asking.abort();
+    Ok(())
+}
+
 #[tokio::test]
 async fn connections_beyond_the_limit_are_answered_and_closed_until_there_is_room() -> TestResult {
     let stack = Stack::start(|config| config.http.max_connections = 20).await?;
@@ -135,8 +159,7 @@ async fn a_long_queue_refuses_votes_until_it_is_clearly_shorter() -> TestResult 
 
     let mut reader = stack.queue.reader("w1");
     let entries = reader.read(10).await?;
-    let ids: Vec<String> = entries.into_iter().map(|entry| entry.id).collect();
-    stack.queue.acknowledge(&ids).await?;
+    stack.queue.acknowledge(&entries).await?;
     eventually("votes are taken again", || async {
         stack
             .post(JSON, VOTE)

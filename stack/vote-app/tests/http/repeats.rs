@@ -122,8 +122,7 @@ fn whatever_is_repeated_where_each_key_is_one_vote_and_the_last_new_one_stands()
             }
             let entries = stacks[0].queue.reader("test").read(100).await;
             let entries = entries.map_err(|error| fail(&error))?;
-            let ids: Vec<String> = entries.iter().map(|entry| entry.id.clone()).collect();
-            let done = stacks[0].queue.acknowledge(&ids).await;
+            let done = stacks[0].queue.acknowledge(&entries).await;
             done.map_err(|error| fail(&error))?;
             let ours = entries.into_iter().filter_map(|entry| match entry.content {
                 Content::Vote(vote) => Some(vote),

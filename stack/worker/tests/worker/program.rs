@@ -11,6 +11,8 @@ use voteops_queue::test_support::free_port;
 use crate::TestResult;
 use crate::stack::{Stack, eventually, slow_down};
 
+const FAILED: &str = "worker_errors_total{stage=\"record\"}";
+
 /// A running program, killed when dropped.
 struct Program(Child);
 
@@ -47,6 +49,26 @@ fn launch(stack: &Stack, name: &str, more: &[String]) -> Result<Program, Box<dyn
         .stdout(Stdio::null())
         .spawn()?;
     Ok(Program(child))
+}
+
+/// A worker that is told of files that may not grow, not killed for it; and where it listens.
+fn worker_that_bears_limits(stack: &Stack) -> Result<(Program, SocketAddr), Box<dyn StdError>> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+    let worker = [
+        env!("CARGO_BIN_EXE_worker"),
+        "--listen",
+        &listen.to_string(),
+    ]
+    .map(str::to_owned);
+    let redis = ["--redis-url", &stack.redis.url()].map(str::to_owned);
+    let ledger = ["--ledger-url", &stack.ledger_url].map(str::to_owned);
+    let child = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+        .args([&worker[..], &redis, &ledger].concat())
+        .stdout(Stdio::null())
+        .spawn()?;
+    Ok((Program(child), listen))
 }
 
 /// A worker with an admin listener.
@@ -188,4 +210,32 @@ fn mistakes_are_told_in_one_line_and_exit_with_2() -> TestResult {
         assert_eq!(told.lines().count(), 1, "{told}");
     }
     Ok(())
+}
+
+/// Its files may not grow, as on a disk that is full. Once they may, the votes that wait are recorded, by the
+/// same process.
+#[tokio::test]
+async fn a_full_disk_holds_votes_up_and_nothing_more() -> TestResult {
+    let stack = Stack::start()?;
+    let (worker, address) = worker_that_bears_limits(&stack)?;
+    stack.drained(&stack.enqueue(1).await?).await?;
+    let limit_files = |limit: &str| -> TestResult {
+        let pid = worker.0.id().to_string();
+        let mut prlimit = Command::new("prlimit");
+        prlimit.args(["--pid", &pid, &format!("--fsize={limit}:")]);
+        assert!(prlimit.status()?.success());
+        Ok(())
+    };
+    limit_files("4096")?;
+    let votes = stack.enqueue(100).await?;
+    eventually("recording has failed twice", || async {
+        let metrics = reqwest::get(format!("http://{address}/metrics")).await;
+        let Ok(metrics) = metrics else { return false };
+        let told = metrics.text().await.unwrap_or_default();
+        let mut series = told.lines().filter_map(|line| line.strip_prefix(FAILED));
+        series.any(|count| count.trim().parse().is_ok_and(|count: u64| count >= 2))
+    })
+    .await?;
+    limit_files("unlimited")?;
+    stack.drained(&votes).await
 }
