@@ -290,7 +290,7 @@ async fn an_older_ledger_is_brought_up_to_date_while_its_workers_still_write() -
 async fn a_database_that_cannot_hold_every_name_is_refused() -> TestResult {
     let server = PostgresServer::start()?;
     let pool = sqlx::PgPool::connect(&server.url()).await?;
-    for (name, encoding) in [("few", "LATIN1"), ("any", "UTF8")] {
+    for (name, encoding) in [("few", "LATIN1"), ("every", "UTF8")] {
         let create =
             format!("CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0");
         sqlx::raw_sql(sqlx::AssertSqlSafe(create))
@@ -300,7 +300,7 @@ async fn a_database_that_cannot_hold_every_name_is_refused() -> TestResult {
         let (at, _) = url.rsplit_once('/').ok_or("no database in the URL")?;
         let prepared = Ledger::connect(&format!("{at}/{name}"))?.prepare().await;
         match prepared {
-            Ok(()) => assert_eq!(name, "any"),
+            Ok(()) => assert_eq!(name, "every"),
             Err(Error::Open(reason)) => {
                 assert_eq!(name, "few");
                 assert!(
