@@ -39,13 +39,20 @@ impl From<sqlx::Error> for Error {
                     .try_downcast_ref::<sqlx::sqlite::SqliteError>()
                     .is_some()
                 {
-                    from_sqlite(&code, message)
+                    from_sqlite(code.parse().unwrap_or_default(), message)
                 } else {
                     from_postgres(&code, message)
                 }
             }
             _ => Self::Away(message),
         }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error().map(|error| error.extended_code);
+        from_sqlite(code.unwrap_or_default(), error.to_string())
     }
 }
 
@@ -62,17 +69,17 @@ impl From<MigrateError> for Error {
 }
 
 /// Result codes: <https://www.sqlite.org/rescode.html>. The low byte is the primary code.
-fn from_sqlite(code: &str, message: String) -> Error {
-    const PERM: u32 = 3;
-    const READONLY: u32 = 8;
-    const CANTOPEN: u32 = 14;
-    const TOOBIG: u32 = 18;
-    const CONSTRAINT: u32 = 19;
-    const MISMATCH: u32 = 20;
-    const NOTADB: u32 = 26;
-    match code.parse::<u32>().map(|code| code & 0xff) {
-        Ok(TOOBIG | CONSTRAINT | MISMATCH) => Error::Data(message),
-        Ok(PERM | READONLY | CANTOPEN | NOTADB) => Error::Open(message),
+fn from_sqlite(code: i32, message: String) -> Error {
+    const PERM: i32 = 3;
+    const READONLY: i32 = 8;
+    const CANTOPEN: i32 = 14;
+    const TOOBIG: i32 = 18;
+    const CONSTRAINT: i32 = 19;
+    const MISMATCH: i32 = 20;
+    const NOTADB: i32 = 26;
+    match code & 0xff {
+        TOOBIG | CONSTRAINT | MISMATCH => Error::Data(message),
+        PERM | READONLY | CANTOPEN | NOTADB => Error::Open(message),
         _ => Error::Away(message),
     }
 }

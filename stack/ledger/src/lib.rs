@@ -12,6 +12,7 @@ mod ledger;
 mod postgres;
 mod postgres_url;
 mod sqlite;
+mod sqlite_writer;
 #[cfg(feature = "test-support")]
 pub mod test_support;
 
