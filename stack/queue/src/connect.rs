@@ -1,10 +1,11 @@
 //! Finds the server that has the queue, and connects to it.
 //!
 //! Sentinels are asked as <https://redis.io/docs/latest/develop/reference/sentinel-clients/> says, all at
-//! once, and whom they name has to say itself that it is the primary. In a cluster every key of the queue
+//! once, and whom most of them name has to say itself that it is the primary. In a cluster every key of the queue
 //! is in one slot, so that one node has all of it: whichever is asked names it
 //! (<https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/>, "MOVED Redirection").
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,54 +74,26 @@ impl Connector {
 
     /// Opens a connection whose every command fails after `response_timeout`.
     pub(crate) async fn open(&self, response_timeout: Duration) -> Result<Found, Error> {
-        let this = self.clone();
         match &self.target.kind {
             Kind::Single => self.to(&self.target.nodes[0], response_timeout).await,
-            Kind::Sentinel { .. } => {
-                self.first(|node| this.clone().by_sentinel(node, response_timeout))
-                    .await
-            }
-            Kind::Cluster => {
-                self.first(|node| this.clone().by_cluster(node, response_timeout))
-                    .await
-            }
+            Kind::Sentinel { master } => self.by_sentinels(master, response_timeout).await,
+            Kind::Cluster => self.by_nodes(response_timeout).await,
         }
     }
 
     /// The server that Sentinels call the primary; none where there are no Sentinels.
     pub(crate) async fn primary(&self) -> Result<Option<Server>, Error> {
-        let Kind::Sentinel { .. } = self.target.kind else {
-            return Ok(None);
-        };
-        let this = self.clone();
-        let named = self.first(|node| this.clone().named_by(node)).await?;
-        self.server(&named).await.map(Some)
-    }
-
-    /// The first that one of the nodes leads to. When none does, whichever of the errors tells most: what no
-    /// waiting cures comes before what it may.
-    async fn first<T, F>(&self, lead: impl Fn(Node) -> F) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, Error>> + Send + 'static,
-    {
-        let mut leads: JoinSet<_> = self.target.nodes.iter().cloned().map(lead).collect();
-        let mut failure = Error::Away("nobody was asked".to_owned());
-        let mut is_first = true;
-        while let Some(led) = leads.join_next().await {
-            match led {
-                Ok(Ok(found)) => return Ok(found),
-                Ok(Err(error)) if is_first || matches!(error, Error::Setup(_)) => failure = error,
-                // A panic there was reported when it happened.
-                _ => {}
+        match &self.target.kind {
+            Kind::Sentinel { master } => {
+                let named = self.named(master).await?;
+                self.server(&named).await.map(Some)
             }
-            is_first = false;
+            Kind::Single | Kind::Cluster => Ok(None),
         }
-        Err(failure)
     }
 
-    async fn by_sentinel(self, sentinel: Node, response_timeout: Duration) -> Result<Found, Error> {
-        let primary = self.clone().named_by(sentinel).await?;
+    async fn by_sentinels(&self, master: &str, response_timeout: Duration) -> Result<Found, Error> {
+        let primary = self.named(master).await?;
         let mut found = self.to(&primary, response_timeout).await?;
         let role: Vec<Value> = self
             .query(&mut found.connection, &primary, &cmd("ROLE"))
@@ -134,15 +107,39 @@ impl Connector {
         }
     }
 
+    /// Whom more than half of the Sentinels call the primary, or else most of those that answer: one that is
+    /// cut off, together with a primary that was replaced, goes on naming that.
+    async fn named(&self, master: &str) -> Result<Node, Error> {
+        let sentinels = self.target.nodes.iter().cloned();
+        let mut asked: JoinSet<_> = sentinels
+            .map(|sentinel| self.clone().named_by(sentinel, master.to_owned()))
+            .collect();
+        let (mut named, mut failure) = (BTreeMap::<Node, usize>::new(), None);
+        while let Some(told) = asked.join_next().await {
+            match told {
+                Ok(Ok(node)) => {
+                    let times = named.entry(node.clone()).or_default();
+                    *times += 1;
+                    if *times > self.target.nodes.len() / 2 {
+                        return Ok(node);
+                    }
+                }
+                Ok(Err(error)) => failure = Some(graver(failure, error)),
+                // A panic was reported when it happened.
+                Err(_) => {}
+            }
+        }
+        let most = named.into_iter().max_by_key(|(_, times)| *times);
+        most.map(|(node, _)| node)
+            .ok_or_else(|| failure.unwrap_or_else(nobody))
+    }
+
     /// Whom one Sentinel calls the primary.
-    async fn named_by(self, sentinel: Node) -> Result<Node, Error> {
-        let Kind::Sentinel { master } = &self.target.kind else {
-            return Err(Error::Other("no Sentinel is named".to_owned()));
-        };
+    async fn named_by(self, sentinel: Node, master: String) -> Result<Node, Error> {
         let login = &self.target.sentinel_login;
         let mut asked = self.connect(&sentinel, login, SENTINEL_TIMEOUT).await?;
         let mut ask = cmd("SENTINEL");
-        ask.arg("GET-MASTER-ADDR-BY-NAME").arg(master);
+        ask.arg("GET-MASTER-ADDR-BY-NAME").arg(&master);
         let named: Option<Node> = self.query(&mut asked, &sentinel, &ask).await?;
         named.ok_or_else(|| {
             let (host, port) = &sentinel;
@@ -151,6 +148,23 @@ impl Connector {
                  does, after the last slash of the URL"
             ))
         })
+    }
+
+    /// The first node of a cluster that leads to the one with the queue.
+    async fn by_nodes(&self, response_timeout: Duration) -> Result<Found, Error> {
+        let nodes = self.target.nodes.iter().cloned();
+        let mut leads: JoinSet<_> = nodes
+            .map(|node| self.clone().by_cluster(node, response_timeout))
+            .collect();
+        let mut failure = None;
+        while let Some(led) = leads.join_next().await {
+            match led {
+                Ok(Ok(found)) => return Ok(found),
+                Ok(Err(error)) => failure = Some(graver(failure, error)),
+                Err(_) => {}
+            }
+        }
+        Err(failure.unwrap_or_else(nobody))
     }
 
     async fn by_cluster(self, mut node: Node, response_timeout: Duration) -> Result<Found, Error> {
@@ -263,6 +277,18 @@ impl Connector {
         }
         Error::of(error, &format!("{host}:{port}: "))
     }
+}
+
+/// Of two errors the one that tells most: what no waiting cures comes before what it may.
+fn graver(before: Option<Error>, error: Error) -> Error {
+    match before {
+        Some(before) if !matches!(error, Error::Setup(_)) => before,
+        _ => error,
+    }
+}
+
+fn nobody() -> Error {
+    Error::Away("nobody was asked".to_owned())
 }
 
 /// Where a node says that the queue is. Without a host it means its own.

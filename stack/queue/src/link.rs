@@ -91,6 +91,11 @@ impl Link {
         self.replicas.are_needed()
     }
 
+    /// How many replicas [`durably`](Self::durably) waits for.
+    pub(crate) fn replicas(&self) -> usize {
+        self.replicas.needed()
+    }
+
     /// Sends one command, pipelined with those of other tasks.
     pub(crate) async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Error> {
         let mut to = self.connected().await?;

@@ -62,19 +62,29 @@ impl Queue {
     pub fn open(access: &Access) -> Result<Self, AccessError> {
         let connector = access.connector()?;
         let link = Link::new(connector.clone(), RESPONSE_TIMEOUT, access.replicas);
+        Ok(Self::over(link, connector))
+    }
+
+    /// The same queue, in which votes wait for their answer for `patience` at most, over a connection of its own
+    /// that is not given up before.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        let timeout = RESPONSE_TIMEOUT.max(patience);
+        let link = Link::new(self.connector.clone(), timeout, self.link.replicas());
+        Self {
+            patience,
+            ..Self::over(link, self.connector)
+        }
+    }
+
+    fn over(link: Link, connector: Connector) -> Self {
         let link = Arc::new(link);
-        Ok(Self {
+        Self {
             gatherer: Gatherer::new(Arc::clone(&link)),
             link,
             patience: PATIENCE,
             connector,
-        })
-    }
-
-    /// The same queue, in which votes wait for their answer for `patience` at most.
-    #[must_use]
-    pub fn with_patience(self, patience: Duration) -> Self {
-        Self { patience, ..self }
+        }
     }
 
     /// The place of one worker in the consumer group. Two live readers must not share a name.

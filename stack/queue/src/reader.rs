@@ -19,8 +19,8 @@ pub const BLOCK: Duration = Duration::from_millis(500);
 /// counts the entries as delivered.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(2500);
 
-/// How long a server that has no votes is taken for the one with the queue, where Sentinels say who is: a
-/// primary that they have replaced may not know it, and answer for ever that nothing came.
+/// How long a server is taken for the one with the queue, where Sentinels say who is: a primary that they have
+/// replaced may not know it, and answer for ever.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// The id before all others, and the cursor of a scan that is done.
@@ -84,10 +84,9 @@ impl Reader {
             }
         }
         let entries = from_read(self.send(&self.read_command(count, ">")).await?)?;
-        if entries.is_empty() {
-            self.look_again().await;
-        }
-        Ok(self.given_out(entries))
+        let entries = self.given_out(entries);
+        self.look_again().await;
+        Ok(entries)
     }
 
     /// The entries, which came over this connection, with the server that it leads to.

@@ -51,6 +51,10 @@ impl Replicas {
         }
     }
 
+    pub(crate) fn needed(&self) -> usize {
+        self.needed
+    }
+
     /// Whether any replica is needed at all.
     pub(crate) fn are_needed(&self) -> bool {
         self.needed > 0

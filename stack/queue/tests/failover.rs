@@ -280,6 +280,7 @@ async fn a_primary_that_was_replaced_unawares_is_left() -> TestResult {
     let queue = Queue::connect(&servers.url())?;
     let mut reader = queue.reader("w");
     assert_eq!(reader.read(1).await?, []);
+    assert_eq!(queue.length().await?, 0);
     servers.replace_unawares()?;
     let votes = [("ann", &servers.primary), ("bob", &servers.replica)];
     for (voter, server) in votes {
@@ -310,7 +311,7 @@ async fn a_primary_that_was_replaced_unawares_is_left() -> TestResult {
         entries = reader.read(1).await?;
     }
     assert!(of(&entries, "bob"), "{entries:?}");
-    // Whichever server it asked before.
+    // Although it is connected to the primary of before.
     queue.acknowledge(&entries).await?;
     assert_eq!(successor.length().await?, 0);
     Ok(())

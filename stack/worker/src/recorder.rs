@@ -167,6 +167,7 @@ impl Recorder {
             if matches!(error, QueueError::Elsewhere) {
                 self.metrics.count_error(Stage::Acknowledge);
                 tracing::warn!(%error, entries = entries.len(), "recorded entries are not acknowledged");
+                backoff.wait(&self.shutdown).await;
                 return Ok(());
             }
             self.failed(Stage::Acknowledge, &error, &mut backoff)
