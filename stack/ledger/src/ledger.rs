@@ -219,8 +219,8 @@ fn latest_per_voter(votes: &[Queued]) -> Vec<Row<'_>> {
     let mut latest: Vec<&Queued> = votes.iter().collect();
     // Stable, which is fast where most are in order already: new voters' names are.
     latest.sort_by(|one, other| {
-        let voters = one.vote.voter.cmp(&other.vote.voter);
-        voters.then(other.position.cmp(&one.position))
+        let by_name = one.vote.voter.cmp(&other.vote.voter);
+        by_name.then(other.position.cmp(&one.position))
     });
     latest.dedup_by(|earlier, latest| earlier.vote.voter == latest.vote.voter);
     latest.into_iter().map(row_of).collect()
