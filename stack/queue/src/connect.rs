@@ -181,8 +181,9 @@ impl Connector {
 
     async fn owner(&self, node: &Node, response_timeout: Duration) -> Result<Owner, Error> {
         let mut found = self.to(node, response_timeout).await?;
-        let length = cmd("XLEN").arg(STREAM).to_owned();
-        let reply: Result<Value, RedisError> = length.query_async(&mut found.connection).await;
+        let mut length = cmd("XLEN");
+        let length = length.arg(STREAM).query_async(&mut found.connection);
+        let reply: Result<Value, RedisError> = length.await;
         match reply {
             Ok(_) => Ok(Owner::Itself(found)),
             Err(error) => match error.redirect_node().and_then(|(to, _)| moved(node, to)) {

@@ -98,7 +98,19 @@ impl Link {
 
     /// Sends one command, pipelined with those of other tasks.
     pub(crate) async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Error> {
-        let mut to = self.connected().await?;
+        self.send(self.connected().await?, command).await
+    }
+
+    /// The same, to the server that gave an entry out.
+    pub(crate) async fn command_to<T: FromRedisValue>(
+        &self,
+        server: Server,
+        command: &Cmd,
+    ) -> Result<T, Error> {
+        self.send(self.connected_to(server).await?, command).await
+    }
+
+    async fn send<T: FromRedisValue>(&self, mut to: Connected, command: &Cmd) -> Result<T, Error> {
         let reply = command.query_async(&mut to.connection).await;
         self.checked(to.generation, reply).await
     }
@@ -108,29 +120,24 @@ impl Link {
         &self,
         pipeline: &Pipeline,
     ) -> Result<T, Error> {
-        let mut to = self.connected().await?;
-        let reply = pipeline.query_async(&mut to.connection).await;
-        self.checked(to.generation, reply).await
+        self.send_all(self.connected().await?, pipeline).await
     }
 
-    /// Sends one command to the server that gave an entry out.
-    pub(crate) async fn command_to<T: FromRedisValue>(
-        &self,
-        server: Server,
-        command: &Cmd,
-    ) -> Result<T, Error> {
-        let mut to = self.connected_to(server).await?;
-        let reply = command.query_async(&mut to.connection).await;
-        self.checked(to.generation, reply).await
-    }
-
-    /// Sends several commands at once to the server that gave entries out; atomically when the pipeline says so.
+    /// The same, to the server that gave entries out.
     pub(crate) async fn pipeline_to<T: FromRedisValue>(
         &self,
         server: Server,
         pipeline: &Pipeline,
     ) -> Result<T, Error> {
-        let mut to = self.connected_to(server).await?;
+        self.send_all(self.connected_to(server).await?, pipeline)
+            .await
+    }
+
+    async fn send_all<T: FromRedisValue>(
+        &self,
+        mut to: Connected,
+        pipeline: &Pipeline,
+    ) -> Result<T, Error> {
         let reply = pipeline.query_async(&mut to.connection).await;
         self.checked(to.generation, reply).await
     }

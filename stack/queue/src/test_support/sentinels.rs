@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use redis::{Client, FromRedisValue, RedisResult};
 use tempfile::TempDir;
 
-use super::{RedisServer, free_port, wait_for};
+use super::{POLL_INTERVAL, RedisServer, free_port, wait_for};
 
 /// What the Sentinels call the primary.
 pub const MASTER: &str = "votes";
@@ -66,18 +66,27 @@ impl Sentinels {
         format!("redis+sentinel://{}/{MASTER}", hosts.join(","))
     }
 
-    /// Has the replica take the primary's place, which does not hear of it: as when all but its clients are cut
-    /// off from it.
+    /// Has the replica take the primary's place, which does not hear of it, and nor does the first Sentinel: as
+    /// when all but its clients are cut off from the machine of both.
     ///
     /// # Errors
     /// When one of them refuses.
     pub fn replace_unawares(&self) -> RedisResult<()> {
-        let port = self.replica.port().to_string();
         for sentinel in &self.watching {
             sentinel.send::<()>(&["REMOVE", MASTER])?;
         }
         self.replica.command(&[b"REPLICAOF", b"NO", b"ONE"])?;
-        for sentinel in &self.watching {
+        // Else the first would find the replica there, and make it one again.
+        while self.primary.info("connected_slaves")? > 0 {
+            std::thread::sleep(POLL_INTERVAL);
+        }
+        for (index, sentinel) in self.watching.iter().enumerate() {
+            let named = if index == 0 {
+                &self.primary
+            } else {
+                &self.replica
+            };
+            let port = named.port().to_string();
             sentinel.send::<()>(&["MONITOR", MASTER, "127.0.0.1", &port, "2"])?;
         }
         Ok(())
