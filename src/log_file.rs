@@ -61,6 +61,8 @@ fn subscriber(filter: EnvFilter, file: Rotating) -> impl Subscriber + Send + Syn
         .with_ansi(false)
         .with_env_filter(filter)
         .with_writer(Mutex::new(file))
+        // A disk that is full is not to be told of on the console's screen.
+        .log_internal_errors(false)
         .finish()
 }
 

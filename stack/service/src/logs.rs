@@ -32,6 +32,8 @@ where
         .with_span_list(false)
         .with_env_filter(filter)
         .with_writer(writer)
+        // On a disk that is full nobody can be told that a line is not written, and whoever tried would panic.
+        .log_internal_errors(false)
         .finish()
 }
 

@@ -29,7 +29,12 @@ fn worker(stack: &Stack, name: &str) -> Result<Program, Box<dyn StdError>> {
 }
 
 fn launch(stack: &Stack, name: &str, more: &[String]) -> Result<Program, Box<dyn StdError>> {
-    let child = Command::new(env!("CARGO_BIN_EXE_worker"))
+    Ok(Program(command(stack, name, more).spawn()?))
+}
+
+fn command(stack: &Stack, name: &str, more: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+    command
         .args([
             "--listen",
             "127.0.0.1:0",
@@ -46,9 +51,8 @@ fn launch(stack: &Stack, name: &str, more: &[String]) -> Result<Program, Box<dyn
         ])
         .args(["--reclaim-idle", "1s"])
         .args(more)
-        .stdout(Stdio::null())
-        .spawn()?;
-    Ok(Program(child))
+        .stdout(Stdio::null());
+    command
 }
 
 /// A worker that is told of files that may not grow, not killed for it; and where it listens.
@@ -210,6 +214,17 @@ fn mistakes_are_told_in_one_line_and_exit_with_2() -> TestResult {
         assert_eq!(told.lines().count(), 1, "{told}");
     }
     Ok(())
+}
+
+/// Neither to standard output nor to standard error, both of which go to a disk that is full.
+#[tokio::test]
+async fn a_worker_that_can_tell_nobody_anything_goes_on() -> TestResult {
+    let stack = Stack::start()?;
+    let nowhere = || std::fs::File::options().write(true).open("/dev/full");
+    let log_level = ["--log-level=debug".to_owned()];
+    let mut command = command(&stack, "w1", &log_level);
+    let _worker = Program(command.stdout(nowhere()?).stderr(nowhere()?).spawn()?);
+    stack.drained(&stack.enqueue(100).await?).await
 }
 
 /// Its files may not grow, as on a disk that is full. Once they may, the votes that wait are recorded, by the
