@@ -1,16 +1,18 @@
 //! Crash after crash under load, and a count of all votes after each.
 
 use std::io::{Error, Result};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::audit::Audit;
 use crate::crash::Crash;
 use crate::deck::Deck;
-use crate::load::{Load, Sent};
+use crate::load::Load;
 use crate::patience::{PATIENCE, POLL_INTERVAL, patiently};
+use crate::poison::Poison;
 use crate::report::Report;
+use crate::roll::Roll;
+use crate::sent::Sent;
 use crate::stack::{LedgerKind, Stack, client};
 
 /// Votes a second, beside those of the voters who change theirs without end.
@@ -22,8 +24,9 @@ const LEAD: Duration = Duration::from_millis(400);
 /// The load goes on for at most so long after a crash.
 const TAIL: Duration = Duration::from_millis(400);
 
-/// How many rounds pass before Redis writes its file anew.
+/// How many rounds pass before Redis writes its file anew, and before the whole ledger is looked at.
 const REWRITE_ROUNDS: u32 = 20;
+const ROLL_ROUNDS: u32 = 20;
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -53,7 +56,8 @@ pub async fn run(plan: &Plan, tell: &mut dyn FnMut(&str)) -> Result<Report> {
         deck: Deck::new(plan.seed, plan.ledger),
         report: Report::default(),
         round: 0,
-        poison: 0,
+        poison: Poison::default(),
+        roll: Roll::default(),
     };
     let ended = campaign.crash_on(&mut stack, tell).await;
     if ended.is_ok() && campaign.report.is_clean() {
@@ -61,9 +65,7 @@ pub async fn run(plan: &Plan, tell: &mut dyn FnMut(&str)) -> Result<Report> {
     }
     // What a stopped process was to do it can do only when it goes on.
     let _ = stack.redis.resume();
-    if let Some(dir) = stack.keep() {
-        tell(&format!("logs and ledger are kept in {}", dir.display()));
-    }
+    tell(&stack.keep());
     ended.map(|()| campaign.report)
 }
 
@@ -74,7 +76,15 @@ struct Campaign<'a> {
     report: Report,
     round: u32,
     /// Entries put in the stream that are no votes.
-    poison: u64,
+    poison: Poison,
+    roll: Roll,
+}
+
+/// What was seen of one crash.
+struct Round {
+    held: Duration,
+    audit: Audit,
+    settled: Duration,
 }
 
 impl Campaign<'_> {
@@ -84,10 +94,12 @@ impl Campaign<'_> {
             let crash = self.deck.draw();
             let name = format!("round {} ({crash})", self.round);
             let round = self.round(&crash, stack).await;
-            let (audit, settled) =
-                round.map_err(|error| Error::new(error.kind(), format!("{name}: {error}")))?;
-            self.report
-                .add(crash.kind(), crash.is_kill(), &audit, settled);
+            let Round {
+                held,
+                audit,
+                settled,
+            } = round.map_err(|error| Error::new(error.kind(), format!("{name}: {error}")))?;
+            self.report.add(&crash, held, &audit, settled);
             let verdict = if audit.violations.is_empty() {
                 "ok"
             } else {
@@ -102,29 +114,69 @@ impl Campaign<'_> {
                 audit.accepted,
                 settled.as_secs_f64(),
             ));
+            if self.round.is_multiple_of(ROLL_ROUNDS) {
+                self.look_at_all(stack).await?;
+            }
         }
         self.look_at_all(stack).await
     }
 
-    async fn round(&mut self, crash: &Crash, stack: &mut Stack) -> Result<(Audit, Duration)> {
+    async fn round(&mut self, crash: &Crash, stack: &mut Stack) -> Result<Round> {
         let prefix = format!("r{:05}-", self.round);
-        let apps: Vec<SocketAddr> = stack.vote_apps.iter().map(|app| app.address).collect();
-        self.poison(stack)?;
         self.rewrite(stack)?;
-        let load = Load::begin(&self.client, &apps, &prefix, self.plan.rate_per_s);
+        let dosing = self.poison.begin(&stack.redis.url());
+        let load = Load::begin(&self.client, &stack.doors(), &prefix, self.plan.rate_per_s);
+        load.until("no vote is taken", |seen| seen.accepted > 0)
+            .await?;
         tokio::time::sleep(self.deck.time(LEAD)).await;
-        crash.inject(stack).await?;
-        tokio::time::sleep(self.deck.hold(crash)).await;
-        crash.undo(stack)?;
+        let held = self.strike(crash, &load, stack).await?;
         let over = Instant::now();
+        crash.undo(stack).await?;
+        let before = load.seen().accepted;
         tokio::time::sleep(self.deck.time(TAIL)).await;
-        let sent: Sent = load.end().await.map_err(Error::other)?;
+        let again = "no vote is taken after the crash";
+        load.until(again, |seen| seen.accepted > before).await?;
+        self.poison.end(dosing).await?;
+        let sent = load.end().await?;
         stack.until_ready().await?;
         let settled = self.settle(stack, over).await?;
-        let recorded = patiently(async || stack.ledger.recorded(&prefix).await).await?;
-        let mut audit = Audit::of(&sent, recorded);
-        self.look_at_dead_letters(stack, &mut audit).await?;
-        Ok((audit, settled))
+        let audit = self.audit(crash, &sent, &prefix, stack).await?;
+        Ok(Round {
+            held,
+            audit,
+            settled,
+        })
+    }
+
+    /// Does it, and tells how long it lasted until it is to be undone.
+    async fn strike(&mut self, crash: &Crash, load: &Load, stack: &mut Stack) -> Result<Duration> {
+        let hold = self.deck.hold(crash);
+        let since = Instant::now();
+        crash.inject(stack).await?;
+        tokio::time::sleep(hold).await;
+        if crash.is_seen_in_votes() {
+            let right = "no vote was cast at another time";
+            load.until(right, |seen| seen.odd_clocks > 0).await?;
+        }
+        Ok(since.elapsed())
+    }
+
+    /// Compares what was answered with the ledger, and what was no vote with the dead letters.
+    async fn audit(
+        &mut self,
+        crash: &Crash,
+        sent: &Sent,
+        prefix: &str,
+        stack: &Stack,
+    ) -> Result<Audit> {
+        let recorded = patiently(async || stack.ledger.standing(prefix).await).await?;
+        self.roll.add(sent, &recorded);
+        let mut audit = Audit::of(sent, &recorded, crash.may_refuse());
+        let dead = patiently(async || stack.redis.dead_letters(self.poison.last())).await?;
+        for wrong in self.poison.look_at(&dead) {
+            audit.violate(wrong);
+        }
+        Ok(audit)
     }
 
     /// Has Redis write its file anew: it does so by itself when the file has doubled since its start,
@@ -134,14 +186,6 @@ impl Campaign<'_> {
             let rewrite = stack.redis.command(&[b"BGREWRITEAOF"]);
             rewrite.map_err(Error::other)?;
         }
-        Ok(())
-    }
-
-    /// Puts something in the stream that is no vote: its dead letter is to be there once, too.
-    fn poison(&mut self, stack: &Stack) -> Result<()> {
-        let not_a_vote: [&[u8]; 5] = [b"XADD", b"votes", b"*", b"not", b"a vote"];
-        stack.redis.command(&not_a_vote).map_err(Error::other)?;
-        self.poison += 1;
         Ok(())
     }
 
@@ -162,27 +206,18 @@ impl Campaign<'_> {
         }
     }
 
-    async fn look_at_dead_letters(&self, stack: &Stack, audit: &mut Audit) -> Result<()> {
-        let dead = patiently(async || stack.queue.dead_length().await).await?;
-        if dead != self.poison {
-            let what = format!("dead letters: {dead} instead of {}", self.poison);
-            audit.violations.push(what);
-        }
-        Ok(())
-    }
-
-    /// At the end, no row may have gone: the voters of all rounds are counted once more.
+    /// What stood after its round stands, and nothing else does; and the results count each row.
     async fn look_at_all(&mut self, stack: &Stack) -> Result<()> {
-        let rows = patiently(async || stack.ledger.recorded("r").await)
-            .await?
-            .len();
+        let recorded = patiently(async || stack.ledger.standing("").await).await?;
+        self.report.add_wrong(self.roll.changes(&recorded));
         let tally = patiently(async || stack.ledger.tally().await).await?;
         let counted: u64 = tally.iter().map(|(_, votes)| votes).sum();
-        if counted == rows as u64 {
-            return Ok(());
+        let rows = recorded.len() as u64;
+        if counted != rows {
+            let wrong = format!("{rows} voters have a row, {counted} votes are counted");
+            self.report.add_wrong(vec![wrong]);
         }
-        let what = format!("{rows} voters have a row, {counted} votes are counted");
-        Err(Error::other(what))
+        Ok(())
     }
 }
 

@@ -4,11 +4,15 @@ use std::fmt;
 use std::io::{Error, Result};
 use std::time::{Duration, Instant};
 
+use crate::patience::{PATIENCE, POLL_INTERVAL};
 use crate::proxy::{Direction, Proxy, Weather};
 use crate::stack::Stack;
 
 /// How long Redis may take to give up on a full disk.
 const DISK_PATIENCE: Duration = Duration::from_secs(20);
+
+/// The size of a file on a full disk: two pages, which hold no transaction.
+const FULL_BYTES: u64 = 8192;
 
 /// A process of the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +38,17 @@ pub enum Link {
     Workers,
     /// Both services to PostgreSQL.
     Ledger,
+    /// Voters to one of the vote apps.
+    Voters(usize),
+}
+
+/// Whose disk is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disk {
+    /// That of Redis's file.
+    Redis,
+    /// That of the ledger, and of whatever else who writes it has files of.
+    Ledger,
 }
 
 /// What is done.
@@ -45,8 +60,8 @@ pub enum Crash {
     Stall(Victim),
     /// Bad weather on a link.
     Weather(Link, Weather),
-    /// No more room for Redis's file.
-    FullDisk,
+    /// No more room for files.
+    FullDisk(Disk),
     /// A vote app or worker that starts again with a wrong clock, and later with the right one.
     Skew(Victim, i64),
 }
@@ -67,6 +82,22 @@ impl Crash {
         )
     }
 
+    /// The statuses by which a vote may be refused meanwhile. What comes to a vote app in pieces, or while it
+    /// is stopped, may be too late or not to be read.
+    #[must_use]
+    pub fn may_refuse(&self) -> &'static [u16] {
+        match self {
+            Self::Weather(Link::Voters(_), _) | Self::Stall(Victim::VoteApp(_)) => &[400, 408, 503],
+            _ => &[503],
+        }
+    }
+
+    /// Whether votes are taken meanwhile that are cast at another time, by the clock of who takes them.
+    #[must_use]
+    pub fn is_seen_in_votes(&self) -> bool {
+        matches!(self, Self::Skew(Victim::VoteApp(_), _))
+    }
+
     /// The row of the summary that it belongs to.
     #[must_use]
     pub fn kind(&self) -> String {
@@ -77,8 +108,10 @@ impl Crash {
                 format!("kill {name}")
             }
             Self::Stall(victim) => format!("stop {}", victim.kind()),
+            Self::Weather(Link::Voters(_), weather) => format!("voters {}", told(*weather)),
             Self::Weather(_, weather) => format!("connections {}", told(*weather)),
-            Self::FullDisk => "disk full for Redis".to_owned(),
+            Self::FullDisk(Disk::Redis) => "disk full for redis".to_owned(),
+            Self::FullDisk(Disk::Ledger) => "disk full for the ledger".to_owned(),
             Self::Skew(victim, _) => format!("clock of {} off", victim.kind()),
         }
     }
@@ -89,14 +122,24 @@ impl Crash {
     /// When it cannot be done.
     pub async fn inject(&self, stack: &mut Stack) -> Result<()> {
         match self {
-            Self::Kill(victims) => victims.iter().try_for_each(|victim| kill(*victim, stack)),
+            Self::Kill(victims) => {
+                for victim in victims {
+                    kill(*victim, stack).await?;
+                }
+                Ok(())
+            }
             Self::Stall(Victim::VoteApp(n)) => stack.vote_apps[*n].pause(),
             Self::Stall(Victim::Worker(n)) => stack.workers[*n].pause(),
             Self::Stall(Victim::Redis) => stack.redis.pause(),
             Self::Stall(Victim::Postgres | Victim::Backend) => postgres(stack)?.pause(),
             Self::Weather(link, weather) => proxy(*link, stack).map(|proxy| proxy.set(*weather)),
-            Self::FullDisk => fill_disk(stack).await,
-            Self::Skew(victim, skew_s) => restart(*victim, *skew_s, stack),
+            Self::FullDisk(Disk::Redis) => fill_disk_of_redis(stack).await,
+            Self::FullDisk(Disk::Ledger) => fill_disk_of_ledger(stack),
+            // Nothing is known of its clock before it is there.
+            Self::Skew(victim, skew_s) => {
+                restart(*victim, *skew_s, stack).await?;
+                stack.until_ready().await
+            }
         }
     }
 
@@ -104,7 +147,7 @@ impl Crash {
     ///
     /// # Errors
     /// When that fails.
-    pub fn undo(&self, stack: &mut Stack) -> Result<()> {
+    pub async fn undo(&self, stack: &mut Stack) -> Result<()> {
         match self {
             Self::Kill(victims) => victims
                 .iter()
@@ -114,20 +157,36 @@ impl Crash {
             Self::Stall(Victim::Redis) => stack.redis.resume(),
             Self::Stall(Victim::Postgres | Victim::Backend) => postgres(stack)?.resume(),
             Self::Weather(link, _) => proxy(*link, stack).map(|proxy| proxy.set(Weather::Clear)),
-            Self::FullDisk => stack.redis.restart(),
-            Self::Skew(victim, _) => restart(*victim, 0, stack),
+            Self::FullDisk(Disk::Redis) => stack.redis.restart(),
+            Self::FullDisk(Disk::Ledger) => make_room_for_ledger(stack),
+            Self::Skew(victim, _) => restart(*victim, 0, stack).await,
         }
     }
 }
 
-fn kill(victim: Victim, stack: &mut Stack) -> Result<()> {
+async fn kill(victim: Victim, stack: &mut Stack) -> Result<()> {
+    let had_ended = || Error::other(format!("{victim} had ended by itself"));
     match victim {
         Victim::VoteApp(n) => stack.vote_apps[n].kill(),
         Victim::Worker(n) => stack.workers[n].kill(),
+        Victim::Redis if stack.redis.has_ended()? => Err(had_ended()),
         Victim::Redis => stack.redis.kill(),
+        Victim::Postgres if postgres(stack)?.has_ended()? => Err(had_ended()),
         Victim::Postgres => postgres(stack)?.kill(),
-        Victim::Backend => postgres(stack)?.kill_backend().map(drop),
+        Victim::Backend => kill_backend(stack).await,
     }
+}
+
+/// Once there is one: services come back to the server one by one.
+async fn kill_backend(stack: &mut Stack) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while !postgres(stack)?.kill_backend()? {
+        if Instant::now() > deadline {
+            return Err(Error::other("nobody comes back to PostgreSQL"));
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+    Ok(())
 }
 
 fn start(victim: Victim, skew_s: i64, stack: &mut Stack) -> Result<()> {
@@ -141,13 +200,13 @@ fn start(victim: Victim, skew_s: i64, stack: &mut Stack) -> Result<()> {
     }
 }
 
-fn restart(victim: Victim, skew_s: i64, stack: &mut Stack) -> Result<()> {
-    kill(victim, stack)?;
+async fn restart(victim: Victim, skew_s: i64, stack: &mut Stack) -> Result<()> {
+    kill(victim, stack).await?;
     start(victim, skew_s, stack)
 }
 
 /// Redis ends when it cannot write and every write is to be on disk before its answer.
-async fn fill_disk(stack: &mut Stack) -> Result<()> {
+async fn fill_disk_of_redis(stack: &mut Stack) -> Result<()> {
     stack.redis.fill_disk()?;
     let deadline = Instant::now() + DISK_PATIENCE;
     while !stack.redis.has_ended()? {
@@ -157,6 +216,30 @@ async fn fill_disk(stack: &mut Stack) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(())
+}
+
+/// Workers write an SQLite file themselves, and their logs beside it; PostgreSQL ends when it cannot write
+/// its log.
+fn fill_disk_of_ledger(stack: &mut Stack) -> Result<()> {
+    match &stack.postgres {
+        Some(server) => server.fill_disk(),
+        None => limit_workers(stack, Some(FULL_BYTES)),
+    }
+}
+
+fn make_room_for_ledger(stack: &mut Stack) -> Result<()> {
+    let Some(server) = &mut stack.postgres else {
+        return limit_workers(stack, None);
+    };
+    if !server.has_ended()? {
+        server.kill()?;
+    }
+    server.restart()
+}
+
+fn limit_workers(stack: &Stack, limit: Option<u64>) -> Result<()> {
+    let mut workers = stack.workers.iter();
+    workers.try_for_each(|worker| worker.limit_files(limit))
 }
 
 fn postgres(stack: &mut Stack) -> Result<&mut voteops_ledger::test_support::PostgresServer> {
@@ -170,6 +253,7 @@ fn proxy(link: Link, stack: &Stack) -> Result<&Proxy> {
     match link {
         Link::Votes => Ok(&stack.votes_link),
         Link::Workers => Ok(&stack.workers_link),
+        Link::Voters(n) => Ok(&stack.voters_links[n]),
         Link::Ledger => stack
             .ledger_link
             .as_ref()
@@ -218,11 +302,6 @@ impl fmt::Display for Crash {
             }
             Self::Stall(victim) => write!(f, "stop {victim}"),
             Self::Weather(link, weather) => {
-                let link = match link {
-                    Link::Votes => "vote-app to redis",
-                    Link::Workers => "worker to redis",
-                    Link::Ledger => "ledger",
-                };
                 write!(f, "{link} {}", told(*weather))?;
                 match weather {
                     Weather::Delay(delay) => write!(f, " by {} ms", delay.as_millis()),
@@ -233,8 +312,19 @@ impl fmt::Display for Crash {
                     Weather::Clear | Weather::Cut | Weather::Hole => Ok(()),
                 }
             }
-            Self::FullDisk => f.write_str("disk full for redis"),
+            Self::FullDisk(_) => f.write_str(&self.kind()),
             Self::Skew(victim, skew_s) => write!(f, "clock of {victim} off by {skew_s:+} s"),
+        }
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Votes => f.write_str("vote-app to redis"),
+            Self::Workers => f.write_str("worker to redis"),
+            Self::Ledger => f.write_str("ledger"),
+            Self::Voters(n) => write!(f, "voters to {}", Victim::VoteApp(*n)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::crash::{Crash, Link, Victim};
+use crate::crash::{Crash, Disk, Link, Victim};
 use crate::proxy::{Direction, Weather};
 use crate::service::faketime;
 use crate::stack::{LedgerKind, REPLICAS};
@@ -17,6 +17,9 @@ const LONG_HOLD: Duration = Duration::from_secs(5);
 
 /// So long is a ledger silent now and then, in milliseconds: longer than any call to it may take.
 const SILENCE_MS: std::ops::Range<u64> = 11_000..15_000;
+
+/// So long is a worker stopped every other time, in milliseconds: longer than others leave it what it has.
+const ABSENCE_MS: std::ops::Range<u64> = 1_000..3_000;
 
 /// The clocks of the world are at most this wrong.
 const SKEW_S: std::ops::Range<i64> = 60..86_400;
@@ -47,7 +50,9 @@ enum Kind {
     Hole,
     HalfClose,
     Truncate,
+    Voters,
     FullDisk,
+    FullLedger,
     Skew,
 }
 
@@ -72,6 +77,9 @@ impl Deck {
         if crash.silences_ledger() && self.rng.bool() {
             return Duration::from_millis(self.rng.u64(SILENCE_MS));
         }
+        if matches!(crash, Crash::Stall(Victim::Worker(_))) && self.rng.bool() {
+            return Duration::from_millis(self.rng.u64(ABSENCE_MS));
+        }
         let limit = if self.rng.u8(0..5) == 0 {
             LONG_HOLD
         } else {
@@ -94,12 +102,12 @@ impl Deck {
     /// At least as many killings as of the rest, since they are what takes the most with them.
     fn kinds(&self) -> Vec<Kind> {
         use Kind::{
-            Cut, Delay, FullDisk, HalfClose, Hole, KillBackend, KillPostgres, KillRedis, KillTwo,
-            KillVoteApp, KillWorker, Skew, StallPostgres, StallRedis, StallVoteApp, StallWorker,
-            Truncate,
+            Cut, Delay, FullDisk, FullLedger, HalfClose, Hole, KillBackend, KillPostgres,
+            KillRedis, KillTwo, KillVoteApp, KillWorker, Skew, StallPostgres, StallRedis,
+            StallVoteApp, StallWorker, Truncate, Voters,
         };
-        let mut kinds = vec![StallVoteApp, StallWorker, StallRedis];
-        kinds.extend([Cut, Delay, Hole, HalfClose, Truncate, FullDisk]);
+        let mut kinds = vec![StallVoteApp, StallWorker, StallRedis, FullDisk, FullLedger];
+        kinds.extend([Cut, Delay, Hole, HalfClose, Truncate, Voters]);
         if faketime().is_some() {
             kinds.push(Skew);
         }
@@ -136,32 +144,45 @@ impl Deck {
             Kind::StallWorker => Crash::Stall(Victim::Worker(self.replica())),
             Kind::StallRedis => Crash::Stall(Victim::Redis),
             Kind::StallPostgres => Crash::Stall(Victim::Postgres),
-            Kind::Cut => Crash::Weather(self.link(), Weather::Cut),
-            Kind::Delay => {
-                let delay = Duration::from_millis(self.rng.u64(1..400));
-                Crash::Weather(self.link(), Weather::Delay(delay))
+            Kind::Cut | Kind::Delay | Kind::Hole | Kind::HalfClose | Kind::Truncate => {
+                Crash::Weather(self.link(), self.weather(kind))
             }
-            Kind::Hole => Crash::Weather(self.link(), Weather::Hole),
-            Kind::HalfClose => {
-                let weather = Weather::HalfClosed(self.direction());
-                Crash::Weather(self.link(), weather)
+            Kind::Voters => {
+                let weathers = [
+                    Kind::Cut,
+                    Kind::Delay,
+                    Kind::Hole,
+                    Kind::HalfClose,
+                    Kind::Truncate,
+                ];
+                let kind = weathers[self.rng.usize(0..weathers.len())];
+                Crash::Weather(Link::Voters(self.replica()), self.weather(kind))
             }
-            Kind::Truncate => {
-                let weather = Weather::Truncated(self.direction(), self.rng.usize(0..4000));
-                Crash::Weather(self.link(), weather)
-            }
-            Kind::FullDisk => Crash::FullDisk,
-            Kind::Skew => {
-                let ahead = if self.rng.bool() { 1 } else { -1 };
-                let skew_s = ahead * self.rng.i64(SKEW_S);
-                // What a vote app's clock says goes further than what a worker's does.
-                let victim = match self.rng.u8(0..4) {
-                    0 => Victim::Worker(self.replica()),
-                    _ => Victim::VoteApp(self.replica()),
-                };
-                Crash::Skew(victim, skew_s)
-            }
+            Kind::FullDisk => Crash::FullDisk(Disk::Redis),
+            Kind::FullLedger => Crash::FullDisk(Disk::Ledger),
+            Kind::Skew => self.skew(),
         }
+    }
+
+    fn weather(&mut self, kind: Kind) -> Weather {
+        match kind {
+            Kind::Delay => Weather::Delay(Duration::from_millis(self.rng.u64(1..400))),
+            Kind::Hole => Weather::Hole,
+            Kind::HalfClose => Weather::HalfClosed(self.direction()),
+            Kind::Truncate => Weather::Truncated(self.direction(), self.rng.usize(0..4000)),
+            _ => Weather::Cut,
+        }
+    }
+
+    fn skew(&mut self) -> Crash {
+        let ahead = if self.rng.bool() { 1 } else { -1 };
+        let skew_s = ahead * self.rng.i64(SKEW_S);
+        // What a vote app's clock says goes further than what a worker's does.
+        let victim = match self.rng.u8(0..4) {
+            0 => Victim::Worker(self.replica()),
+            _ => Victim::VoteApp(self.replica()),
+        };
+        Crash::Skew(victim, skew_s)
     }
 
     fn replica(&mut self) -> usize {
@@ -214,7 +235,8 @@ mod tests {
             assert_ne!(drawn(7, ledger), drawn(8, ledger));
             let kinds: BTreeSet<String> = drawn(7, ledger).iter().map(Crash::kind).collect();
             let there = |kind: &str| kinds.iter().any(|told| told.starts_with(kind));
-            assert!(there("kill") && there("stop") && there("connections") && there("disk"));
+            assert!(there("kill") && there("stop") && there("connections") && there("voters"));
+            assert!(there("disk full for redis") && there("disk full for the ledger"));
             assert_eq!(there("kill postgres"), ledger == LedgerKind::Postgres);
         }
     }

@@ -6,12 +6,13 @@
 //! them are proxies ([`proxy::Proxy`]) that can do to connections what networks do. What is done
 //! ([`crash::Crash`]) and when is drawn from a seed ([`deck::Deck`]). After each crash the load ends, and then:
 //!
-//! - every vote answered 202 is recorded, once, under the id that was answered;
+//! - every vote answered 202 is recorded, once, for what was chosen and under the id that was answered;
 //! - of a voter who changed it, the vote that stands is the last one answered 202, or one whose
-//!   answer did not come;
-//! - nobody is recorded who did not vote;
+//!   answer did not come; a vote with a key that is sent once more changes nothing;
+//! - nobody is recorded who did not vote, and no vote was refused but for what was done;
 //! - the stream and its list of pending entries are empty;
-//! - there are as many dead letters as entries that were no votes.
+//! - each entry that is no vote has one dead letter, and nothing else has;
+//! - and now and then the whole ledger: what stood after its round stands.
 
 pub mod audit;
 pub mod campaign;
@@ -19,7 +20,11 @@ pub mod crash;
 pub mod deck;
 pub mod load;
 mod patience;
+mod poison;
 pub mod proxy;
 pub mod report;
+pub mod roll;
+pub mod sent;
 pub mod service;
 pub mod stack;
+mod voters;

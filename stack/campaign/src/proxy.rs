@@ -166,12 +166,13 @@ impl Pump {
 
     async fn pump(&mut self, from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf) -> End {
         let mut buffer = vec![0; CHUNK_BYTES];
-        let mut budget = self.budget();
+        // A connection may begin in any weather.
+        self.weather.mark_changed();
+        let mut budget = usize::MAX;
         loop {
             let read = tokio::select! {
-                read = from.read(&mut buffer) => read,
+                biased;
                 changed = self.weather.changed() => {
-                    budget = self.budget();
                     let weather = *self.weather.borrow_and_update();
                     match weather {
                         _ if changed.is_err() => return End::Reset,
@@ -179,9 +180,13 @@ impl Pump {
                         Weather::HalfClosed(direction) if direction == self.direction => {
                             return End::Closed;
                         }
-                        _ => continue,
+                        _ => {
+                            budget = self.budget();
+                            continue;
+                        }
                     }
                 }
+                read = from.read(&mut buffer) => read,
             };
             let read = match read {
                 Ok(0) => return End::Closed,

@@ -56,7 +56,9 @@ impl Service {
     /// When it cannot be started, or the clock cannot be set off.
     pub fn start(&mut self, skew_s: i64) -> Result<()> {
         let log = File::options().create(true).append(true).open(&self.log)?;
-        let mut command = Command::new(&self.program);
+        // A service that outgrows a limit on the size of its files shall see a full disk, not a signal.
+        let mut command = Command::new("env");
+        command.arg("--ignore-signal=XFSZ").arg(&self.program);
         command.args(&self.args).stdin(Stdio::null());
         command.stdout(log.try_clone()?).stderr(log);
         if skew_s != 0 {
@@ -74,13 +76,35 @@ impl Service {
     /// Kills the process as `kill -9` does.
     ///
     /// # Errors
-    /// When it cannot be waited for.
+    /// When it had ended by itself, or cannot be waited for.
     pub fn kill(&mut self) -> Result<()> {
         if let Some(mut process) = self.process.take() {
+            if let Some(status) = process.try_wait()? {
+                let what = format!("{} had ended by itself: {status}", self.name);
+                return Err(Error::other(what));
+            }
             process.kill()?;
             process.wait()?;
         }
         Ok(())
+    }
+
+    /// Lets no file of the process become larger than this, in bytes, as if its disk were full; or any.
+    ///
+    /// # Errors
+    /// When the limit cannot be set.
+    pub fn limit_files(&self, limit: Option<u64>) -> Result<()> {
+        let pid = self.pid()?.as_raw_nonzero().to_string();
+        let limit = limit.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        let mut prlimit = Command::new("prlimit");
+        prlimit.args(["--pid", &pid, &format!("--fsize={limit}:")]);
+        if prlimit.status()?.success() {
+            return Ok(());
+        }
+        let name = &self.name;
+        Err(Error::other(format!(
+            "prlimit could not limit the files of {name}"
+        )))
     }
 
     /// Stops the process in its tracks.
@@ -119,9 +143,12 @@ impl Service {
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill_process(self.pid()?, signal)?)
+    }
+
+    fn pid(&self) -> Result<Pid> {
         let pid = self.process.as_ref().map(Pid::from_child);
-        let pid = pid.ok_or_else(|| Error::other(format!("{} does not run", self.name)))?;
-        Ok(kill_process(pid, signal)?)
+        pid.ok_or_else(|| Error::other(format!("{} does not run", self.name)))
     }
 }
 

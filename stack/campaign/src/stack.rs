@@ -2,7 +2,7 @@
 
 use std::io::{Error, Result};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use reqwest::Client;
@@ -66,6 +66,8 @@ pub struct Stack {
     pub redis: RedisServer,
     /// The server of the ledger, when it is one.
     pub postgres: Option<PostgresServer>,
+    /// Between voters and each of the vote apps.
+    pub voters_links: Vec<Proxy>,
     /// Between vote apps and Redis.
     pub votes_link: Proxy,
     /// Between workers and Redis.
@@ -77,7 +79,7 @@ pub struct Stack {
     /// The ledger without a proxy.
     pub ledger: Ledger,
     client: Client,
-    dir: Option<TempDir>,
+    dir: TempDir,
 }
 
 impl Stack {
@@ -114,6 +116,10 @@ impl Stack {
             Ok(app.with("--request-timeout", REQUEST_TIMEOUT))
         });
         let vote_apps = vote_apps.collect::<Result<Vec<_>>>()?;
+        let mut voters_links = Vec::new();
+        for app in &vote_apps {
+            voters_links.push(Proxy::start(app.address).await?);
+        }
         let workers = (1..=REPLICAS).map(|number| {
             let worker = service("worker", number, &workers_link)?;
             Ok(worker.with("--reclaim-idle", RECLAIM_IDLE))
@@ -126,17 +132,27 @@ impl Stack {
             workers,
             redis,
             postgres,
+            voters_links,
             votes_link,
             workers_link,
             ledger_link,
             client: client()?,
-            dir: Some(dir),
+            dir,
         };
         for service in stack.vote_apps.iter_mut().chain(&mut stack.workers) {
             service.start(0)?;
         }
-        stack.until_ready().await?;
+        if let Err(error) = stack.until_ready().await {
+            let kept = stack.keep();
+            return Err(Error::new(error.kind(), format!("{error}; {kept}")));
+        }
         Ok(stack)
+    }
+
+    /// Where voters find each of the vote apps.
+    #[must_use]
+    pub fn doors(&self) -> Vec<SocketAddr> {
+        self.voters_links.iter().map(Proxy::address).collect()
     }
 
     /// Waits until every service says that it is ready.
@@ -163,9 +179,18 @@ impl Stack {
         Ok(())
     }
 
-    /// Leaves the services' logs and the ledger where they are, and tells where.
-    pub fn keep(&mut self) -> Option<PathBuf> {
-        self.dir.take().map(TempDir::keep)
+    /// Leaves all files where they are when it is dropped, and tells where.
+    pub fn keep(&mut self) -> String {
+        self.dir.disable_cleanup(true);
+        let (dir, redis) = (self.dir.path().display(), self.redis.keep());
+        let redis = redis.display();
+        match self.postgres.as_mut().map(PostgresServer::keep) {
+            None => format!("logs and the ledger are kept in {dir}, Redis's files in {redis}"),
+            Some(data) => {
+                let data = data.display();
+                format!("logs are kept in {dir}, Redis's files in {redis}, PostgreSQL's in {data}")
+            }
+        }
     }
 }
 

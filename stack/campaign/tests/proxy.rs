@@ -71,6 +71,28 @@ async fn a_half_closed_connection_carries_on_the_other_way() -> TestResult {
 }
 
 #[tokio::test]
+async fn bad_weather_is_for_connections_to_come_as_well() -> TestResult {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let proxy = Proxy::start(listener.local_addr()?).await?;
+    proxy.set(Weather::HalfClosed(Direction::Commands));
+    let mut client = TcpStream::connect(proxy.address()).await?;
+    let (mut server, _) = listener.accept().await?;
+    client.write_all(b"never").await?;
+    assert_eq!(rest_of(&mut server).await, b"");
+    server.write_all(b"still").await?;
+    let mut arrived = [0; 5];
+    client.read_exact(&mut arrived).await?;
+    assert_eq!(&arrived, b"still");
+    proxy.set(Weather::Truncated(Direction::Commands, 3));
+    let mut client = TcpStream::connect(proxy.address()).await?;
+    let (mut server, _) = listener.accept().await?;
+    client.write_all(b"012345").await?;
+    let arrived = rest_of(&mut server).await;
+    assert!(b"012".starts_with(&arrived), "{arrived:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_falls_in_a_hole_comes_out_when_it_is_closed_and_delays_delay() -> TestResult {
     let (proxy, mut client, mut server) = connected().await?;
     proxy.set(Weather::Hole);

@@ -41,6 +41,17 @@ pub struct Recorded {
     pub unchanged: u64,
 }
 
+/// The vote of a voter that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Who voted.
+    pub voter: String,
+    /// The vote's id.
+    pub vote_id: Uuid,
+    /// The id of what was chosen.
+    pub choice: String,
+}
+
 /// One row to be: the fields of a vote as both databases take them.
 #[derive(Debug)]
 pub(crate) struct Row<'a> {
@@ -50,6 +61,9 @@ pub(crate) struct Row<'a> {
     pub(crate) cast_at_ms: i64,
     pub(crate) position: i64,
 }
+
+/// A voter, the id of the vote that stands, and its choice, as both databases give them.
+pub(crate) type StandingRow = (String, String, String);
 
 impl Ledger {
     /// Names the database by URL: `sqlite:PATH` or `sqlite://PATH` (made when absent; three slashes
@@ -155,22 +169,24 @@ impl Ledger {
     /// # Errors
     /// [`Error`] when the database does not say, or holds an id that is none.
     pub async fn recorded(&self, voter_prefix: &str) -> Result<Vec<(String, Uuid)>, Error> {
+        let standing = self.standing(voter_prefix).await?.into_iter();
+        Ok(standing.map(|vote| (vote.voter, vote.vote_id)).collect())
+    }
+
+    /// As [`recorded`](Self::recorded), with what each voter chose.
+    ///
+    /// # Errors
+    /// As [`recorded`](Self::recorded).
+    pub async fn standing(&self, voter_prefix: &str) -> Result<Vec<Standing>, Error> {
         self.prepare().await?;
         let rows = async {
             match &self.backend {
-                Backend::Sqlite(sqlite) => sqlite.recorded(voter_prefix).await,
-                Backend::Postgres(postgres) => postgres.recorded(voter_prefix).await,
+                Backend::Sqlite(sqlite) => sqlite.standing(voter_prefix).await,
+                Backend::Postgres(postgres) => postgres.standing(voter_prefix).await,
             }
         };
         let rows = self.timely(rows).await?;
-        rows.into_iter()
-            .map(|(voter, id)| match Uuid::try_parse(&id) {
-                Ok(id) => Ok((voter, id)),
-                Err(error) => Err(Error::Open(format!(
-                    "voter {voter:?} has vote id {id:?}: {error}"
-                ))),
-            })
-            .collect()
+        rows.into_iter().map(standing_of).collect()
     }
 
     /// Asks the database for a sign of life.
@@ -233,6 +249,19 @@ fn row_of(Queued { vote, position }: &Queued) -> Row<'_> {
         choice: &vote.choice,
         cast_at_ms: vote.cast_at_ms().unwrap_or(position.taken_at_ms()),
         position: position.as_i64(),
+    }
+}
+
+fn standing_of((voter, id, choice): StandingRow) -> Result<Standing, Error> {
+    match Uuid::try_parse(&id) {
+        Ok(vote_id) => Ok(Standing {
+            voter,
+            vote_id,
+            choice,
+        }),
+        Err(error) => Err(Error::Open(format!(
+            "voter {voter:?} has vote id {id:?}: {error}"
+        ))),
     }
 }
 

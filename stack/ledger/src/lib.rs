@@ -17,4 +17,4 @@ mod sqlite_writer;
 pub mod test_support;
 
 pub use error::Error;
-pub use ledger::{Ledger, Recorded};
+pub use ledger::{Ledger, Recorded, Standing};

@@ -13,7 +13,7 @@ use sqlx::{Connection, PgPool, SqlSafeStr};
 use crate::Error;
 use crate::checkout::Checkout;
 use crate::copy::{COPY, encode};
-use crate::ledger::{CALL_TIMEOUT, Row};
+use crate::ledger::{CALL_TIMEOUT, Row, StandingRow};
 use crate::postgres_url::Address;
 
 /// How long to try to connect.
@@ -151,13 +151,13 @@ impl Postgres {
         Ok(connection.done(tally)?)
     }
 
-    pub(crate) async fn recorded(&self, prefix: &str) -> Result<Vec<(String, String)>, Error> {
-        let recorded =
-            "SELECT voter, vote_id FROM votes WHERE starts_with(voter, $1) ORDER BY voter";
+    pub(crate) async fn standing(&self, prefix: &str) -> Result<Vec<StandingRow>, Error> {
+        let standing =
+            "SELECT voter, vote_id, choice FROM votes WHERE starts_with(voter, $1) ORDER BY voter";
         let mut connection = Checkout::of(&self.pool).await?;
-        let recorded = sqlx::query_as(recorded).bind(prefix);
-        let recorded = recorded.fetch_all(&mut *connection).await;
-        Ok(connection.done(recorded)?)
+        let standing = sqlx::query_as(standing).bind(prefix);
+        let standing = standing.fetch_all(&mut *connection).await;
+        Ok(connection.done(standing)?)
     }
 
     pub(crate) async fn ping(&self) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use crate::Error;
-use crate::ledger::Row;
+use crate::ledger::{Row, StandingRow};
 use crate::sqlite_writer::Writer;
 
 /// How long a statement waits for another process's transaction.
@@ -73,11 +73,11 @@ impl Sqlite {
         Ok(sqlx::query_as(tally).fetch_all(&self.readers).await?)
     }
 
-    pub(crate) async fn recorded(&self, prefix: &str) -> Result<Vec<(String, String)>, Error> {
+    pub(crate) async fn standing(&self, prefix: &str) -> Result<Vec<StandingRow>, Error> {
         // Not LIKE, which takes no account of case and gives a meaning to % and _.
-        let recorded = "SELECT voter, vote_id FROM votes
+        let standing = "SELECT voter, vote_id, choice FROM votes
             WHERE substr(voter, 1, length(?1)) = ?1 ORDER BY voter";
-        Ok(sqlx::query_as(recorded)
+        Ok(sqlx::query_as(standing)
             .bind(prefix)
             .fetch_all(&self.readers)
             .await?)

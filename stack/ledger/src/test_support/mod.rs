@@ -101,6 +101,8 @@ impl PostgresServer {
         if signal("QUIT", &[self.process.id()]).is_err() {
             self.process.kill()?;
         }
+        // What is stopped in its tracks would never hear of it.
+        self.resume()?;
         self.process.wait()?;
         Ok(())
     }
@@ -170,6 +172,44 @@ impl PostgresServer {
         signal("CONT", &[self.process.id()])
     }
 
+    /// Whether the server has ended by itself.
+    ///
+    /// # Errors
+    /// When the process cannot be looked at.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.process.try_wait()?.is_some())
+    }
+
+    /// Lets none of the server's files become larger than 8 KiB, until it is started again: what it sees is
+    /// a full disk.
+    ///
+    /// # Errors
+    /// When the limit cannot be set.
+    pub fn fill_disk(&self) -> Result<()> {
+        let data = self.dir.path().join("data");
+        let limit = |id: u32| {
+            let mut prlimit = Command::new("prlimit");
+            prlimit.args(["--pid", &id.to_string(), "--fsize=8192:"]);
+            // Root may do so to its own processes only, where it lacks CAP_SYS_RESOURCE.
+            be_owner(&mut prlimit, &fs::metadata(&data)?)?;
+            prlimit.stderr(Stdio::null()).status()
+        };
+        // Those that it starts from now on have its limit; of the others some end meanwhile.
+        if !limit(self.process.id())?.success() {
+            return Err(Error::other("prlimit could not limit the server's files"));
+        }
+        for id in self.children() {
+            limit(id)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the server's files where they are when it is dropped, and tells where.
+    pub fn keep(&mut self) -> PathBuf {
+        self.dir.disable_cleanup(true);
+        self.dir.path().to_owned()
+    }
+
     fn children(&self) -> Vec<u32> {
         let id = self.process.id();
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
@@ -204,11 +244,14 @@ impl Drop for PostgresServer {
     }
 }
 
+/// Whether there is such a process.
+fn is_there(id: u32) -> bool {
+    Path::new(&format!("/proc/{id}")).exists()
+}
+
 /// Sends a signal. A process that is gone meanwhile is none to be told of.
 fn signal(name: &str, ids: &[u32]) -> Result<()> {
-    let ids = ids
-        .iter()
-        .filter(|id| Path::new(&format!("/proc/{id}")).exists());
+    let ids = ids.iter().filter(|id| is_there(**id));
     let ids: Vec<String> = ids.map(u32::to_string).collect();
     if ids.is_empty() {
         return Ok(());
@@ -274,10 +317,16 @@ fn command(program: &str, data: &Path) -> Result<Command> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    if owner.uid() != fs::metadata("/proc/self")?.uid() {
-        command.uid(owner.uid()).gid(owner.gid());
-    }
+    be_owner(&mut command, &owner)?;
     Ok(command)
+}
+
+/// Has a program run as the user who owns something, who may be this one.
+fn be_owner(command: &mut Command, of: &fs::Metadata) -> Result<()> {
+    if of.uid() != fs::metadata("/proc/self")?.uid() {
+        command.uid(of.uid()).gid(of.gid());
+    }
+    Ok(())
 }
 
 /// The user and group to run as, when whoever made `ours` is root.
@@ -300,7 +349,11 @@ fn other_user(ours: &Path) -> Result<Option<(u32, u32)>> {
     }
 }
 
-fn find(program: &str) -> Result<PathBuf> {
+/// Where a program of PostgreSQL is.
+///
+/// # Errors
+/// When it is not installed.
+pub fn find(program: &str) -> Result<PathBuf> {
     let versions = fs::read_dir(DEBIAN_ROOT).into_iter().flatten().flatten();
     let debian = versions.map(|version| version.path().join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -2,21 +2,23 @@
 
 use std::io::{Error, ErrorKind, Result};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use redis::{Client, RedisResult, Value};
 use tempfile::TempDir;
 
-use crate::Error as QueueError;
+use crate::{DEAD_STREAM, Error as QueueError};
 
 pub use certificates::Certificates;
 pub use cluster::Cluster;
+pub use dead::DeadLetter;
 pub use sentinels::{MASTER, Sentinels};
 
 mod certificates;
 mod cluster;
+mod dead;
 mod sentinels;
 
 /// How long a server may take to come up.
@@ -177,6 +179,20 @@ impl RedisServer {
         command.query(&mut Client::open(self.url())?.get_connection()?)
     }
 
+    /// The dead letters that came after the one with the id `last`; all when there was none.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub fn dead_letters(&self, last: Option<&str>) -> RedisResult<Vec<DeadLetter>> {
+        let from = last.map_or_else(|| "-".to_owned(), |id| format!("({id}"));
+        let range = self.command(&[b"XRANGE", DEAD_STREAM.as_bytes(), from.as_bytes(), b"+"])?;
+        let entries: Vec<(String, Vec<(String, String)>)> = redis::from_redis_value(range)?;
+        let letters = entries.into_iter();
+        Ok(letters
+            .map(|(id, fields)| DeadLetter { id, fields })
+            .collect())
+    }
+
     /// A number of `INFO`, `used_memory` for instance; 0 when it does not tell it.
     ///
     /// # Errors
@@ -206,6 +222,12 @@ impl RedisServer {
         let summary = self.command(&[b"XPENDING", b"votes", b"workers"])?;
         let (count, _, _, _): (u64, Value, Value, Value) = redis::from_redis_value(summary)?;
         Ok(count)
+    }
+
+    /// Leaves the server's files where they are when it is dropped, and tells where.
+    pub fn keep(&mut self) -> PathBuf {
+        self.dir.disable_cleanup(true);
+        self.dir.path().to_owned()
     }
 
     fn signal(&self, name: &str) -> Result<()> {
@@ -267,6 +289,18 @@ where
             tried => return tried,
         }
     }
+}
+
+/// Sends a command to the server at `url`, and waits so long at most: to connect, and for the answer.
+///
+/// # Errors
+/// When the server cannot be reached, refuses, or does not answer in time.
+pub fn command_within(url: &str, words: &[&str], within: Duration) -> RedisResult<Value> {
+    let mut connection = Client::open(url)?.get_connection_with_timeout(within)?;
+    connection.set_read_timeout(Some(within))?;
+    connection.set_write_timeout(Some(within))?;
+    let mut command = redis::Cmd::new();
+    command.arg(words).query(&mut connection)
 }
 
 /// A port of 127.0.0.1 that was free a moment ago.
