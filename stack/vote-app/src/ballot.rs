@@ -235,15 +235,18 @@ fn escaped(value: &str) -> String {
     url::form_urlencoded::byte_serialize(value.as_bytes()).collect()
 }
 
+/// Only the pair that is wanted has to be a text: other cookies are of whoever set them, on the whole domain
+/// perhaps.
 fn cookie_named<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(name, _)| name.trim() == wanted)
-        .map(|(_, value)| value.trim())
+    let lines = headers.get_all(header::COOKIE).iter();
+    lines
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|pair| {
+            let equals = pair.iter().position(|byte| *byte == b'=')?;
+            Some((&pair[..equals], &pair[equals + 1..]))
+        })
+        .filter(|(name, _)| name.trim_ascii() == wanted.as_bytes())
+        .find_map(|(_, value)| str::from_utf8(value.trim_ascii()).ok())
 }
 
 #[cfg(test)]

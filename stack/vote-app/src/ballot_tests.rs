@@ -100,6 +100,27 @@ fn a_choice_is_found_in_the_cookie_that_was_set_for_it() {
 }
 
 #[test]
+fn a_voter_is_found_beside_cookies_that_are_no_text() {
+    let voter = |line: &[u8]| {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, HeaderValue::from_bytes(line).unwrap());
+        cookie(&headers)
+    };
+    for line in [
+        &b"a=\xe9; voter=ann"[..],
+        b"voter=ann; a=\xff=\xfe",
+        b"\xe9; voter = ann ;b",
+        b"\xe9=1;;=;voter=ann",
+        b"voter=\xe9; voter=ann",
+    ] {
+        assert_eq!(voter(line).as_deref(), Some("ann"), "{line:?}");
+    }
+    for line in [&b"voter=\xe9"[..], b"avoter=ann", b"voter", b"voter ann"] {
+        assert_eq!(voter(line), None, "{line:?}");
+    }
+}
+
+#[test]
 fn a_key_goes_before_the_page_and_only_a_form_has_one() {
     let mut headers = HeaderMap::new();
     let sameness = |encoding, body: &'static str, headers: &HeaderMap| {

@@ -1,8 +1,8 @@
 //! What makes the vote app safe to expose: headers, cookies, forged votes, request ids.
 
 use reqwest::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, ORIGIN,
-    REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, HeaderValue,
+    ORIGIN, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
 };
 use serde_json::Value;
 use voteops_vote_app::PublicUrl;
@@ -101,6 +101,22 @@ async fn cookies_are_out_of_reach_of_scripts_and_other_sites() -> TestResult {
         assert_eq!(page.matches(part).count(), 1, "{page}");
         assert!(!stack.get(path, HTML).await?.text().await?.contains(part));
     }
+    Ok(())
+}
+
+/// Another program of the same host or domain may have set it.
+#[tokio::test]
+async fn a_cookie_that_is_no_text_shuts_nobody_out() -> TestResult {
+    let stack = Stack::start(|_| ()).await?;
+    let cookies = HeaderValue::from_bytes(b"other=caf\xe9; voter=ann; choice=cats")?;
+    let vote = stack.client.post(stack.url("/vote"));
+    let vote = vote.header(CONTENT_TYPE, FORM).header(COOKIE, &cookies);
+    assert_eq!(vote.body("choice=cats").send().await?.status(), 202);
+    assert_eq!(stack.enqueued().await?[0].voter, "ann");
+    let ballot = stack.client.get(stack.url("/")).header(COOKIE, &cookies);
+    let ballot = ballot.send().await?;
+    assert!(!ballot.headers().contains_key(SET_COOKIE));
+    assert!(ballot.text().await?.contains("checked"));
     Ok(())
 }
 
