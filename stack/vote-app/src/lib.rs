@@ -23,6 +23,7 @@ mod assets;
 mod ballot;
 mod cli;
 mod config;
+mod cookies;
 mod faults;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

@@ -14,7 +14,8 @@ use tower::{Service, service_fn};
 use voteops_queue::check_voter;
 use voteops_service::http::{Answerer, readiness};
 
-use crate::ballot::{self, VOTER_COOKIE};
+use crate::ballot;
+use crate::cookies::Cookie;
 use crate::lang::Lang;
 use crate::measure::{measure, measure_vote};
 use crate::reply::{Format, Reason, Refusal, Wanted};
@@ -91,13 +92,14 @@ async fn by_tls_only(mut response: Response) -> Response {
 
 /// The ballot; a voter without a name is given one.
 async fn show_ballot(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let own = ballot::last_choice(&headers, &app.config.choices);
+    let cookies = app.config.cookies();
+    let own = cookies.last_choice(&headers, &app.config.choices);
     let page = pages::ballot(Lang::preferred(&headers), &app.config, own);
-    if ballot::cookie(&headers).is_some_and(|voter| check_voter(&voter).is_ok()) {
+    let voter = cookies.voter(&headers);
+    if voter.is_some_and(|voter| check_voter(&voter).is_ok()) {
         return page;
     }
-    let name = ballot::new_name();
-    let set_cookie = ballot::set_cookie(VOTER_COOKIE, &name, app.config.is_https());
+    let set_cookie = cookies.set(Cookie::Voter, &ballot::new_name());
     ([(header::SET_COOKIE, set_cookie)], page).into_response()
 }
 

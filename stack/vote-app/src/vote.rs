@@ -72,7 +72,8 @@ async fn strike_or_take(
     let encoding = encoding?;
     origin::check(&head.headers, app.config.public_url.as_ref())?;
     let body = read_body(app, body).await?;
-    let sent = ballot::read(encoding, &body, &head.headers, &app.config.choices)?;
+    let (cookies, choices) = (app.config.cookies(), &app.config.choices);
+    let sent = ballot::read(encoding, &body, &head.headers, cookies, choices)?;
     take(app, sent).await
 }
 

@@ -10,7 +10,8 @@ use uuid::Uuid;
 use voteops_queue::Vote;
 use voteops_service::request_id;
 
-use crate::ballot::{self, CHOICE_COOKIE, PAGE_FIELD};
+use crate::ballot::PAGE_FIELD;
+use crate::cookies::Cookie;
 use crate::lang::{Lang, tenths_of_percent};
 use crate::reply::Reason;
 use crate::results::Results;
@@ -121,7 +122,7 @@ pub(crate) fn accepted(lang: Lang, config: &Config, vote: &Vote) -> Response {
         main,
     }
     .into_response();
-    let set_cookie = ballot::set_cookie(CHOICE_COOKIE, &vote.choice, config.is_https());
+    let set_cookie = config.cookies().set(Cookie::Choice, &vote.choice);
     ([(header::SET_COOKIE, set_cookie)], page).into_response()
 }
 

@@ -172,7 +172,16 @@ async fn behind_a_gateway_that_speaks_tls_so_do_cookies_and_browsers() -> TestRe
         for answer in [&ballot, &voted] {
             let cookie = answer.headers()[SET_COOKIE].to_str()?;
             assert_eq!(cookie.contains("; Secure"), is_https, "{cookie}");
+            assert_eq!(cookie.starts_with("__Host-"), is_https, "{cookie}");
         }
+        // Another host of the domain can have the browser send the first one, but not the second.
+        let vote = stack.client.post(stack.url("/vote"));
+        let vote = vote.header(CONTENT_TYPE, FORM);
+        let vote = vote.header(COOKIE, "voter=eve; __Host-voter=bob");
+        assert_eq!(vote.body("choice=cats").send().await?.status(), 202);
+        let voters = stack.enqueued().await?.into_iter().map(|vote| vote.voter);
+        let named = if is_https { "bob" } else { "eve" };
+        assert_eq!(voters.collect::<Vec<_>>(), ["ann", named]);
         for path in ["/", "/nope", "/static/0/page.css", "/healthz"] {
             let answer = stack.get(path, HTML).await?;
             let told = answer.headers().get(HSTS);
