@@ -88,7 +88,7 @@ fn admit(app: &App, head: &Parts) -> Result<(), Refusal> {
     let what = match app.pressure.cause() {
         None => return Ok(()),
         Some(Cause::QueueLength) => "too many votes wait to be counted",
-        Some(Cause::RedisMemory) => "the queue is almost full",
+        Some(Cause::RedisMemory) => "the memory of the queue is almost full",
     };
     let message = format!("The vote could not be taken: {what}. Please vote again soon.");
     Err(Refusal::new(Reason::Backpressure, message))
@@ -174,14 +174,17 @@ fn not_enqueued(app: &App, error: &QueueError) -> Refusal {
         let request_id = request_id::current();
         tracing::warn!(%error, held_back, request_id, "a vote could not be put in the queue");
     }
-    let (reason, what) = match error {
-        QueueError::Full(_) => (Reason::QueueFull, "is full"),
-        QueueError::Away(_) | QueueError::Elsewhere => (Reason::QueueAway, "cannot be reached"),
+    let unknown = "It is not known whether the vote was taken";
+    let (reason, outcome, what) = match error {
+        QueueError::Full(_) => (Reason::QueueFull, "The vote could not be taken", "is full"),
+        QueueError::Away(_) | QueueError::Elsewhere => {
+            (Reason::QueueAway, unknown, "cannot be reached")
+        }
         QueueError::Url(_) | QueueError::Setup(_) | QueueError::Other(_) => {
-            (Reason::QueueError, "has a problem")
+            (Reason::QueueError, unknown, "has a problem")
         }
     };
-    let message = format!("The vote could not be taken: the queue {what}. Please vote again soon.");
+    let message = format!("{outcome}: the queue {what}. Please vote again soon.");
     Refusal::new(reason, message)
 }
 

@@ -136,7 +136,12 @@ pub(crate) fn refusal(lang: Lang, reason: Reason) -> Response {
             h1 { (told.heading) }
             p { (told.advice) }
         }
-        p { a.button href="/" { (texts.back) } }
+        @if matches!(reason, Reason::LedgerAway | Reason::LiveFull) {
+            p { a.button href="/results" { (texts.see_results) } }
+            nav { a href="/" { (texts.back) } }
+        } @else {
+            p { a.button href="/" { (texts.back) } }
+        }
         @if let Some(id) = request_id::current() {
             p.reference { (texts.reference) " " code { (id) } }
         }
