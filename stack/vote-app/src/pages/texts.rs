@@ -202,12 +202,12 @@ fn indonesian(kind: Kind) -> (&'static str, &'static str) {
              sebelumnya, suara itu tetap berlaku. Tunggu beberapa detik, lalu pilih lagi.",
         ),
         Kind::Unknown => (
-            "Suara Anda tidak dapat dipastikan",
+            "Suara Anda belum dapat dipastikan",
             "Tunggu beberapa detik, lalu pilih lagi. Ini aman: hanya suara terakhir Anda yang dihitung.",
         ),
         Kind::Unreadable => (
             "Suara ini tidak diterima",
-            "Suara tidak tiba seperti yang dikirim surat suara. Silakan pilih lagi di surat suara.",
+            "Data pilihan yang masuk tidak lengkap atau tidak sesuai. Silakan pilih lagi di surat suara.",
         ),
         Kind::NoChoice => (
             "Suara ini tidak diterima",
