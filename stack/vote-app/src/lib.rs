@@ -40,6 +40,7 @@ mod pressure;
 mod proxies;
 mod public_url;
 mod quality;
+mod refusals;
 mod reply;
 mod results;
 mod routes;
@@ -72,6 +73,7 @@ use limiter::Limiter;
 use live::Live;
 use metrics::Metrics;
 use pressure::Pressure;
+use refusals::Refusals;
 use results::Counting;
 
 /// Why the vote app could not start or go on.
@@ -110,6 +112,7 @@ struct App {
     metrics: Metrics,
     faults: Option<VoteFaults>,
     backend_warnings: Throttle,
+    refusals: Refusals,
     live: Live,
     counting: Counting,
     pressure: Pressure,
@@ -203,6 +206,7 @@ pub async fn run(
         metrics,
         faults,
         backend_warnings,
+        refusals: Refusals::default(),
         live: Live::new(live::MAX_LISTENERS, shutdown.clone()),
         counting: Counting::default(),
         pressure: Pressure::default(),

@@ -171,7 +171,8 @@ async fn look(app: &App) -> Shown {
 pub(crate) async fn listen(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let Some(listener) = app.live.listener() else {
         let message = "Too many follow the results live. Ask for /results every few seconds.";
-        return Refusal::new(Reason::LiveFull, message).answer(Wanted::of(&headers, Format::Json));
+        let refusal = Refusal::new(Reason::LiveFull, message);
+        return app.refuse(&refusal, Wanted::of(&headers, Format::Json));
     };
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
     let events = Sse::new(listener.events()).keep_alive(keep_alive);

@@ -92,7 +92,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
     let wanted = Wanted::of(&headers, Format::Json);
     let results = match current(&app).await {
         Ok(results) => results,
-        Err(refusal) => return refusal.answer(wanted),
+        Err(refusal) => return app.refuse(&refusal, wanted),
     };
     match wanted.format {
         Format::Json => Json(results).into_response(),

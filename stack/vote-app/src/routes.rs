@@ -120,12 +120,14 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     readiness(&[("redis", redis)])
 }
 
-async fn not_found(headers: HeaderMap) -> Response {
+async fn not_found(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let message = "There is nothing here. The ballot is at /, the results are at /results.";
-    Refusal::new(Reason::NotFound, message).answer(Wanted::of(&headers, Format::Json))
+    let refusal = Refusal::new(Reason::NotFound, message);
+    app.refuse(&refusal, Wanted::of(&headers, Format::Json))
 }
 
-async fn method_not_allowed(headers: HeaderMap) -> Response {
+async fn method_not_allowed(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let message = "Not with this method: GET the ballot and the results, POST a vote to /vote.";
-    Refusal::new(Reason::MethodNotAllowed, message).answer(Wanted::of(&headers, Format::Json))
+    let refusal = Refusal::new(Reason::MethodNotAllowed, message);
+    app.refuse(&refusal, Wanted::of(&headers, Format::Json))
 }

@@ -52,7 +52,7 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, request: Request) -> Respo
                 .rejected
                 .with_label_values(&[refusal.reason.slug()])
                 .inc();
-            refusal.answer(wanted)
+            app.refuse(&refusal, wanted)
         }
     }
 }
