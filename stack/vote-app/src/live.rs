@@ -109,6 +109,11 @@ impl Live {
     }
 }
 
+/// An event that is all said by its name. It has data, since browsers pass over those that have none.
+fn word(name: &str) -> Event {
+    Event::default().event(name).data(name)
+}
+
 impl Listener {
     /// The next state, if it is not the end.
     async fn next(&mut self) -> Option<Event> {
@@ -119,7 +124,7 @@ impl Listener {
             }
             match &*self.shown.borrow_and_update() {
                 Shown::Unknown => {}
-                Shown::Away => return Some(Event::default().event("away").data("")),
+                Shown::Away => return Some(word("away")),
                 Shown::Results(_, json) => return Some(Event::default().retry(RETRY).data(json)),
             }
         }

@@ -73,6 +73,18 @@ async fn places_are_bounded_and_free_again_when_a_listener_leaves() -> TestResul
     Ok(())
 }
 
+/// An event without data is none to a browser.
+#[tokio::test]
+async fn listeners_hear_that_votes_cannot_be_counted() -> TestResult {
+    let stack = Stack::start(|config| {
+        // Nobody is on this port.
+        config.ledger_url = "postgres://votes@127.0.0.1:1/votes".into();
+    })
+    .await?;
+    let mut events = stack.get("/results/live", "text/event-stream").await?;
+    until(&mut events, |event| event == "event: away\ndata: away").await
+}
+
 #[tokio::test]
 async fn listeners_are_let_go_at_shutdown() -> TestResult {
     let stack = Stack::start(|_| ()).await?;
