@@ -19,7 +19,7 @@ use crate::App;
 use crate::reply::{Format, Reason, Refusal, Wanted};
 use crate::results::{self, Results};
 
-/// How many may listen at once. Each is a connection; others are told to load the page again.
+/// How many may listen at once. Each is a connection; others ask every few seconds.
 pub(crate) const MAX_LISTENERS: usize = 512;
 
 /// How long a browser waits before it connects again.
@@ -28,6 +28,9 @@ const RETRY: Duration = Duration::from_secs(2);
 /// How often something is sent when nothing changes, so that a listener that is gone is noticed, a page
 /// notices that the stream is, and no proxy gives up: the gateway does after 10 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// How long a stream says nothing before a page takes it for lost.
+pub(crate) const SILENCE: Duration = KEEP_ALIVE.saturating_mul(3);
 
 /// What has nginx, and others who learnt it from nginx, pass each event on as it comes.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");

@@ -162,6 +162,16 @@ async fn refusals_are_told_by_what_they_are_for() {
     assert!(!advice.contains("waiting"), "{advice}");
 }
 
+/// Without scripts nothing else would have it give way to the results.
+#[tokio::test]
+async fn only_what_stands_in_the_place_of_the_results_loads_itself_again() {
+    for reason in reasons() {
+        let page = text(refusal(Lang::En, reason)).await;
+        let loads = page.contains("http-equiv=\"refresh\"");
+        assert_eq!(loads, reason == Reason::LedgerAway, "{page}");
+    }
+}
+
 #[tokio::test]
 async fn headings_are_one_for_each_page_and_languages_are_told() {
     for lang in [Lang::En, Lang::Id] {

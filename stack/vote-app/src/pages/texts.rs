@@ -20,8 +20,10 @@ pub(super) struct Texts {
     pub(super) counted: &'static str,
     pub(super) seconds_ago: &'static str,
     pub(super) live: &'static str,
+    pub(super) asked: &'static str,
     pub(super) away: &'static str,
     pub(super) lost: &'static str,
+    pub(super) load_again: &'static str,
     pub(super) back: &'static str,
     pub(super) reference: &'static str,
 }
@@ -42,8 +44,10 @@ const EN: Texts = Texts {
     counted: "Counted",
     seconds_ago: "s ago",
     live: "Live",
+    asked: "Updated every few seconds",
     away: "The votes cannot be counted right now. This is the last count.",
     lost: "Connection lost. Trying again; this is the last count.",
+    load_again: "Load again",
     back: "Back to the ballot",
     reference: "Reference",
 };
@@ -64,8 +68,10 @@ const ID: Texts = Texts {
     counted: "Dihitung",
     seconds_ago: "detik lalu",
     live: "Langsung",
+    asked: "Diperbarui setiap beberapa detik",
     away: "Suara sedang tidak dapat dihitung. Ini hitungan terakhir.",
     lost: "Koneksi terputus. Sedang dicoba lagi; ini hitungan terakhir.",
+    load_again: "Muat ulang",
     back: "Kembali ke surat suara",
     reference: "Referensi",
 };

@@ -26,6 +26,11 @@ async fn look(settings: Settings, look: impl AsyncFn(&Browser, &str) -> TestResu
     })
     .await?;
     stack.ledger.record(&[queued("ann", "dogs")?]).await?;
+    let away = Stack::start(|config| {
+        // Nobody is on this port.
+        config.ledger_url = "postgres://votes@127.0.0.1:1/votes".into();
+    })
+    .await?;
     let (results, ballot, missing) = (stack.url("/results"), stack.url("/"), stack.url("/nope"));
     let redis = &mut stack.redis;
     in_browser(settings, async |browser| {
@@ -46,7 +51,10 @@ async fn look(settings: Settings, look: impl AsyncFn(&Browser, &str) -> TestResu
         browser.find("[role=alert]").await?;
         look(browser, "refused").await?;
         browser.open(&missing).await?;
-        look(browser, "missing").await
+        look(browser, "missing").await?;
+        browser.open(&away.url("/results")).await?;
+        browser.find("[role=alert]").await?;
+        look(browser, "no results").await
     })
     .await
 }
