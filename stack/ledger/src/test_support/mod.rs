@@ -199,6 +199,8 @@ impl Drop for PostgresServer {
     fn drop(&mut self) {
         // Nobody is left to be told of a failure.
         if let Ok(None) = self.process.try_wait() {
+            // A test may have failed while it was paused, and would wait for it for ever.
+            let _ = self.resume();
             let _ = self.stop();
         }
     }
