@@ -37,21 +37,40 @@ where
         .finish()
 }
 
-/// Lets one event through per interval and counts the others, so that a thousand refused requests
-/// a second are one line a second.
+/// Lets some events through per interval and counts the others, so that a thousand refused requests
+/// a second are a few lines a second.
 #[derive(Debug)]
 pub struct Throttle {
+    most: u32,
     interval: Duration,
-    state: Mutex<(Option<Instant>, u64)>,
+    state: Mutex<State>,
+}
+
+/// What a throttle did.
+#[derive(Debug, Default)]
+struct State {
+    /// When the interval began.
+    since: Option<Instant>,
+    /// How many were let through since.
+    passed: u32,
+    /// How many were held back since the last one was let through.
+    held_back: u64,
 }
 
 impl Throttle {
     /// Lets one event through every `interval`.
     #[must_use]
     pub fn new(interval: Duration) -> Self {
+        Self::burst(1, interval)
+    }
+
+    /// Lets the first `most` events of every `interval` through.
+    #[must_use]
+    pub fn burst(most: u32, interval: Duration) -> Self {
         Self {
+            most,
             interval,
-            state: Mutex::new((None, 0)),
+            state: Mutex::default(),
         }
     }
 
@@ -61,13 +80,19 @@ impl Throttle {
             .state
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (last, held_back) = &mut *state;
-        if last.is_some_and(|last| last.elapsed() < self.interval) {
-            *held_back += 1;
+        if state
+            .since
+            .is_none_or(|since| since.elapsed() >= self.interval)
+        {
+            state.since = Some(Instant::now());
+            state.passed = 0;
+        }
+        if state.passed >= self.most {
+            state.held_back += 1;
             return None;
         }
-        *last = Some(Instant::now());
-        Some(std::mem::take(held_back))
+        state.passed += 1;
+        Some(std::mem::take(&mut state.held_back))
     }
 }
 
@@ -119,7 +144,16 @@ pub(crate) mod tests {
         assert_eq!(throttle.pass(), Some(0));
         assert_eq!(throttle.pass(), None);
         assert_eq!(throttle.pass(), None);
-        throttle.state.lock().unwrap().0 = None;
+        throttle.state.lock().unwrap().since = None;
         assert_eq!(throttle.pass(), Some(2));
+    }
+
+    #[test]
+    fn a_burst_passes_whole_and_no_more_of_its_interval() {
+        let throttle = Throttle::burst(3, Duration::from_hours(1));
+        let passes = || [(); 5].map(|()| throttle.pass());
+        assert_eq!(passes(), [Some(0), Some(0), Some(0), None, None]);
+        throttle.state.lock().unwrap().since = None;
+        assert_eq!(passes(), [Some(2), Some(0), Some(0), None, None]);
     }
 }

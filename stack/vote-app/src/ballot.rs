@@ -8,16 +8,9 @@ use uuid::{NoContext, Timestamp, Uuid};
 use voteops_queue::{InvalidVote, Page, Vote};
 
 use crate::Choice;
+use crate::cookies::Cookies;
 use crate::reply::{Reason, Refusal};
 
-/// The name of the cookie that names the voter.
-pub(crate) const VOTER_COOKIE: &str = "voter";
-
-/// The name of the cookie that says what this browser's last vote was for.
-pub(crate) const CHOICE_COOKIE: &str = "choice";
-
-/// How long a browser keeps cookies, in seconds: one year.
-const COOKIE_MAX_AGE_SECONDS: u64 = 365 * 24 * 60 * 60;
 /// The header that makes a vote that is sent again the same vote
 /// (draft-ietf-httpapi-idempotency-key-header).
 pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -89,6 +82,7 @@ pub(crate) fn read(
     encoding: Encoding,
     body: &Bytes,
     headers: &HeaderMap,
+    cookies: Cookies,
     choices: &[Choice],
 ) -> Result<Sent, Refusal> {
     if body.is_empty() {
@@ -102,12 +96,15 @@ pub(crate) fn read(
         Encoding::Json => from_json(body)?,
     };
     let choice = known_choice(fields.choice, choices)?;
-    let voter = fields.voter.or_else(|| cookie(headers)).ok_or_else(|| {
-        Refusal::new(
-            Reason::MissingVoter,
-            "It is not known who votes: allow cookies and open the ballot, or send a voter.",
-        )
-    })?;
+    let voter = fields
+        .voter
+        .or_else(|| cookies.voter(headers))
+        .ok_or_else(|| {
+            Refusal::new(
+                Reason::MissingVoter,
+                "It is not known who votes: allow cookies and open the ballot, or send a voter.",
+            )
+        })?;
     let key = headers.get(IDEMPOTENCY_KEY);
     cast(&voter, &choice, key, fields.page.as_deref()).map_err(|invalid| {
         let reason = match invalid {
@@ -202,48 +199,11 @@ fn from_form(body: &Bytes) -> Result<Fields, Refusal> {
     Ok(fields)
 }
 
-/// The voter that the cookie names.
-pub(crate) fn cookie(headers: &HeaderMap) -> Option<String> {
-    cookie_named(headers, VOTER_COOKIE).map(ToOwned::to_owned)
-}
-
-/// The choice that this browser's last vote was for, if it can still be voted for.
-pub(crate) fn last_choice<'a>(headers: &HeaderMap, choices: &'a [Choice]) -> Option<&'a Choice> {
-    let value = cookie_named(headers, CHOICE_COOKIE)?;
-    choices.iter().find(|choice| escaped(&choice.id) == value)
-}
-
 /// A name for a voter who has none: it begins with the time, as those of voters who come at the same time do
 /// (UUID 7). Ledgers are ordered by name, so that new voters are written side by side, however many
 /// rows there are elsewhere. All else is random, 74 bits: who knows a name can vote in it.
 pub(crate) fn new_name() -> String {
     Uuid::new_v7(Timestamp::now(NoContext)).to_string()
-}
-
-/// What sets the cookie `name` for a year. Scripts cannot read it, and other sites' requests carry it
-/// only when they lead the voter here; with `is_https` only requests by TLS do.
-pub(crate) fn set_cookie(name: &str, value: &str, is_https: bool) -> String {
-    let value = escaped(value);
-    let secure = if is_https { "; Secure" } else { "" };
-    format!(
-        "{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={COOKIE_MAX_AGE_SECONDS}{secure}"
-    )
-}
-
-/// A choice's id may have characters that a cookie cannot (RFC 6265, section 4.1.1).
-fn escaped(value: &str) -> String {
-    url::form_urlencoded::byte_serialize(value.as_bytes()).collect()
-}
-
-fn cookie_named<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(name, _)| name.trim() == wanted)
-        .map(|(_, value)| value.trim())
 }
 
 #[cfg(test)]

@@ -16,7 +16,14 @@ fn choices() -> Vec<Choice> {
 }
 
 fn read_from(encoding: Encoding, body: impl Into<Bytes>) -> Result<Vote, Refusal> {
-    read(encoding, &body.into(), &HeaderMap::new(), &choices()).map(|sent| sent.vote)
+    read(
+        encoding,
+        &body.into(),
+        &HeaderMap::new(),
+        Cookies::Plain,
+        &choices(),
+    )
+    .map(|sent| sent.vote)
 }
 
 fn form(fields: &[(String, String)]) -> String {
@@ -76,34 +83,13 @@ proptest! {
             (one, other) => prop_assert!(false, "{:?}, but {:?}", one, other),
         }
     }
-
-    #[test]
-    fn any_cookie_is_a_voter_or_none(header in vec(any::<u8>(), 0..100)) {
-        let mut headers = HeaderMap::new();
-        if let Ok(value) = header::HeaderValue::from_bytes(&header) {
-            headers.insert(header::COOKIE, value);
-            let _ = cookie(&headers);
-            let _ = last_choice(&headers, &choices());
-        }
-    }
-}
-
-#[test]
-fn a_choice_is_found_in_the_cookie_that_was_set_for_it() {
-    for choice in choices() {
-        let set = set_cookie(CHOICE_COOKIE, &choice.id, true);
-        let pair = set.split(';').next().unwrap_or_default();
-        let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, format!("a=b; {pair}").parse().unwrap());
-        assert_eq!(last_choice(&headers, &choices()), Some(&choice), "{set}");
-    }
 }
 
 #[test]
 fn a_key_goes_before_the_page_and_only_a_form_has_one() {
     let mut headers = HeaderMap::new();
     let sameness = |encoding, body: &'static str, headers: &HeaderMap| {
-        let sent = read(encoding, &body.into(), headers, &choices());
+        let sent = read(encoding, &body.into(), headers, Cookies::Plain, &choices());
         sent.map(|sent| sent.sameness)
             .map_err(|refusal| refusal.reason)
     };

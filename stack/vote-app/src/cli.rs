@@ -139,8 +139,9 @@ pub struct Cli {
     pub forwarded_header: Option<String>,
 
     /// Where browsers find the vote app behind a gateway, such as `https://vote.example`. With https cookies
-    /// are sent by TLS only, and browsers are told to come by TLS only (HSTS); votes whose origin is
-    /// another are refused. Without it the Host of the request says where it is [default: none]
+    /// are sent by TLS only and no other host can set them (`__Host-`), and browsers are told to come by TLS
+    /// only (HSTS); votes whose origin is another are refused. Without it the Host of the request says where
+    /// it is [default: none]
     #[arg(long, env = "VOTE_APP_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
 

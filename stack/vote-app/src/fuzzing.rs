@@ -7,6 +7,7 @@ use voteops_queue::check_voter;
 
 use crate::Choice;
 use crate::ballot::{self, Encoding};
+use crate::cookies::Cookies;
 use crate::lang::Lang;
 use crate::reply::{Format, Wanted};
 
@@ -25,7 +26,7 @@ pub fn form(bytes: &[u8]) -> bool {
     if let Ok(cookies) = HeaderValue::from_bytes(cookies) {
         headers.insert(header::COOKIE, cookies);
     }
-    let _ = ballot::last_choice(&headers, &choices());
+    let _ = Cookies::ByTls.last_choice(&headers, &choices());
     read(Encoding::Form, body, &headers)
 }
 
@@ -49,7 +50,7 @@ fn choices() -> Vec<Choice> {
 
 fn read(encoding: Encoding, body: &[u8], headers: &HeaderMap) -> bool {
     let body = Bytes::copy_from_slice(body);
-    match ballot::read(encoding, &body, headers, &choices()) {
+    match ballot::read(encoding, &body, headers, Cookies::Plain, &choices()) {
         Ok(sent) => {
             let vote = sent.vote;
             let is_known = choices().iter().any(|choice| choice.id == vote.choice);

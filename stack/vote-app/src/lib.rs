@@ -23,6 +23,7 @@ mod assets;
 mod ballot;
 mod cli;
 mod config;
+mod cookies;
 mod faults;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -39,6 +40,7 @@ mod pressure;
 mod proxies;
 mod public_url;
 mod quality;
+mod refusals;
 mod reply;
 mod results;
 mod routes;
@@ -71,6 +73,7 @@ use limiter::Limiter;
 use live::Live;
 use metrics::Metrics;
 use pressure::Pressure;
+use refusals::Refusals;
 use results::Counting;
 
 /// Why the vote app could not start or go on.
@@ -109,6 +112,7 @@ struct App {
     metrics: Metrics,
     faults: Option<VoteFaults>,
     backend_warnings: Throttle,
+    refusals: Refusals,
     live: Live,
     counting: Counting,
     pressure: Pressure,
@@ -202,6 +206,7 @@ pub async fn run(
         metrics,
         faults,
         backend_warnings,
+        refusals: Refusals::default(),
         live: Live::new(live::MAX_LISTENERS, shutdown.clone()),
         counting: Counting::default(),
         pressure: Pressure::default(),

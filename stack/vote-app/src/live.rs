@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::Stream;
@@ -19,15 +19,21 @@ use crate::App;
 use crate::reply::{Format, Reason, Refusal, Wanted};
 use crate::results::{self, Results};
 
-/// How many may listen at once. Each is a connection; others are told to load the page again.
+/// How many may listen at once. Each is a connection; others ask every few seconds.
 pub(crate) const MAX_LISTENERS: usize = 512;
 
 /// How long a browser waits before it connects again.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// How often something is sent when nothing changes, so that a listener that is gone is noticed and
-/// no proxy gives up: the gateway does after 10 s.
+/// How often something is sent when nothing changes, so that a listener that is gone is noticed, a page
+/// notices that the stream is, and no proxy gives up: the gateway does after 10 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// How long a stream says nothing before a page takes it for lost.
+pub(crate) const SILENCE: Duration = KEEP_ALIVE.saturating_mul(3);
+
+/// What has nginx, and others who learnt it from nginx, pass each event on as it comes.
+const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// How many times a cached count is looked at before it expires. With few, the poller's own misses
 /// would be the share of misses that its alert is about.
@@ -109,6 +115,11 @@ impl Live {
     }
 }
 
+/// An event that is all said by its name. It has data, since browsers pass over those that have none.
+fn word(name: &str) -> Event {
+    Event::default().event(name).data(name)
+}
+
 impl Listener {
     /// The next state, if it is not the end.
     async fn next(&mut self) -> Option<Event> {
@@ -119,7 +130,7 @@ impl Listener {
             }
             match &*self.shown.borrow_and_update() {
                 Shown::Unknown => {}
-                Shown::Away => return Some(Event::default().event("away").data("")),
+                Shown::Away => return Some(word("away")),
                 Shown::Results(_, json) => return Some(Event::default().retry(RETRY).data(json)),
             }
         }
@@ -171,11 +182,14 @@ async fn look(app: &App) -> Shown {
 pub(crate) async fn listen(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let Some(listener) = app.live.listener() else {
         let message = "Too many follow the results live. Ask for /results every few seconds.";
-        return Refusal::new(Reason::LiveFull, message).answer(Wanted::of(&headers, Format::Json));
+        let refusal = Refusal::new(Reason::LiveFull, message);
+        return app.refuse(&refusal, Wanted::of(&headers, Format::Json));
     };
-    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    // A comment would do for proxies, but no script hears it.
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE).event(word("still"));
     let events = Sse::new(listener.events()).keep_alive(keep_alive);
-    ([(header::CACHE_CONTROL, "no-store")], events).into_response()
+    let headers = [(header::CACHE_CONTROL, "no-store"), (UNBUFFERED, "no")];
+    (headers, events).into_response()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use voteops_service::logs::Throttle;
 use crate::live::{self, Live};
 use crate::metrics::Metrics;
 use crate::pressure::Pressure;
+use crate::refusals::Refusals;
 use crate::results::Counting;
 use crate::{App, Config, Error, routes};
 
@@ -40,6 +41,7 @@ pub async fn run_noop(
         metrics: Metrics::new(&config)?,
         faults: None,
         backend_warnings: Throttle::new(Duration::from_secs(1)),
+        refusals: Refusals::default(),
         live: Live::new(live::MAX_LISTENERS, shutdown.clone()),
         counting: Counting::default(),
         pressure: Pressure::default(),

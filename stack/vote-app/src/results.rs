@@ -13,7 +13,7 @@ use voteops_service::request_id;
 
 use crate::faults::VoteFaults;
 use crate::reply::{Format, Reason, Refusal, Wanted};
-use crate::{App, Choice, ballot, pages};
+use crate::{App, Choice, pages};
 
 /// How long the cache may take. It is there to save time.
 const CACHE_TIMEOUT: Duration = Duration::from_millis(250);
@@ -92,12 +92,13 @@ pub(crate) async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
     let wanted = Wanted::of(&headers, Format::Json);
     let results = match current(&app).await {
         Ok(results) => results,
-        Err(refusal) => return refusal.answer(wanted),
+        Err(refusal) => return app.refuse(&refusal, wanted),
     };
     match wanted.format {
         Format::Json => Json(results).into_response(),
         Format::Html => {
-            let own = ballot::last_choice(&headers, &app.config.choices);
+            let cookies = app.config.cookies();
+            let own = cookies.last_choice(&headers, &app.config.choices);
             pages::results(wanted.lang, &app.config.title, &results, own)
         }
     }

@@ -14,7 +14,8 @@ use tower::{Service, service_fn};
 use voteops_queue::check_voter;
 use voteops_service::http::{Answerer, readiness};
 
-use crate::ballot::{self, VOTER_COOKIE};
+use crate::ballot;
+use crate::cookies::Cookie;
 use crate::lang::Lang;
 use crate::measure::{measure, measure_vote};
 use crate::reply::{Format, Reason, Refusal, Wanted};
@@ -91,13 +92,14 @@ async fn by_tls_only(mut response: Response) -> Response {
 
 /// The ballot; a voter without a name is given one.
 async fn show_ballot(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let own = ballot::last_choice(&headers, &app.config.choices);
+    let cookies = app.config.cookies();
+    let own = cookies.last_choice(&headers, &app.config.choices);
     let page = pages::ballot(Lang::preferred(&headers), &app.config, own);
-    if ballot::cookie(&headers).is_some_and(|voter| check_voter(&voter).is_ok()) {
+    let voter = cookies.voter(&headers);
+    if voter.is_some_and(|voter| check_voter(&voter).is_ok()) {
         return page;
     }
-    let name = ballot::new_name();
-    let set_cookie = ballot::set_cookie(VOTER_COOKIE, &name, app.config.is_https());
+    let set_cookie = cookies.set(Cookie::Voter, &ballot::new_name());
     ([(header::SET_COOKIE, set_cookie)], page).into_response()
 }
 
@@ -118,12 +120,14 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     readiness(&[("redis", redis)])
 }
 
-async fn not_found(headers: HeaderMap) -> Response {
+async fn not_found(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let message = "There is nothing here. The ballot is at /, the results are at /results.";
-    Refusal::new(Reason::NotFound, message).answer(Wanted::of(&headers, Format::Json))
+    let refusal = Refusal::new(Reason::NotFound, message);
+    app.refuse(&refusal, Wanted::of(&headers, Format::Json))
 }
 
-async fn method_not_allowed(headers: HeaderMap) -> Response {
+async fn method_not_allowed(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let message = "Not with this method: GET the ballot and the results, POST a vote to /vote.";
-    Refusal::new(Reason::MethodNotAllowed, message).answer(Wanted::of(&headers, Format::Json))
+    let refusal = Refusal::new(Reason::MethodNotAllowed, message);
+    app.refuse(&refusal, Wanted::of(&headers, Format::Json))
 }

@@ -52,7 +52,7 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, request: Request) -> Respo
                 .rejected
                 .with_label_values(&[refusal.reason.slug()])
                 .inc();
-            refusal.answer(wanted)
+            app.refuse(&refusal, wanted)
         }
     }
 }
@@ -72,7 +72,8 @@ async fn strike_or_take(
     let encoding = encoding?;
     origin::check(&head.headers, app.config.public_url.as_ref())?;
     let body = read_body(app, body).await?;
-    let sent = ballot::read(encoding, &body, &head.headers, &app.config.choices)?;
+    let (cookies, choices) = (app.config.cookies(), &app.config.choices);
+    let sent = ballot::read(encoding, &body, &head.headers, cookies, choices)?;
     take(app, sent).await
 }
 
@@ -87,7 +88,7 @@ fn admit(app: &App, head: &Parts) -> Result<(), Refusal> {
     let what = match app.pressure.cause() {
         None => return Ok(()),
         Some(Cause::QueueLength) => "too many votes wait to be counted",
-        Some(Cause::RedisMemory) => "the queue is almost full",
+        Some(Cause::RedisMemory) => "the memory of the queue is almost full",
     };
     let message = format!("The vote could not be taken: {what}. Please vote again soon.");
     Err(Refusal::new(Reason::Backpressure, message))
@@ -173,14 +174,17 @@ fn not_enqueued(app: &App, error: &QueueError) -> Refusal {
         let request_id = request_id::current();
         tracing::warn!(%error, held_back, request_id, "a vote could not be put in the queue");
     }
-    let (reason, what) = match error {
-        QueueError::Full(_) => (Reason::QueueFull, "is full"),
-        QueueError::Away(_) | QueueError::Elsewhere => (Reason::QueueAway, "cannot be reached"),
+    let unknown = "It is not known whether the vote was taken";
+    let (reason, outcome, what) = match error {
+        QueueError::Full(_) => (Reason::QueueFull, "The vote could not be taken", "is full"),
+        QueueError::Away(_) | QueueError::Elsewhere => {
+            (Reason::QueueAway, unknown, "cannot be reached")
+        }
         QueueError::Url(_) | QueueError::Setup(_) | QueueError::Other(_) => {
-            (Reason::QueueError, "has a problem")
+            (Reason::QueueError, unknown, "has a problem")
         }
     };
-    let message = format!("The vote could not be taken: the queue {what}. Please vote again soon.");
+    let message = format!("{outcome}: the queue {what}. Please vote again soon.");
     Refusal::new(reason, message)
 }
 

@@ -1,9 +1,12 @@
 //! The pages' style, script and icon. They are in the program, so they cannot go missing.
 
-use axum::extract::Path;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::App;
 use crate::reply::{Format, Reason, Refusal, Wanted};
 
 /// A file that pages ask for.
@@ -65,12 +68,14 @@ pub(crate) fn path(name: &str) -> String {
 
 /// Answers with an asset.
 pub(crate) async fn show(
+    State(app): State<Arc<App>>,
     Path((version, file)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
     let Some(asset) = ASSETS.iter().find(|asset| asset.name == file) else {
         let message = "There is no such file.";
-        return Refusal::new(Reason::NotFound, message).answer(Wanted::of(&headers, Format::Json));
+        let refusal = Refusal::new(Reason::NotFound, message);
+        return app.refuse(&refusal, Wanted::of(&headers, Format::Json));
     };
     let is_this_version = version == format!("{FINGERPRINT:x}");
     let headers = [

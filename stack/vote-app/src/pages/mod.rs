@@ -1,7 +1,9 @@
 //! The pages voters see: plain HTML that works without scripts, by keyboard and read aloud. Only the
-//! results have a script, which keeps them current.
+//! results have a script, which keeps them current, and the page in their place when there are none.
 
 mod texts;
+
+use std::time::Duration;
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -10,11 +12,12 @@ use uuid::Uuid;
 use voteops_queue::Vote;
 use voteops_service::request_id;
 
-use crate::ballot::{self, CHOICE_COOKIE, PAGE_FIELD};
+use crate::ballot::PAGE_FIELD;
+use crate::cookies::Cookie;
 use crate::lang::{Lang, tenths_of_percent};
 use crate::reply::Reason;
 use crate::results::Results;
-use crate::{Choice, Config, assets};
+use crate::{Choice, Config, assets, live};
 
 use texts::Texts;
 
@@ -24,8 +27,9 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'";
 
-/// How often the results load themselves again where no script keeps them current, in seconds.
-const RELOAD_SECONDS: u32 = 5;
+/// How often the results load themselves again where there are no scripts, and are asked for by the script
+/// where there is no stream.
+const PAUSE: Duration = Duration::from_secs(5);
 
 struct Page<'a> {
     lang: Lang,
@@ -121,21 +125,28 @@ pub(crate) fn accepted(lang: Lang, config: &Config, vote: &Vote) -> Response {
         main,
     }
     .into_response();
-    let set_cookie = ballot::set_cookie(CHOICE_COOKIE, &vote.choice, config.is_https());
+    let set_cookie = config.cookies().set(Cookie::Choice, &vote.choice);
     ([(header::SET_COOKIE, set_cookie)], page).into_response()
 }
 
-/// The answer to a request that was refused.
+/// The answer to a request that was refused. In the place of the results it gives way to them once there
+/// are some.
 pub(crate) fn refusal(lang: Lang, reason: Reason) -> Response {
     let texts = Texts::of(lang);
     let told = texts::refused(lang, reason);
+    let head = (reason == Reason::LedgerAway).then(kept_current);
     let main = html! {
         p.mark.bad aria-hidden="true" { "!" }
         div role="alert" {
             h1 { (told.heading) }
             p { (told.advice) }
         }
-        p { a.button href="/" { (texts.back) } }
+        @if matches!(reason, Reason::LedgerAway | Reason::LiveFull) {
+            p { a.button href="/results" { (texts.see_results) } }
+            nav { a href="/" { (texts.back) } }
+        } @else {
+            p { a.button href="/" { (texts.back) } }
+        }
         @if let Some(id) = request_id::current() {
             p.reference { (texts.reference) " " code { (id) } }
         }
@@ -143,7 +154,7 @@ pub(crate) fn refusal(lang: Lang, reason: Reason) -> Response {
     Page {
         lang,
         title: told.heading,
-        head: None,
+        head,
         main,
     }
     .into_response()
@@ -157,10 +168,6 @@ pub(crate) fn results(
     own: Option<&Choice>,
 ) -> Response {
     let texts = Texts::of(lang);
-    let head = html! {
-        script src=(assets::path("live.js")) defer {}
-        noscript { meta http-equiv="refresh" content=(RELOAD_SECONDS); }
-    };
     let main = html! {
         h1 { (title) }
         ul.tally {
@@ -184,21 +191,34 @@ pub(crate) fn results(
             strong #total { (votes(lang, results.total)) }
             span #live role="status"
                 data-state="loaded"
-                data-live=(texts.live) data-away=(texts.away) data-lost=(texts.lost)
+                data-live=(texts.live) data-asked=(texts.asked) data-away=(texts.away) data-lost=(texts.lost)
                 data-vote=(texts.one_vote) data-votes=(texts.votes) {
                 (texts.counted) " " (results.age_seconds()) " " (texts.seconds_ago)
             }
         }
-        nav { a href="/" { (if own.is_some() { texts.change } else { texts.vote }) } }
+        nav {
+            a href="/" { (if own.is_some() { texts.change } else { texts.vote }) }
+            // The script takes it away; where it could not be loaded, nothing else would do.
+            " " a #again href="/results" { (texts.load_again) }
+        }
     };
     let title = format!("{}: {title}", texts.results);
     Page {
         lang,
         title: &title,
-        head: Some(head),
+        head: Some(kept_current()),
         main,
     }
     .into_response()
+}
+
+/// What has a page follow the results, with scripts or without.
+fn kept_current() -> Markup {
+    html! {
+        script src=(assets::path("live.js")) defer
+            data-pause=(PAUSE.as_millis()) data-silence=(live::SILENCE.as_millis()) {}
+        noscript { meta http-equiv="refresh" content=(PAUSE.as_secs()); }
+    }
 }
 
 fn votes(lang: Lang, count: u64) -> String {

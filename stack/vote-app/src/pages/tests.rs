@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use axum::body::to_bytes;
+use axum::http::StatusCode;
 use uuid::Uuid;
 
 use super::*;
@@ -34,9 +35,20 @@ fn all(lang: Lang) -> Vec<Response> {
         accepted(lang, &config, &vote),
         results(lang, &config.title, &some_results(), own),
     ];
-    let reasons = Reason::OF_VOTES.into_iter();
-    pages.extend(reasons.map(|reason| refusal(lang, reason)));
+    pages.extend(reasons().map(|reason| refusal(lang, reason)));
     pages
+}
+
+/// Every reason for which a request can be refused.
+fn reasons() -> impl Iterator<Item = Reason> {
+    let others = [
+        Reason::LedgerAway,
+        Reason::LiveFull,
+        Reason::NotFound,
+        Reason::MethodNotAllowed,
+        Reason::Fault(StatusCode::SERVICE_UNAVAILABLE),
+    ];
+    Reason::OF_VOTES.into_iter().chain(others)
 }
 
 async fn text(page: Response) -> String {
@@ -105,10 +117,58 @@ async fn titles_and_choices_are_texts_whatever_is_in_them() {
 /// A text that both have would be one that nobody translated.
 #[tokio::test]
 async fn refusals_are_told_in_both_languages() {
-    for reason in Reason::OF_VOTES {
+    for reason in reasons() {
         let [en, id] = [Lang::En, Lang::Id].map(|lang| texts::refused(lang, reason));
         assert_ne!(en.heading, id.heading, "{reason:?}");
         assert_ne!(en.advice, id.advice, "{reason:?}");
+    }
+}
+
+/// Another vote of the same voter, or the same one sent before, may be in the queue all the same.
+#[tokio::test]
+async fn no_refusal_says_that_a_voter_has_no_vote() {
+    for (lang, untrue, stands) in [
+        (Lang::En, "counted", "it still stands"),
+        (Lang::Id, "dihitung", "tetap berlaku"),
+    ] {
+        for reason in Reason::OF_VOTES {
+            let told = texts::refused(lang, reason);
+            assert!(!told.heading.contains(untrue), "{reason:?}");
+        }
+        for reason in [
+            Reason::Backpressure,
+            Reason::QueueFull,
+            Reason::RateLimited,
+            Reason::Fault(StatusCode::INTERNAL_SERVER_ERROR),
+        ] {
+            let told = texts::refused(lang, reason);
+            assert!(told.advice.contains(stands), "{reason:?}");
+        }
+    }
+}
+
+/// Nothing waits when the memory is full of something else, and the votes can be counted however many
+/// follow them.
+#[tokio::test]
+async fn refusals_are_told_by_what_they_are_for() {
+    for lang in [Lang::En, Lang::Id] {
+        let advice = |reason| texts::refused(lang, reason).advice;
+        assert_ne!(advice(Reason::RateLimited), advice(Reason::Backpressure));
+        assert_ne!(advice(Reason::LiveFull), advice(Reason::LedgerAway));
+        let full = text(refusal(lang, Reason::LiveFull)).await;
+        assert!(full.contains("href=\"/results\""), "{full}");
+    }
+    let advice = texts::refused(Lang::En, Reason::Backpressure).advice;
+    assert!(!advice.contains("waiting"), "{advice}");
+}
+
+/// Without scripts nothing else would have it give way to the results.
+#[tokio::test]
+async fn only_what_stands_in_the_place_of_the_results_loads_itself_again() {
+    for reason in reasons() {
+        let page = text(refusal(Lang::En, reason)).await;
+        let loads = page.contains("http-equiv=\"refresh\"");
+        assert_eq!(loads, reason == Reason::LedgerAway, "{page}");
     }
 }
 

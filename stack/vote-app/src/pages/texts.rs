@@ -20,8 +20,10 @@ pub(super) struct Texts {
     pub(super) counted: &'static str,
     pub(super) seconds_ago: &'static str,
     pub(super) live: &'static str,
+    pub(super) asked: &'static str,
     pub(super) away: &'static str,
     pub(super) lost: &'static str,
+    pub(super) load_again: &'static str,
     pub(super) back: &'static str,
     pub(super) reference: &'static str,
 }
@@ -42,8 +44,10 @@ const EN: Texts = Texts {
     counted: "Counted",
     seconds_ago: "s ago",
     live: "Live",
+    asked: "Updated every few seconds",
     away: "The votes cannot be counted right now. This is the last count.",
     lost: "Connection lost. Trying again; this is the last count.",
+    load_again: "Load again",
     back: "Back to the ballot",
     reference: "Reference",
 };
@@ -64,8 +68,10 @@ const ID: Texts = Texts {
     counted: "Dihitung",
     seconds_ago: "detik lalu",
     live: "Langsung",
+    asked: "Diperbarui setiap beberapa detik",
     away: "Suara sedang tidak dapat dihitung. Ini hitungan terakhir.",
     lost: "Koneksi terputus. Sedang dicoba lagi; ini hitungan terakhir.",
+    load_again: "Muat ulang",
     back: "Kembali ke surat suara",
     reference: "Referensi",
 };
@@ -89,9 +95,11 @@ pub(super) struct Refused {
 /// Refusals for which people do the same thing.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
-    /// The vote is surely not counted; later it may be.
-    NotNow,
-    /// The vote may have been counted or not.
+    /// There is no room for the vote; later there may be.
+    NoRoom,
+    /// Others of the same network have sent too many.
+    TooMany,
+    /// The vote may have been taken or not.
     Unknown,
     /// The sender has to do it differently.
     Unreadable,
@@ -99,15 +107,18 @@ enum Kind {
     NoVoter,
     OtherSite,
     NoResults,
+    NotLive,
     NotFound,
     Failing,
 }
 
-/// What a voter is told of `reason`. Whatever left it open whether the vote is counted says so: of one
-/// voter's votes only the last counts, so it is safe to vote again.
+/// What a voter is told of `reason`. Whatever left it open whether the vote was taken says so: of one
+/// voter's votes only the last counts, so it is safe to vote again. Nothing says that a voter has no vote: another
+/// may have been taken before, also one of the same page whose answer came too early.
 pub(super) fn refused(lang: Lang, reason: Reason) -> Refused {
     let kind = match reason {
-        Reason::Backpressure | Reason::RateLimited | Reason::QueueFull => Kind::NotNow,
+        Reason::Backpressure | Reason::QueueFull => Kind::NoRoom,
+        Reason::RateLimited => Kind::TooMany,
         Reason::QueueAway | Reason::QueueError => Kind::Unknown,
         Reason::MediaType
         | Reason::BodyTooLarge
@@ -120,7 +131,8 @@ pub(super) fn refused(lang: Lang, reason: Reason) -> Refused {
         Reason::MissingChoice | Reason::UnknownChoice => Kind::NoChoice,
         Reason::MissingVoter | Reason::InvalidVoter => Kind::NoVoter,
         Reason::CrossOrigin => Kind::OtherSite,
-        Reason::LedgerAway | Reason::LiveFull => Kind::NoResults,
+        Reason::LedgerAway => Kind::NoResults,
+        Reason::LiveFull => Kind::NotLive,
         Reason::NotFound | Reason::MethodNotAllowed => Kind::NotFound,
         Reason::Fault(_) => Kind::Failing,
     };
@@ -133,82 +145,104 @@ pub(super) fn refused(lang: Lang, reason: Reason) -> Refused {
 
 fn english(kind: Kind) -> (&'static str, &'static str) {
     match kind {
-        Kind::NotNow => (
-            "Your vote was not counted",
-            "Too many votes are waiting right now. Please wait a few seconds and vote again.",
+        Kind::NoRoom => (
+            "This vote was not taken",
+            "There is no room for more votes right now. If a vote of yours was taken before, it still stands. \
+             Please wait a few seconds and vote again.",
+        ),
+        Kind::TooMany => (
+            "This vote was not taken",
+            "Too many votes came from your network in a short time. If a vote of yours was taken before, it still \
+             stands. Please wait a few seconds and vote again.",
         ),
         Kind::Unknown => (
             "Your vote could not be confirmed",
             "Please wait a few seconds and vote again. That is safe: only your last vote counts.",
         ),
         Kind::Unreadable => (
-            "Your vote was not counted",
+            "This vote was not taken",
             "It did not arrive as the ballot sends it. Please vote again on the ballot.",
         ),
         Kind::NoChoice => (
-            "Your vote was not counted",
+            "This vote was not taken",
             "Nothing on the ballot was chosen. Please choose and vote again.",
         ),
         Kind::NoVoter => (
-            "Your vote was not counted",
+            "This vote was not taken",
             "Your browser did not say who votes. Please allow cookies, open the ballot and vote again.",
         ),
         Kind::OtherSite => (
-            "Your vote was not counted",
+            "This vote was not taken",
             "Your browser says that another site sent it. If you want to vote, do it on the ballot.",
         ),
         Kind::NoResults => (
             "There are no results right now",
             "The votes cannot be counted at the moment; none is lost. Please try again in a few seconds.",
         ),
+        Kind::NotLive => (
+            "Too many follow the results live",
+            "The results are there all the same, a few seconds old at most.",
+        ),
         Kind::NotFound => (
             "There is nothing here",
             "The address is not one of this site.",
         ),
         Kind::Failing => (
-            "Your vote was not counted",
-            "This server is failing on purpose, for a test. Please vote again in a few seconds.",
+            "This vote was not taken",
+            "This server is failing on purpose, for a test. If a vote of yours was taken before, it still stands. \
+             Please vote again in a few seconds.",
         ),
     }
 }
 
 fn indonesian(kind: Kind) -> (&'static str, &'static str) {
     match kind {
-        Kind::NotNow => (
-            "Suara Anda tidak dihitung",
-            "Terlalu banyak suara yang sedang menunggu. Tunggu beberapa detik, lalu pilih lagi.",
+        Kind::NoRoom => (
+            "Suara ini belum diterima",
+            "Saat ini tidak ada ruang untuk suara baru. Jika suara Anda sudah diterima sebelumnya, suara itu tetap \
+             berlaku. Tunggu beberapa detik, lalu pilih lagi.",
+        ),
+        Kind::TooMany => (
+            "Suara ini belum diterima",
+            "Terlalu banyak suara datang dari jaringan Anda dalam waktu singkat. Jika suara Anda sudah diterima \
+             sebelumnya, suara itu tetap berlaku. Tunggu beberapa detik, lalu pilih lagi.",
         ),
         Kind::Unknown => (
-            "Suara Anda tidak dapat dipastikan",
+            "Suara Anda belum dapat dipastikan",
             "Tunggu beberapa detik, lalu pilih lagi. Ini aman: hanya suara terakhir Anda yang dihitung.",
         ),
         Kind::Unreadable => (
-            "Suara Anda tidak dihitung",
-            "Suara tidak tiba seperti yang dikirim surat suara. Silakan pilih lagi di surat suara.",
+            "Suara ini tidak diterima",
+            "Data pilihan yang masuk tidak lengkap atau tidak sesuai. Silakan pilih lagi di surat suara.",
         ),
         Kind::NoChoice => (
-            "Suara Anda tidak dihitung",
+            "Suara ini tidak diterima",
             "Tidak ada yang dipilih di surat suara. Silakan tentukan pilihan dan kirim lagi.",
         ),
         Kind::NoVoter => (
-            "Suara Anda tidak dihitung",
+            "Suara ini tidak diterima",
             "Peramban tidak memberi tahu siapa yang memilih. Izinkan kuki, buka surat suara, lalu pilih lagi.",
         ),
         Kind::OtherSite => (
-            "Suara Anda tidak dihitung",
+            "Suara ini tidak diterima",
             "Menurut peramban, situs lain yang mengirimnya. Jika Anda ingin memilih, lakukan di surat suara.",
         ),
         Kind::NoResults => (
             "Hasil belum tersedia",
             "Suara sedang tidak dapat dihitung; tidak ada yang hilang. Coba lagi beberapa detik kemudian.",
         ),
+        Kind::NotLive => (
+            "Terlalu banyak yang mengikuti hasil secara langsung",
+            "Hasilnya tetap dapat dilihat, paling lama tertinggal beberapa detik.",
+        ),
         Kind::NotFound => (
             "Tidak ada apa-apa di sini",
             "Alamat ini bukan bagian dari situs ini.",
         ),
         Kind::Failing => (
-            "Suara Anda tidak dihitung",
-            "Server ini sengaja dibuat gagal untuk pengujian. Silakan pilih lagi beberapa detik kemudian.",
+            "Suara ini belum diterima",
+            "Server ini sengaja dibuat gagal untuk pengujian. Jika suara Anda sudah diterima sebelumnya, suara itu \
+             tetap berlaku. Silakan pilih lagi beberapa detik kemudian.",
         ),
     }
 }

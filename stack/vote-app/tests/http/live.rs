@@ -36,6 +36,7 @@ async fn all_listeners_hear_of_each_count() -> TestResult {
     let stack = Stack::start(|config| config.results_ttl = ttl).await?;
     let mut early = stack.get("/results/live", "text/event-stream").await?;
     assert_eq!(early.headers()[CONTENT_TYPE], "text/event-stream");
+    assert_eq!(early.headers()["x-accel-buffering"], "no");
     until(&mut early, |event| has_total(event, 0)).await?;
     stack.ledger.record(&[queued("ann", "cats")?]).await?;
     until(&mut early, |event| has_total(event, 1)).await?;
@@ -46,7 +47,8 @@ async fn all_listeners_hear_of_each_count() -> TestResult {
     stack.ledger.record(&[queued("bob", "cats")?]).await?;
     until(&mut early, |event| has_total(event, 2)).await?;
     until(&mut late, |event| has_total(event, 2)).await?;
-    Ok(())
+    // And when nothing changes, that it is still so.
+    until(&mut late, |event| event == "event: still\ndata: still").await
 }
 
 #[tokio::test]
@@ -71,6 +73,18 @@ async fn places_are_bounded_and_free_again_when_a_listener_leaves() -> TestResul
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
+}
+
+/// An event without data is none to a browser.
+#[tokio::test]
+async fn listeners_hear_that_votes_cannot_be_counted() -> TestResult {
+    let stack = Stack::start(|config| {
+        // Nobody is on this port.
+        config.ledger_url = "postgres://votes@127.0.0.1:1/votes".into();
+    })
+    .await?;
+    let mut events = stack.get("/results/live", "text/event-stream").await?;
+    until(&mut events, |event| event == "event: away\ndata: away").await
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! What makes the vote app safe to expose: headers, cookies, forged votes, request ids.
 
 use reqwest::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, ORIGIN,
-    REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, HeaderValue,
+    ORIGIN, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
 };
 use serde_json::Value;
 use voteops_vote_app::PublicUrl;
@@ -104,6 +104,22 @@ async fn cookies_are_out_of_reach_of_scripts_and_other_sites() -> TestResult {
     Ok(())
 }
 
+/// Another program of the same host or domain may have set it.
+#[tokio::test]
+async fn a_cookie_that_is_no_text_shuts_nobody_out() -> TestResult {
+    let stack = Stack::start(|_| ()).await?;
+    let cookies = HeaderValue::from_bytes(b"other=caf\xe9; voter=ann; choice=cats")?;
+    let vote = stack.client.post(stack.url("/vote"));
+    let vote = vote.header(CONTENT_TYPE, FORM).header(COOKIE, &cookies);
+    assert_eq!(vote.body("choice=cats").send().await?.status(), 202);
+    assert_eq!(stack.enqueued().await?[0].voter, "ann");
+    let ballot = stack.client.get(stack.url("/")).header(COOKIE, &cookies);
+    let ballot = ballot.send().await?;
+    assert!(!ballot.headers().contains_key(SET_COOKIE));
+    assert!(ballot.text().await?.contains("checked"));
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_vote_that_another_site_has_the_browser_send_is_refused() -> TestResult {
     let stack = Stack::start(|_| ()).await?;
@@ -156,7 +172,16 @@ async fn behind_a_gateway_that_speaks_tls_so_do_cookies_and_browsers() -> TestRe
         for answer in [&ballot, &voted] {
             let cookie = answer.headers()[SET_COOKIE].to_str()?;
             assert_eq!(cookie.contains("; Secure"), is_https, "{cookie}");
+            assert_eq!(cookie.starts_with("__Host-"), is_https, "{cookie}");
         }
+        // Another host of the domain can have the browser send the first one, but not the second.
+        let vote = stack.client.post(stack.url("/vote"));
+        let vote = vote.header(CONTENT_TYPE, FORM);
+        let vote = vote.header(COOKIE, "voter=eve; __Host-voter=bob");
+        assert_eq!(vote.body("choice=cats").send().await?.status(), 202);
+        let voters = stack.enqueued().await?.into_iter().map(|vote| vote.voter);
+        let named = if is_https { "bob" } else { "eve" };
+        assert_eq!(voters.collect::<Vec<_>>(), ["ann", named]);
         for path in ["/", "/nope", "/static/0/page.css", "/healthz"] {
             let answer = stack.get(path, HTML).await?;
             let told = answer.headers().get(HSTS);

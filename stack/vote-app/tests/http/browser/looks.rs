@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use fantoccini::key::Key;
 use serde_json::Value;
 
 use super::driver::{Browser, PHONE, Settings, in_browser};
@@ -26,6 +27,11 @@ async fn look(settings: Settings, look: impl AsyncFn(&Browser, &str) -> TestResu
     })
     .await?;
     stack.ledger.record(&[queued("ann", "dogs")?]).await?;
+    let away = Stack::start(|config| {
+        // Nobody is on this port.
+        config.ledger_url = "postgres://votes@127.0.0.1:1/votes".into();
+    })
+    .await?;
     let (results, ballot, missing) = (stack.url("/results"), stack.url("/"), stack.url("/nope"));
     let redis = &mut stack.redis;
     in_browser(settings, async |browser| {
@@ -46,7 +52,10 @@ async fn look(settings: Settings, look: impl AsyncFn(&Browser, &str) -> TestResu
         browser.find("[role=alert]").await?;
         look(browser, "refused").await?;
         browser.open(&missing).await?;
-        look(browser, "missing").await
+        look(browser, "missing").await?;
+        browser.open(&away.url("/results")).await?;
+        browser.find("[role=alert]").await?;
+        look(browser, "no results").await
     })
     .await
 }
@@ -60,6 +69,37 @@ async fn nothing_is_wider_than_a_telephone() -> TestResult {
             let wide = wide.await?;
             assert_eq!((&wide[0], &wide[1]), (&360.into(), &360.into()), "{page}");
             assert_eq!(wide[2], languages, "{page}");
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Takes away what a browser passes over that does not know `:has()`.
+const WITHOUT_HAS: &str = "
+    const [sheet] = document.styleSheets;
+    [...sheet.cssRules].forEach((rule) => rule.cssText.includes(':has(') && sheet.deleteRule([...sheet.cssRules].indexOf(rule)));
+    return [...sheet.cssRules].some((rule) => rule.cssText.includes(':has('));";
+
+const RINGS: &str = "
+    const ring = (element) => getComputedStyle(element).outlineStyle;
+    return [document.activeElement, document.activeElement.parentElement].map(ring).join();";
+
+#[tokio::test]
+async fn focus_is_seen_on_every_choice_button_and_link() -> TestResult {
+    let stack = Stack::start(|_| ()).await?;
+    for (has, rings) in [(true, "none,solid"), (false, "solid,none")] {
+        in_browser(PHONE, async |browser| {
+            browser.open(&stack.url("/")).await?;
+            browser.find("button").await?;
+            if !has {
+                assert_eq!(browser.run(WITHOUT_HAS).await?, false);
+            }
+            for rings in [rings, "solid,none", "solid,none"] {
+                browser.press(Key::Tab.into()).await?;
+                assert_eq!(browser.run(RINGS).await?, rings);
+            }
             Ok(())
         })
         .await?;

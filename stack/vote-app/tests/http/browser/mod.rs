@@ -1,6 +1,8 @@
 //! The pages in a real browser.
 
 mod driver;
+mod gateway;
+mod live;
 mod looks;
 mod repeats;
 
