@@ -21,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use crate::head_timer::HeadTimer;
-use crate::{Error, request_id, strict};
+use crate::logs::Throttle;
+use crate::{Error, open_files, request_id, strict};
 
 /// What a connection beyond the limit is told before it is closed.
 const TOO_MANY: &[u8] =
@@ -33,7 +34,8 @@ pub struct Limits {
     /// How long a client may take to send a request's head, leave a connection idle, or take nothing of an
     /// answer.
     pub head_timeout: Duration,
-    /// Connections at once. One more is answered 503 and closed.
+    /// Connections at once, or fewer where the limit of open files leaves less room. One more is answered 503
+    /// and closed.
     pub max_connections: usize,
 }
 
@@ -41,7 +43,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             head_timeout: Duration::from_secs(30),
-            max_connections: 4096,
+            max_connections: 128,
         }
     }
 }
@@ -60,6 +62,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait after a failed accept, most likely for want of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
+/// How often it is told that connections cannot be accepted.
+const ACCEPT_WARNINGS: Duration = Duration::from_secs(1);
+
 /// Listens on `address`, which was chosen with `flag`.
 ///
 /// # Errors
@@ -75,8 +80,9 @@ pub async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListen
 }
 
 /// Serves HTTP/1 until `shutdown`, then lets requests in flight finish for at most 5 s. A client
-/// that does not finish its request's head within 30 s, or takes nothing of an answer for so long, is disconnected, and one beyond 4096 at once is
-/// answered 503. Every answer has strict headers and the request's id.
+/// that does not finish its request's head within 30 s, or takes nothing of an answer for so long, is
+/// disconnected, and one beyond 128 at once is answered 503: for listeners that programs ask. Every answer has
+/// strict headers and the request's id.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
     serve_within(Limits::default(), listener, router, shutdown).await;
 }
@@ -98,14 +104,16 @@ impl<S> Answerer for S where
 {
 }
 
-/// Serves as [`serve`] does, within other limits.
+/// Serves as [`serve`] does, within other limits. Raises this process's soft limit of open files to the hard one.
 pub async fn serve_within(
     limits: Limits,
     listener: TcpListener,
     answerer: impl Answerer,
     shutdown: CancellationToken,
 ) {
-    let room = Arc::new(Semaphore::new(limits.max_connections));
+    let most = open_files::connections(limits.max_connections);
+    let room = Arc::new(Semaphore::new(most));
+    let warnings = Throttle::new(ACCEPT_WARNINGS);
     let connections = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -127,7 +135,9 @@ pub async fn serve_within(
                 Err(_) => drop(stream.try_write(TOO_MANY)),
             },
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                if let Some(held_back) = warnings.pass() {
+                    tracing::warn!(%error, held_back, "cannot accept a connection");
+                }
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }

@@ -18,6 +18,7 @@ mod head_timer;
 pub mod http;
 pub mod logs;
 pub mod metrics;
+mod open_files;
 pub mod redis;
 pub mod request_id;
 pub mod shutdown;

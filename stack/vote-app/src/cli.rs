@@ -115,7 +115,8 @@ pub struct Cli {
     #[arg(long, env = "VOTE_APP_HEAD_TIMEOUT", value_name = "DURATION")]
     pub head_timeout: Option<String>,
 
-    /// Connections at once; one more is answered 503 and closed [default: 4096]
+    /// Connections at once, or fewer where the limit of open files leaves less room; one more is answered
+    /// 503 and closed [default: 4096]
     #[arg(long, env = "VOTE_APP_MAX_CONNECTIONS", value_name = "COUNT")]
     pub max_connections: Option<String>,
 

@@ -1,21 +1,11 @@
 //! What the vote app logs of what clients send.
 
 use std::error::Error as StdError;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use serde_json::Value;
-
-/// Ends the program with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::running::Program;
 
 #[test]
 fn a_request_is_one_line_with_its_id_and_cannot_forge_another() -> Result<(), Box<dyn StdError>> {
@@ -23,24 +13,12 @@ fn a_request_is_one_line_with_its_id_and_cannot_forge_another() -> Result<(), Bo
     let ledger = format!("sqlite://{}", dir.path().join("votes.db").display());
     // Nobody is on this port, so that there is something to warn of as well.
     let redis = "redis://127.0.0.1:1";
-    let mut program = Running(
+    let mut program = Program::start(
         Command::new(env!("CARGO_BIN_EXE_vote-app"))
             .args(["--listen", "127.0.0.1:0", "--log-level", "debug"])
-            .args(["--redis-url", redis, "--ledger-url", &ledger])
-            .stdout(Stdio::piped())
-            .spawn()?,
-    );
-    let output = program.0.stdout.take().ok_or("the program's output")?;
-    let mut lines = BufReader::new(output).lines();
-    let mut next = || -> Result<Value, Box<dyn StdError>> {
-        let line = lines.next().ok_or("the log ended")??;
-        Ok(serde_json::from_str(&line).map_err(|error| format!("{line}: {error}"))?)
-    };
-    let address = loop {
-        if let Some(address) = next()?["address"].as_str() {
-            break address.to_owned();
-        }
-    };
+            .args(["--redis-url", redis, "--ledger-url", &ledger]),
+    )?;
+    let address = program.address()?;
 
     let forged = r#"{"level":"ERROR","message":"forged"}"#;
     let vote = format!("choice=cats&voter=%0a{forged}");
@@ -69,7 +47,7 @@ fn a_request_is_one_line_with_its_id_and_cannot_forge_another() -> Result<(), Bo
 
     let (mut answered, mut warned) = (Vec::new(), Vec::new());
     while answered.last().is_none_or(|id| id != "third_3") {
-        let line = next()?;
+        let line = program.line()?;
         assert_ne!(line["message"], "forged");
         let id = line["request_id"].as_str().unwrap_or_default().to_owned();
         if line["message"] == "answered" {
