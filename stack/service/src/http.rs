@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,12 +20,10 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use crate::head_timer::HeadTimer;
+use crate::lingering::Lingering;
 use crate::logs::Throttle;
+use crate::turned_away::TurnedAway;
 use crate::{Error, open_files, request_id, strict};
-
-/// What a connection beyond the limit is told before it is closed.
-const TOO_MANY: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// What clients may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,8 +78,11 @@ pub async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListen
 
 /// Serves HTTP/1 until `shutdown`, then lets requests in flight finish for at most 5 s. A client
 /// that does not finish its request's head within 30 s, or takes nothing of an answer for so long, is
-/// disconnected, and one beyond 128 at once is answered 503: for listeners that programs ask. Every answer has
-/// strict headers and the request's id.
+/// disconnected, and one beyond 128 at once is answered 503: for listeners that programs ask.
+///
+/// What answers requests, and that 503, has strict headers and the request's id. What is no request is answered by
+/// the HTTP server itself, with a status alone: 400, 414 for an address and 431 for a head that are too long. Before a
+/// connection is closed, what its client still sends is read for up to 1 s, so that the last answer is not lost.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
     serve_within(Limits::default(), listener, router, shutdown).await;
 }
@@ -112,7 +112,7 @@ pub async fn serve_within(
     shutdown: CancellationToken,
 ) {
     let most = open_files::connections(limits.max_connections);
-    let room = Arc::new(Semaphore::new(most));
+    let (room, too_many) = (Arc::new(Semaphore::new(most)), TurnedAway::beyond(most));
     let warnings = Throttle::new(ACCEPT_WARNINGS);
     let connections = GracefulShutdown::new();
     loop {
@@ -131,8 +131,7 @@ pub async fn serve_within(
                     let served = connections.watch(client.connection(stream));
                     tokio::spawn(serve_connection(served, place));
                 }
-                // Whoever does not read it is not waited for.
-                Err(_) => drop(stream.try_write(TOO_MANY)),
+                Err(_) => too_many.answer(stream),
             },
             Err(error) => {
                 if let Some(held_back) = warnings.pass() {
@@ -178,7 +177,7 @@ impl<A: Answerer> Client<A> {
             // Nor do they need to be gathered from parts by the kernel.
             .writev(false);
         let service = service_fn(move |request| self.answer(request));
-        server.serve_connection(TokioIo::new(stream), service)
+        server.serve_connection(Lingering::new(stream), service)
     }
 
     /// What is done with every request. Not by layers of a router: each of those costs allocations.
