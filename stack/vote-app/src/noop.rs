@@ -42,7 +42,7 @@ pub async fn run_noop(
         backend_warnings: Throttle::new(Duration::from_secs(1)),
         live: Live::new(live::MAX_LISTENERS, shutdown.clone()),
         counting: Counting::default(),
-        pressure: Pressure::default(),
+        pressure: Pressure::none(config.idempotency_window),
         limiter: None,
         leaving: shutdown.clone(),
         config,
