@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,11 +20,10 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use crate::head_timer::HeadTimer;
-use crate::{Error, request_id, strict};
-
-/// What a connection beyond the limit is told before it is closed.
-const TOO_MANY: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+use crate::lingering::Lingering;
+use crate::logs::Throttle;
+use crate::turned_away::TurnedAway;
+use crate::{Error, open_files, request_id, strict};
 
 /// What clients may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +31,8 @@ pub struct Limits {
     /// How long a client may take to send a request's head, leave a connection idle, or take nothing of an
     /// answer.
     pub head_timeout: Duration,
-    /// Connections at once. One more is answered 503 and closed.
+    /// Connections at once, or fewer where the limit of open files leaves less room. One more is answered 503
+    /// and closed.
     pub max_connections: usize,
 }
 
@@ -41,7 +40,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             head_timeout: Duration::from_secs(30),
-            max_connections: 4096,
+            max_connections: 128,
         }
     }
 }
@@ -60,6 +59,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait after a failed accept, most likely for want of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
+/// How often it is told that connections cannot be accepted.
+const ACCEPT_WARNINGS: Duration = Duration::from_secs(1);
+
 /// Listens on `address`, which was chosen with `flag`.
 ///
 /// # Errors
@@ -75,8 +77,12 @@ pub async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListen
 }
 
 /// Serves HTTP/1 until `shutdown`, then lets requests in flight finish for at most 5 s. A client
-/// that does not finish its request's head within 30 s, or takes nothing of an answer for so long, is disconnected, and one beyond 4096 at once is
-/// answered 503. Every answer has strict headers and the request's id.
+/// that does not finish its request's head within 30 s, or takes nothing of an answer for so long, is
+/// disconnected, and one beyond 128 at once is answered 503: for listeners that programs ask.
+///
+/// What answers requests, and that 503, has strict headers and the request's id. What is no request is answered by
+/// the HTTP server itself, with a status alone: 400, 414 for an address and 431 for a head that are too long. Before a
+/// connection is closed, what its client still sends is read for up to 1 s, so that the last answer is not lost.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
     serve_within(Limits::default(), listener, router, shutdown).await;
 }
@@ -98,14 +104,16 @@ impl<S> Answerer for S where
 {
 }
 
-/// Serves as [`serve`] does, within other limits.
+/// Serves as [`serve`] does, within other limits. Raises this process's soft limit of open files to the hard one.
 pub async fn serve_within(
     limits: Limits,
     listener: TcpListener,
     answerer: impl Answerer,
     shutdown: CancellationToken,
 ) {
-    let room = Arc::new(Semaphore::new(limits.max_connections));
+    let most = open_files::connections(limits.max_connections);
+    let (room, too_many) = (Arc::new(Semaphore::new(most)), TurnedAway::beyond(most));
+    let warnings = Throttle::new(ACCEPT_WARNINGS);
     let connections = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -123,11 +131,12 @@ pub async fn serve_within(
                     let served = connections.watch(client.connection(stream));
                     tokio::spawn(serve_connection(served, place));
                 }
-                // Whoever does not read it is not waited for.
-                Err(_) => drop(stream.try_write(TOO_MANY)),
+                Err(_) => too_many.answer(stream),
             },
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                if let Some(held_back) = warnings.pass() {
+                    tracing::warn!(%error, held_back, "cannot accept a connection");
+                }
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }
@@ -168,7 +177,7 @@ impl<A: Answerer> Client<A> {
             // Nor do they need to be gathered from parts by the kernel.
             .writev(false);
         let service = service_fn(move |request| self.answer(request));
-        server.serve_connection(TokioIo::new(stream), service)
+        server.serve_connection(Lingering::new(stream), service)
     }
 
     /// What is done with every request. Not by layers of a router: each of those costs allocations.

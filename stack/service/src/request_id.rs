@@ -23,11 +23,15 @@ enum RequestId {
 }
 
 impl RequestId {
+    fn new() -> Self {
+        Self::New(Uuid::now_v7())
+    }
+
     fn of(request: &Request) -> Self {
         let given = request.headers().get(&REQUEST_ID);
         given
             .filter(|id| is_name(id.as_bytes()))
-            .map_or_else(|| Self::New(Uuid::now_v7()), |id| Self::Given(id.clone()))
+            .map_or_else(Self::new, |id| Self::Given(id.clone()))
     }
 
     fn text(&self) -> String {
@@ -55,6 +59,11 @@ impl RequestId {
 #[must_use]
 pub fn current() -> Option<String> {
     CURRENT.try_with(RequestId::text).ok()
+}
+
+/// A name for what is answered before anything of a request was read.
+pub(crate) fn new() -> String {
+    RequestId::new().text()
 }
 
 /// Gives the request the name it came with, if that is one, else a new one, and the answer the same.

@@ -1,8 +1,8 @@
-//! Headers of every answer that have a browser do nothing that was not meant.
+//! Headers of answers that have a browser do nothing that was not meant.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// What every answer has, unless its handler says otherwise.
+/// What every answer to a request has, unless its handler says otherwise.
 ///
 /// The policy is that of an answer which is no page. Referrers go to this site only; with
 /// `no-referrer` browsers would hide the origin of the site's own forms (Fetch, section 3.1), by which
@@ -42,4 +42,12 @@ pub(crate) fn add(headers: &mut HeaderMap) {
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(value);
     }
+}
+
+/// They as text, for an answer that is no handler's.
+pub(crate) fn texts() -> impl Iterator<Item = (HeaderName, String)> {
+    let text = |value: HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    HEADERS
+        .into_iter()
+        .map(move |(name, value)| (name, text(value)))
 }

@@ -105,8 +105,9 @@ pub struct Cli {
     #[arg(long, env = "VOTE_APP_MAX_REDIS_MEMORY", value_name = "PERCENT")]
     pub max_redis_memory: Option<String>,
 
-    /// How long a vote that is sent again with its Idempotency-Key is known to be the same; Redis
-    /// keeps about 120 bytes for each meanwhile [default: 10m]
+    /// How long a vote that is sent again with its Idempotency-Key, or from its page, is known to be the
+    /// same; Redis keeps about 150 bytes for each meanwhile. It is shorter once Redis is half as full as
+    /// --max-redis-memory allows, and 10s from three quarters on [default: 10m]
     #[arg(long, env = "VOTE_APP_IDEMPOTENCY_WINDOW", value_name = "DURATION")]
     pub idempotency_window: Option<String>,
 
@@ -115,7 +116,8 @@ pub struct Cli {
     #[arg(long, env = "VOTE_APP_HEAD_TIMEOUT", value_name = "DURATION")]
     pub head_timeout: Option<String>,
 
-    /// Connections at once; one more is answered 503 and closed [default: 4096]
+    /// Connections at once, or fewer where the limit of open files leaves less room; one more is answered
+    /// 503 and closed [default: 4096]
     #[arg(long, env = "VOTE_APP_MAX_CONNECTIONS", value_name = "COUNT")]
     pub max_connections: Option<String>,
 

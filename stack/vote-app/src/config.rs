@@ -53,7 +53,7 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// When votes are refused before Redis has to.
     pub pressure: pressure::Limits,
-    /// How long a vote that is sent again is known to be the same.
+    /// How long a vote that is sent again is known to be the same, while Redis is not half full.
     pub idempotency_window: Duration,
     /// What clients may take.
     pub http: http::Limits,

@@ -13,7 +13,7 @@
 //! A vote is either in the stream, and the voter is told so, or it is refused with a reason. When
 //! Redis is away or full that is a 503 with `Retry-After`, within the request timeout; and it is one
 //! before Redis is full, or at a length of the queue that can be set (`pressure`). A vote that is sent
-//! again with the header `Idempotency-Key` is the same vote. Connections, heads, bodies and, if asked
+//! again with the header `Idempotency-Key` is the same vote, for a time (`window`). Connections, heads, bodies and, if asked
 //! for, the votes of one client (`limiter`) are bounded.
 //!
 //! With an admin listener ([`voteops_service::admin`]) it can be told to be slow (`slow-votes`) or to
@@ -45,6 +45,7 @@ mod reply;
 mod results;
 mod routes;
 mod vote;
+mod window;
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -196,6 +197,7 @@ pub async fn run(
     );
     let limiter = config.client_rate.map(Limiter::new).map(Arc::new);
     let (limits, mut background) = (config.http, JoinSet::new());
+    let pressure = Pressure::none(config.idempotency_window);
     if let Some(limiter) = &limiter {
         background.spawn(limiter.clone().forget(shutdown.clone()));
     }
@@ -209,7 +211,7 @@ pub async fn run(
         refusals: Refusals::default(),
         live: Live::new(live::MAX_LISTENERS, shutdown.clone()),
         counting: Counting::default(),
-        pressure: Pressure::default(),
+        pressure,
         limiter,
         leaving,
     });

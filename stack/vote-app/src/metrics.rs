@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use voteops_service::metrics::Metrics as Registry;
 
 use crate::Config;
@@ -38,6 +38,8 @@ pub(crate) struct Metrics {
     pub(crate) accepted: IntCounterVec,
     /// `votes_repeated_total`
     pub(crate) repeated: IntCounter,
+    /// `vote_app_idempotency_window_seconds`
+    window: IntGauge,
     /// `vote_app_backpressure{cause}`
     pub(crate) backpressure: IntGaugeVec,
     /// `votes_rejected_total{reason}`
@@ -64,6 +66,11 @@ impl Metrics {
             "Votes that were taken before, by their idempotency key.",
             none,
         )?;
+        let window = registry.gauge(
+            "vote_app_idempotency_window_seconds",
+            "How long votes that may be sent again are remembered; shorter as Redis fills.",
+            none,
+        )?;
         let backpressure = registry.gauge(
             "vote_app_backpressure",
             "1 while votes are refused because the limit is reached.",
@@ -82,16 +89,26 @@ impl Metrics {
         for reason in Reason::OF_VOTES {
             rejected.with_label_values(&[reason.slug()]);
         }
-        Ok(Self {
+        let metrics = Self {
             registry,
             requests,
             expected,
             accepted,
             repeated: repeated.with_label_values(none),
+            window: window.with_label_values(none),
             backpressure,
             rejected,
-        })
+        };
+        metrics.show_window(config.idempotency_window);
+        Ok(metrics)
     }
+
+    /// Tells how long votes are remembered.
+    pub(crate) fn show_window(&self, window: Duration) {
+        self.window
+            .set(i64::try_from(window.as_secs()).unwrap_or(i64::MAX));
+    }
+
     /// Counts a request; `status` may be one that no server sends.
     pub(crate) fn observe(&self, method: &str, route: &str, status: u16, took: Duration) {
         let seconds = took.as_secs_f64();

@@ -44,7 +44,7 @@ pub async fn run_noop(
         refusals: Refusals::default(),
         live: Live::new(live::MAX_LISTENERS, shutdown.clone()),
         counting: Counting::default(),
-        pressure: Pressure::default(),
+        pressure: Pressure::none(config.idempotency_window),
         limiter: None,
         leaving: shutdown.clone(),
         config,

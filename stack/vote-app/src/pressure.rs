@@ -1,11 +1,12 @@
-//! Refuses votes before Redis has to, and takes them again by itself.
+//! Refuses votes before Redis has to, and takes them again by itself; before that, remembers votes for a
+//! shorter time.
 //!
 //! A task looks at the queue and at Redis's memory a few times a second; a vote asks only what was
 //! seen last. A limit that was reached holds until the queue or the memory is clearly below it, so
 //! that the answer does not change from one vote to the next.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use voteops_queue::Fill;
 
 use crate::App;
+use crate::window::window;
 
 /// How often to look. What comes in between two looks has to find room above the limit: of 256 MB, 3
 /// per cent hold 50,000 votes.
@@ -38,8 +40,11 @@ pub(crate) enum Cause {
 }
 
 /// What was seen last.
-#[derive(Debug, Default)]
-pub(crate) struct Pressure(AtomicU8);
+#[derive(Debug)]
+pub(crate) struct Pressure {
+    cause: AtomicU8,
+    window_ms: AtomicU64,
+}
 
 impl Cause {
     pub(crate) const ALL: [Self; 2] = [Self::QueueLength, Self::RedisMemory];
@@ -60,15 +65,18 @@ impl Cause {
 }
 
 impl Limits {
+    /// The memory at which votes are refused.
+    fn memory_bytes(&self, fill: &Fill) -> Option<u64> {
+        let share = |limit: u64| limit / 100 * self.memory_percent;
+        fill.limit_bytes.map(share)
+    }
+
     /// Which limit is reached, when `before` was.
     fn judge(&self, before: Option<Cause>, fill: &Fill) -> Option<Cause> {
         Cause::ALL.into_iter().find(|cause| {
             let (now, limit) = match cause {
                 Cause::QueueLength => (fill.length, Some(self.length).filter(|limit| *limit > 0)),
-                Cause::RedisMemory => {
-                    let share = |limit: u64| limit / 100 * self.memory_percent;
-                    (fill.used_bytes, fill.limit_bytes.map(share))
-                }
+                Cause::RedisMemory => (fill.used_bytes, self.memory_bytes(fill)),
             };
             let percent = if before == Some(*cause) {
                 RELEASE_PERCENT
@@ -81,14 +89,34 @@ impl Limits {
 }
 
 impl Pressure {
+    /// None, as long as nothing was seen: votes are remembered for all of `window`.
+    pub(crate) fn none(window: Duration) -> Self {
+        let pressure = Self {
+            cause: AtomicU8::new(0),
+            window_ms: AtomicU64::new(0),
+        };
+        pressure.set_window(window);
+        pressure
+    }
+
+    /// How long votes that may be sent again are to be remembered.
+    pub(crate) fn window(&self) -> Duration {
+        Duration::from_millis(self.window_ms.load(Ordering::Relaxed))
+    }
+
+    fn set_window(&self, window: Duration) {
+        let window_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+        self.window_ms.store(window_ms, Ordering::Relaxed);
+    }
+
     /// Which limit is reached, if any.
     pub(crate) fn cause(&self) -> Option<Cause> {
-        let code = self.0.load(Ordering::Relaxed);
+        let code = self.cause.load(Ordering::Relaxed);
         Cause::ALL.into_iter().find(|cause| cause.code() == code)
     }
 
     fn set(&self, cause: Option<Cause>) {
-        self.0
+        self.cause
             .store(cause.map_or(0, Cause::code), Ordering::Relaxed);
     }
 }
@@ -109,6 +137,13 @@ pub(crate) async fn watch(app: Arc<App>, shutdown: CancellationToken) {
 }
 
 fn look(app: &App, fill: &Fill) {
+    let (asked, limit) = (
+        app.config.idempotency_window,
+        app.config.pressure.memory_bytes(fill),
+    );
+    let window = limit.map_or(asked, |limit| window(asked, fill.used_bytes, limit));
+    app.pressure.set_window(window);
+    app.metrics.show_window(window);
     let before = app.pressure.cause();
     let now = app.config.pressure.judge(before, fill);
     if now == before {

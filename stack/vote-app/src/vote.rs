@@ -147,7 +147,7 @@ async fn take(app: &App, Sent { mut vote, sameness }: Sent) -> Result<Vote, Refu
 
 /// Takes as long as the queue's patience at most. A vote that its page sent before gets the id of that one.
 async fn enqueue(app: &App, vote: &mut Vote, sameness: Sameness) -> Result<Once, QueueError> {
-    let (patience, window) = (app.config.patience(), app.config.idempotency_window);
+    let (patience, window) = (app.config.patience(), app.pressure.window());
     let in_time = match sameness {
         Sameness::Unknown => return app.queue.enqueue(vote).await.map(|_| Once::Taken),
         // Each in a place of its own, as above.

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
-use voteops_queue::Content;
+use voteops_queue::{Content, ONCE_PREFIX};
 
-use crate::stack::Stack;
+use crate::stack::{Stack, eventually};
 use crate::{FORM, JSON, TestResult};
 
 async fn send(
@@ -92,6 +92,58 @@ async fn a_page_sent_again_is_the_same_vote_and_one_with_another_choice_is_a_new
     assert_eq!(choices, ["cats", "dogs", "cats"]);
     let repeated = first.metric("votes_repeated_total").await?;
     assert_eq!(repeated + second.metric("votes_repeated_total").await?, 6);
+    Ok(())
+}
+
+/// The keys under which votes are remembered, each with the milliseconds that it has left.
+fn remembered(stack: &Stack) -> redis::RedisResult<Vec<(Vec<u8>, u64)>> {
+    let pattern = format!("{ONCE_PREFIX}*");
+    let keys = stack.redis.command(&[b"KEYS", pattern.as_bytes()])?;
+    let keys: Vec<Vec<u8>> = redis::from_redis_value(keys)?;
+    let left = |key: Vec<u8>| {
+        let left_ms = stack.redis.command(&[b"PTTL", &key])?;
+        Ok((key, redis::from_redis_value(left_ms)?))
+    };
+    keys.into_iter().map(left).collect()
+}
+
+#[tokio::test]
+async fn votes_are_remembered_for_a_shorter_time_as_redis_fills() -> TestResult {
+    let stack = Stack::start(|_| ()).await?;
+    // So much that what connections take and give back does not matter.
+    let padding = vec![b'x'; 32 << 20];
+    stack.redis.command(&[b"SET", b"padding", &padding])?;
+    let used = stack.queue.fill().await?.used_bytes;
+    for (fill_percent, seconds) in [
+        (40, 600..=600),
+        (62, 20..=400),
+        (85, 10..=10),
+        (0, 600..=600),
+    ] {
+        // Votes are refused at 97 per cent of it; at none there is no limit.
+        let limit = (used / 97 * 100 * 100)
+            .checked_div(fill_percent)
+            .unwrap_or(0);
+        let limit = limit.to_string();
+        let set: [&[u8]; 4] = [b"CONFIG", b"SET", b"maxmemory", limit.as_bytes()];
+        stack.redis.command(&set)?;
+        eventually("the memory is looked at", || async {
+            let window = stack.metric("vote_app_idempotency_window_seconds").await;
+            window.is_ok_and(|window| seconds.contains(&window))
+        })
+        .await?;
+        let (status, told) = send(&stack, "key", "ann", "cats").await?;
+        assert_eq!(status, 202, "{told}");
+        let form = stack.post(FORM, "page=p1&choice=cats&voter=ann").await?;
+        assert_eq!(form.status(), 202);
+        let remembered = remembered(&stack)?;
+        assert_eq!(remembered.len(), 2);
+        for (key, left_ms) in remembered {
+            assert!(left_ms <= seconds.end() * 1000, "{left_ms}");
+            assert!(left_ms > seconds.start() * 500, "{left_ms}");
+            stack.redis.command(&[b"DEL", &key])?;
+        }
+    }
     Ok(())
 }
 

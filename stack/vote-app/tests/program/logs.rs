@@ -1,26 +1,19 @@
 //! What the vote app logs of what clients send.
 
 use std::error::Error as StdError;
-use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 
-use serde_json::Value;
 use tempfile::TempDir;
 
-/// A vote app whose Redis is away, so that there is something to tell. It ends with the test.
+use crate::running::Program;
+
+/// A vote app whose Redis is away, so that there is something to tell.
 struct Running {
-    program: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    program: Program,
     address: String,
     _dir: TempDir,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.program.kill();
-        let _ = self.program.wait();
-    }
 }
 
 impl Running {
@@ -29,30 +22,17 @@ impl Running {
         let ledger = format!("sqlite://{}", dir.path().join("votes.db").display());
         // Nobody is on this port.
         let redis = "redis://127.0.0.1:1";
-        let mut program = Command::new(env!("CARGO_BIN_EXE_vote-app"))
-            .args(["--listen", "127.0.0.1:0", "--log-level", log_level])
-            .args(["--redis-url", redis, "--ledger-url", &ledger])
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let output = program.stdout.take().ok_or("the program's output")?;
-        let mut running = Self {
+        let mut program = Program::start(
+            Command::new(env!("CARGO_BIN_EXE_vote-app"))
+                .args(["--listen", "127.0.0.1:0", "--log-level", log_level])
+                .args(["--redis-url", redis, "--ledger-url", &ledger]),
+        )?;
+        let address = program.address()?;
+        Ok(Self {
             program,
-            lines: BufReader::new(output).lines(),
-            address: String::new(),
+            address,
             _dir: dir,
-        };
-        while running.address.is_empty() {
-            let line = running.next_line()?;
-            let address = line["address"].as_str();
-            address.unwrap_or_default().clone_into(&mut running.address);
-        }
-        Ok(running)
-    }
-
-    /// The next line of the log.
-    fn next_line(&mut self) -> Result<Value, Box<dyn StdError>> {
-        let line = self.lines.next().ok_or("the log ended")??;
-        Ok(serde_json::from_str(&line).map_err(|error| format!("{line}: {error}"))?)
+        })
     }
 
     /// Sends a request, whose head is to be ended, and waits for the answer.
@@ -91,7 +71,7 @@ fn a_request_is_one_line_with_its_id_and_cannot_forge_another() -> Result<(), Bo
 
     let (mut answered, mut warned) = (Vec::new(), Vec::new());
     while answered.last().is_none_or(|id| id != "third_3") {
-        let line = running.next_line()?;
+        let line = running.program.line()?;
         assert_ne!(line["message"], "forged");
         let id = line["request_id"].as_str().unwrap_or_default().to_owned();
         if line["message"] == "answered" {
@@ -126,7 +106,7 @@ fn what_a_voter_reads_as_the_reference_is_in_the_log() -> Result<(), Box<dyn Std
         ("nothing", "not_found", 404),
     ] {
         let line = loop {
-            let line = running.next_line()?;
+            let line = running.program.line()?;
             if line["message"] == "refused" {
                 break line;
             }
