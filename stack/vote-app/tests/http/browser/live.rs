@@ -17,7 +17,7 @@ const ASKED: &str = "Updated every few seconds";
 
 /// So that the script does sooner what it would do.
 const QUICK: (&str, &str) = ("data-pause=\"5000\"", "data-pause=\"100\"");
-const IMPATIENT: (&str, &str) = ("data-silence=\"15000\"", "data-silence=\"2000\"");
+const IMPATIENT: (&str, &str) = ("data-silence=\"15000\"", "data-silence=\"4000\"");
 
 /// Marks the page that is shown, so that another one in its place is seen.
 async fn mark(browser: &Browser) -> TestResult {
