@@ -82,11 +82,23 @@ impl Terminal {
         while !shows() {
             assert!(
                 std::time::Instant::now() < deadline,
-                "no {words:?} in\n{}",
-                self.text()
+                "no {words:?} in\n{}\nfrom\n{}",
+                self.text(),
+                self.threads()
             );
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
+    }
+
+    /// What each of its threads does: the name, the state and the times so far, and the system call.
+    fn threads(&self) -> String {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid()));
+        let tasks = tasks.into_iter().flatten().flatten();
+        let told = tasks.map(|task| {
+            let read = |name| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
+            format!("{}{}", read("stat"), read("syscall"))
+        });
+        told.collect()
     }
 
     fn press(&mut self, keys: &str) {

@@ -135,14 +135,19 @@ pub(crate) fn refusal(lang: Lang, reason: Reason) -> Response {
     let texts = Texts::of(lang);
     let told = texts::refused(lang, reason);
     let head = (reason == Reason::LedgerAway).then(kept_current);
+    let results = match reason {
+        Reason::LedgerAway => Some(texts.load_again),
+        Reason::LiveFull => Some(texts.see_results),
+        _ => None,
+    };
     let main = html! {
         p.mark.bad aria-hidden="true" { "!" }
         div role="alert" {
             h1 { (told.heading) }
             p { (told.advice) }
         }
-        @if matches!(reason, Reason::LedgerAway | Reason::LiveFull) {
-            p { a.button href="/results" { (texts.see_results) } }
+        @if let Some(results) = results {
+            p { a.button href="/results" { (results) } }
             nav { a href="/" { (texts.back) } }
         } @else {
             p { a.button href="/" { (texts.back) } }
