@@ -37,18 +37,6 @@ impl Roll {
         }
     }
 
-    /// How many have voted.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.voters.len()
-    }
-
-    /// Whether nobody has.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.voters.is_empty()
-    }
-
     /// What became otherwise since each voter's round, one line each; `recorded` is the whole ledger.
     #[must_use]
     pub fn changes(&self, recorded: &[Standing]) -> Vec<String> {
