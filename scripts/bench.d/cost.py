@@ -20,6 +20,8 @@ MOST_IDLE_RSS_MB = 30
 FLAT = 1.25
 # So many times as many votes are recorded as taken: it takes a tenth of the time, which is told in ticks.
 RECORDED = 3
+# How often a queue is filled to tell what that takes.
+FILLINGS = 10
 # Votes a second and of a measurement; queues and ledgers that votes are taken beside; bytes on disk at most.
 LONG = (5_000, 100_000, [1_000, 100_000, 1_000_000, 5_000_000], [0, 1_000_000, 20_000_000], 10e9)
 SHORT = (500, 5_000, [1_000, 50_000], [0, 50_000], 1e9)
@@ -84,17 +86,27 @@ def accepted(bench, redis, length):
         return (app.cpu_s() + redis.cpu_s() - before_s) * 1e6 / votes
 
 
+def filling(redis, length):
+    """Seconds of Redis's processor time for filling a queue that nobody reads: the read of a worker that waits
+    is answered together with what fills the queue, and would be taken for a part of it."""
+    before_s = redis.cpu_s()
+    for _ in range(FILLINGS):
+        fill_queue(redis, 0, length, stream="filling")
+        redis.command("UNLINK", "filling")
+    return (redis.cpu_s() - before_s) / FILLINGS
+
+
 def drained(bench, redis, records, length, number=0):
     """Microseconds of processor time for a vote that is recorded while up to `length` wait in front of a
     worker, which begins with so many; those that are filled in again do not count."""
     filled = redis.length()
+    filling_s = filling(redis, length) if filled < bench.recorded else 0
     before_s = redis.cpu_s() + records.cpu_s()
     with worker(bench.worker, redis, records.url) as drainer:
         while (done := filled - (left := redis.length())) < bench.recorded:
             if not left:
-                filling_s = redis.cpu_s()
                 fill_queue(redis, number + filled, length)
-                before_s += redis.cpu_s() - filling_s
+                before_s += filling_s
                 filled += length
             time.sleep(LOOK_S)
         return (drainer.cpu_s() + redis.cpu_s() + records.cpu_s() - before_s) * 1e6 / done

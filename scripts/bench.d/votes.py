@@ -88,10 +88,10 @@ class Flood(Process):
         return report["accepted"]
 
 
-def fill_queue(redis, first, count, known=0):
-    """Puts votes number `first` and on into the stream: of new voters, or of some of as many who are known."""
+def fill_queue(redis, first, count, known=0, stream="votes"):
+    """Puts votes number `first` and on into a stream: of new voters, or of some of as many who are known."""
     for at in range(first, first + count, FILLED_AT_ONCE):
-        redis.command("EVAL", FILL, 1, "votes", at, min(FILLED_AT_ONCE, first + count - at), known)
+        redis.command("EVAL", FILL, 1, stream, at, min(FILLED_AT_ONCE, first + count - at), known)
 
 
 class SqliteLedger:
