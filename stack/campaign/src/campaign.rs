@@ -13,6 +13,7 @@ use crate::poison::Poison;
 use crate::report::Report;
 use crate::roll::Roll;
 use crate::sent::Sent;
+use crate::sign::Sign;
 use crate::stack::{LedgerKind, Stack, client};
 
 /// Votes a second, beside those of the voters who change theirs without end.
@@ -154,9 +155,8 @@ impl Campaign<'_> {
         let since = Instant::now();
         crash.inject(stack).await?;
         tokio::time::sleep(hold).await;
-        if crash.is_seen_in_votes() {
-            let right = "no vote was cast at another time";
-            load.until(right, |seen| seen.odd_clocks > 0).await?;
+        if let Some(sign) = Sign::of(crash) {
+            sign.wait(load, stack).await?;
         }
         Ok(since.elapsed())
     }

@@ -92,12 +92,6 @@ impl Crash {
         }
     }
 
-    /// Whether votes are taken meanwhile that are cast at another time, by the clock of who takes them.
-    #[must_use]
-    pub fn is_seen_in_votes(&self) -> bool {
-        matches!(self, Self::Skew(Victim::VoteApp(_), _))
-    }
-
     /// The row of the summary that it belongs to.
     #[must_use]
     pub fn kind(&self) -> String {

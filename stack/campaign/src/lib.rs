@@ -26,5 +26,6 @@ pub mod report;
 pub mod roll;
 pub mod sent;
 pub mod service;
+mod sign;
 pub mod stack;
 mod voters;

@@ -78,7 +78,7 @@ pub struct Stack {
     pub queue: Queue,
     /// The ledger without a proxy.
     pub ledger: Ledger,
-    client: Client,
+    pub(crate) client: Client,
     dir: TempDir,
 }
 

@@ -1,7 +1,7 @@
 //! Those who vote: once, until it is taken, or again and again.
 
 use std::net::SocketAddr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use reqwest::{Client, Response};
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use voteops_queue::Vote;
 
 use crate::load::Seen;
 use crate::sent::{Cast, Outcome, Voter};
+use crate::sign::is_another_time;
 
 /// How long a voter who changes the vote waits before the next.
 const CHANGER_PAUSE: Duration = Duration::from_millis(5);
@@ -27,9 +28,6 @@ const ATTEMPTS: usize = 5;
 
 /// How long a voter whose vote was not taken waits before it is sent again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
-
-/// Clocks that are closer are the same.
-const SAME_TIME: Duration = Duration::from_secs(30);
 
 /// All of them.
 #[derive(Debug, Clone)]
@@ -249,12 +247,7 @@ fn is_of_another_time(id: Uuid) -> bool {
         return false;
     };
     let (seconds, nanos) = time.to_unix();
-    let cast = UNIX_EPOCH + Duration::new(seconds, nanos);
-    let now = SystemTime::now();
-    let apart = now
-        .duration_since(cast)
-        .or_else(|_| cast.duration_since(now));
-    apart.is_ok_and(|apart| apart > SAME_TIME)
+    is_another_time(UNIX_EPOCH + Duration::new(seconds, nanos))
 }
 
 fn choice(number: usize) -> &'static str {

@@ -164,6 +164,8 @@ pub(crate) struct Setup {
     pub(crate) contexts: Vec<String>,
     /// The experiments that can be begun from here; `None` when that is not allowed.
     pub(crate) offers: Option<Vec<Offer>>,
+    /// Whether the stack runs on this machine, so that experiments could be begun from here.
+    pub(crate) is_local: bool,
     /// Whether a recording is shown, and nothing can be asked.
     pub(crate) recorded: bool,
 }
@@ -185,6 +187,7 @@ impl Setup {
             read_only: settings.read_only,
             contexts: settings.contexts.clone(),
             offers: settings.experimenter.as_ref().map(|who| who.offers()),
+            is_local: settings.experiments.is_some(),
             log_source: settings.logs.as_ref().map(LogSource::name),
             ..Self::plain(
                 settings.title.clone(),
@@ -233,6 +236,7 @@ impl Setup {
             read_only: false,
             contexts: Vec::new(),
             offers: None,
+            is_local: false,
             recorded: false,
         }
     }

@@ -65,6 +65,9 @@ enum Stage {
 pub(super) fn open(model: &mut Model) {
     if let Some(why) = model.setup.unchangeable() {
         model.notice = Some(why);
+    } else if !model.setup.is_local {
+        let told = tr!("only on a stack of voteops up: elsewhere by voteops chaos in a terminal");
+        model.notice = Some(told.into());
     } else if model.setup.offers.is_none() {
         let told = tr!("not allowed from here: start the console with --allow-chaos");
         model.notice = Some(told.into());

@@ -98,6 +98,7 @@ pub(crate) fn allowed() -> Model {
         offer("stall-worker", Some(std::time::Duration::from_mins(1))),
         offer("verify", None),
     ]);
+    model.setup.is_local = true;
     model
 }
 
@@ -167,6 +168,7 @@ fn who_may_not_begin_is_told_why() {
             (|model| model.setup.offers = None) as fn(&mut Model),
             "--allow-chaos",
         ),
+        (|model| model.setup.is_local = false, "voteops chaos"),
         (|model| model.setup.read_only = true, "read-only"),
         (|model| model.setup.recorded = true, "recording"),
     ] {
