@@ -16,8 +16,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 /// Every stack of this process gets a block of ports of its own.
 static NEXT_PORTS: AtomicU16 = AtomicU16::new(21_000);
 
-/// A stack's clocks are scaled, so that it needs a core: there are as many homes as there are tests at a
-/// time, which is as many as cores, and one that takes all of them is alone.
+/// A stack's clocks are scaled, so that it takes a part of a core: there are as many homes as there are tests
+/// at a time, and one that takes all of the cores is alone.
 static TURNS: RwLock<()> = RwLock::new(());
 
 #[expect(dead_code, reason = "held until the test is over")]
