@@ -61,7 +61,7 @@ edited ''
 eventually 60 "all votes are recorded" recorded
 loses() { # by the engine alone, which takes less time than Compose: before the workers go on
   # shellcheck disable=SC2016  # the container's shell reads the file
-  docker exec "$(containers redis)" sh -c 'export REDISCLI_AUTH=$(cat /run/secrets/redis_password)
+  timeout 60 docker exec "$(containers redis)" sh -c 'export REDISCLI_AUTH=$(cat /run/secrets/redis_password)
     until [ "$(redis-cli xlen votes)" -gt 40 ]; do sleep 0.1; done
     redis-cli xtrim votes maxlen = 5' >/dev/null
 }

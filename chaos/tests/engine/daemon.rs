@@ -222,20 +222,38 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        if self.process.is_none() {
+        // A test that fails has no more to ask, and a panic here would keep the others from running.
+        let is_gone = !self.docker(&["version"]).status.success();
+        if is_gone && !std::thread::panicking() {
             self.run();
         }
-        let all = self.done(&["ps", "--all", "--quiet"]);
+        let all = self.docker(&["ps", "--all", "--quiet"]).stdout;
+        let all = String::from_utf8_lossy(&all);
         let all: Vec<_> = all.lines().collect();
         if !all.is_empty() {
             let _ = self.docker(&[&["rm", "--force"], &all[..]].concat());
         }
         if let Some(mut process) = self.process.take() {
-            let pid = rustix::process::Pid::from_child(&process);
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-            let _ = process.wait();
+            end(&mut process);
         }
+        // One that was started again takes the mount that the one before left for none of its own.
+        let mut umount = Command::new("umount");
+        let umount = umount.args(["--quiet", "--recursive", "--lazy"]);
+        let umount = umount.arg(self.dir.path().join("data"));
+        let _ = umount.stderr(Stdio::null()).status();
     }
+}
+
+/// Asks a process to end, and kills it when it does not.
+fn end(process: &mut Child) {
+    let pid = rustix::process::Pid::from_child(process);
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    let deadline = Instant::now() + PATIENCE;
+    while matches!(process.try_wait(), Ok(None)) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = process.kill();
+    let _ = process.wait();
 }
 
 fn run(command: &mut Command) {

@@ -51,6 +51,16 @@ impl Audit {
         audit
     }
 
+    /// Finds fault with more refusals than `most_percent`, where nothing keeps votes from being taken.
+    pub fn check_refusals(&mut self, most_percent: u64) {
+        let Self { sent, refused, .. } = *self;
+        if refused * 100 > sent * most_percent {
+            self.violate(format!(
+                "refused: {refused} of {sent} votes, though whatever takes them was spared"
+            ));
+        }
+    }
+
     /// Adds the numbers of another audit.
     pub fn add(&mut self, other: &Self) {
         self.sent += other.sent;
@@ -275,5 +285,21 @@ mod tests {
         let recorded = [stands("ann", A, "cats")];
         let told = first_wrong(vec![voter], &recorded);
         assert_eq!(told.as_deref(), Some("refused by 422"));
+    }
+
+    #[test]
+    fn more_refusals_than_a_busy_machine_explains_are_wrong() {
+        let refused = |refused, sent| {
+            let mut audit = Audit {
+                sent,
+                refused,
+                ..Audit::default()
+            };
+            audit.check_refusals(5);
+            audit.violations.len()
+        };
+        assert_eq!(refused(0, 0), 0);
+        assert_eq!(refused(5, 100), 0);
+        assert_eq!(refused(6, 100), 1);
     }
 }

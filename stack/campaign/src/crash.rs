@@ -92,6 +92,18 @@ impl Crash {
         }
     }
 
+    /// Whether votes are taken as if nothing were: neither Redis nor a vote app nor the way between them is
+    /// struck, nor that of voters.
+    #[must_use]
+    pub fn spares_votes(&self) -> bool {
+        match self {
+            Self::Kill(victims) => victims.iter().all(|victim| victim.spares_votes()),
+            Self::Stall(victim) | Self::Skew(victim, _) => victim.spares_votes(),
+            Self::Weather(link, _) => matches!(link, Link::Workers | Link::Ledger),
+            Self::FullDisk(disk) => *disk == Disk::Ledger,
+        }
+    }
+
     /// The row of the summary that it belongs to.
     #[must_use]
     pub fn kind(&self) -> String {
@@ -267,6 +279,10 @@ fn told(weather: Weather) -> &'static str {
 }
 
 impl Victim {
+    fn spares_votes(self) -> bool {
+        matches!(self, Self::Worker(_) | Self::Postgres | Self::Backend)
+    }
+
     fn kind(self) -> &'static str {
         match self {
             Self::VoteApp(_) => "vote-app",

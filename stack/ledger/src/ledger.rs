@@ -149,14 +149,24 @@ impl Ledger {
     /// # Errors
     /// [`Error`] when the database does not say.
     pub async fn tally(&self) -> Result<Vec<(String, u64)>, Error> {
-        self.prepare().await?;
-        let tally = async {
+        self.tally_within(self.call_timeout).await
+    }
+
+    /// The same, which reads the whole ledger and may take as long as that takes, but no longer than `limit`.
+    ///
+    /// # Errors
+    /// [`Error`] when the database does not say.
+    pub async fn tally_within(&self, limit: Duration) -> Result<Vec<(String, u64)>, Error> {
+        // In a place of its own: it takes more room than all that waits for it.
+        let tally = Box::pin(async {
+            self.prepare().await?;
             match &self.backend {
                 Backend::Sqlite(sqlite) => sqlite.tally().await,
-                Backend::Postgres(postgres) => postgres.tally().await,
+                Backend::Postgres(postgres) => postgres.tally(limit).await,
             }
-        };
-        let tally = self.timely(tally).await?;
+        });
+        let tally = tokio::time::timeout(limit, tally).await;
+        let tally = tally.unwrap_or_else(|_| Err(too_late(limit)))?;
         Ok(tally
             .into_iter()
             .map(|(choice, votes)| (choice, votes.unsigned_abs()))
@@ -218,15 +228,13 @@ impl Ledger {
     }
 
     async fn timely<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        tokio::time::timeout(self.call_timeout, call)
-            .await
-            .unwrap_or_else(|_| {
-                Err(Error::Away(format!(
-                    "no answer within {} s",
-                    self.call_timeout.as_secs_f64()
-                )))
-            })
+        let answer = tokio::time::timeout(self.call_timeout, call).await;
+        answer.unwrap_or_else(|_| Err(too_late(self.call_timeout)))
     }
+}
+
+fn too_late(limit: Duration) -> Error {
+    Error::Away(format!("no answer within {} s", limit.as_secs_f64()))
 }
 
 /// A statement may touch each row only once. In the voters' order, so that two statements that touch the

@@ -19,6 +19,9 @@ use crate::postgres_url::Address;
 /// How long to try to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How much longer than its caller the server may count.
+const SERVER_MARGIN: Duration = Duration::from_secs(1);
+
 /// Connections per process.
 const MAX_CONNECTIONS: u32 = 4;
 
@@ -143,11 +146,9 @@ impl Postgres {
         Ok(copied + upserted.unwrap_or_default())
     }
 
-    pub(crate) async fn tally(&self) -> Result<Vec<(String, i64)>, Error> {
-        let tally =
-            "SELECT choice, count(*) FROM votes GROUP BY choice ORDER BY choice COLLATE \"C\"";
+    pub(crate) async fn tally(&self, limit: Duration) -> Result<Vec<(String, i64)>, Error> {
         let mut connection = Checkout::of(&self.pool).await?;
-        let tally = sqlx::query_as(tally).fetch_all(&mut *connection).await;
+        let tally = tally(&mut connection, limit).await;
         Ok(connection.done(tally)?)
     }
 
@@ -171,6 +172,23 @@ impl Postgres {
     pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Counts, for as long as `limit` in place of a call's: a large table takes a while to be read. Who asks gives up
+/// first, and the server a little later.
+async fn tally(
+    connection: &mut PgConnection,
+    limit: Duration,
+) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    sqlx::query("SELECT set_config('statement_timeout', $1, true)")
+        .bind(format!("{}ms", (limit + SERVER_MARGIN).as_millis()))
+        .execute(&mut *transaction)
+        .await?;
+    let tally = "SELECT choice, count(*) FROM votes GROUP BY choice ORDER BY choice COLLATE \"C\"";
+    let tally = sqlx::query_as(tally).fetch_all(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(tally)
 }
 
 /// A plan made while the table is small would be kept, and read all of it, when it has grown. What a call
@@ -266,8 +284,9 @@ fn is_crossed(error: &sqlx::Error) -> bool {
     is_taken(error) || code.is_some_and(|code| code == DEADLOCK_DETECTED)
 }
 
-/// Migrations are only ever added, and leave what earlier versions of the services write in order:
-/// those may still run beside this one.
+/// Migrations are only ever added, and leave what earlier versions of the services write in order: those may
+/// still run beside this one, and start again. So may this one on a ledger of a later version, whose
+/// migrations it does not know.
 fn migrator() -> Migrator {
     let all = [
         (
@@ -285,5 +304,7 @@ fn migrator() -> Migrator {
         let sql = sql.into_sql_str();
         Migration::new(version, name.into(), MigrationType::Simple, sql, false)
     });
-    Migrator::with_migrations(migrations.into())
+    let mut migrator = Migrator::with_migrations(migrations.into());
+    migrator.set_ignore_missing(true);
+    migrator
 }

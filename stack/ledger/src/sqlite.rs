@@ -122,8 +122,9 @@ async fn lock_beside(path: &Path) -> Result<std::fs::File, Error> {
     }
 }
 
-/// Migrations are only ever added, and leave what earlier versions of the services write in order:
-/// those may still run beside this one.
+/// Migrations are only ever added, and leave what earlier versions of the services write in order: those may
+/// still run beside this one, and start again. So may this one on a ledger of a later version, whose
+/// migrations it does not know.
 fn migrator() -> Migrator {
     let all = [
         (
@@ -141,5 +142,7 @@ fn migrator() -> Migrator {
         let sql = sql.into_sql_str();
         Migration::new(version, name.into(), MigrationType::Simple, sql, false)
     });
-    Migrator::with_migrations(migrations.into())
+    let mut migrator = Migrator::with_migrations(migrations.into());
+    migrator.set_ignore_missing(true);
+    migrator
 }

@@ -285,6 +285,30 @@ async fn an_older_ledger_is_brought_up_to_date_while_its_workers_still_write() -
     Ok(())
 }
 
+/// A service that starts again after its successor changed the ledger has to take part as before.
+#[tokio::test]
+async fn a_ledger_of_a_later_version_is_written_to_as_well() -> TestResult {
+    const LATER: &str = "
+        INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (99, 'later', true, $1, 0)";
+    let checksum = [0_u8; 48].as_slice();
+    let dir = tempfile::tempdir()?;
+    Ledger::connect(&url_in(&dir))?.prepare().await?;
+    let file = sqlx::SqlitePool::connect(&url_in(&dir)).await?;
+    sqlx::query(LATER).bind(checksum).execute(&file).await?;
+
+    let server = PostgresServer::start()?;
+    Ledger::connect(&server.url())?.prepare().await?;
+    let pool = sqlx::PgPool::connect(&server.url()).await?;
+    sqlx::query(LATER).bind(checksum).execute(&pool).await?;
+
+    for url in [url_in(&dir), server.url()] {
+        let again = Ledger::connect(&url)?;
+        assert_eq!(again.record(&[vote("ann", "cats")?]).await?.written, 1);
+    }
+    Ok(())
+}
+
 /// Names of voters would be refused one by one, and their votes end among the dead letters.
 #[tokio::test]
 async fn a_database_that_cannot_hold_every_name_is_refused() -> TestResult {

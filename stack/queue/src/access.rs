@@ -52,6 +52,13 @@ pub struct AccessError {
 }
 
 impl Access {
+    /// Whether another server may take the place of the one that has the queue.
+    #[must_use]
+    pub fn fails_over(&self) -> bool {
+        let scheme = self.url.split(':').next().unwrap_or_default();
+        scheme.ends_with("+sentinel") || scheme.ends_with("+cluster")
+    }
+
     /// A server that is reached by its URL alone.
     #[must_use]
     pub fn of(url: &str) -> Self {
@@ -86,5 +93,23 @@ impl Access {
         ];
         all.into_iter()
             .filter_map(|(part, file)| Some((part, file.as_ref()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_server_by_itself_has_no_successor() {
+        for (url, fails_over) in [
+            ("redis://localhost", false),
+            ("rediss://user:redis+sentinel@localhost", false),
+            ("redis+sentinel://a,b/votes", true),
+            ("rediss+cluster://a:1,b:2", true),
+            ("", false),
+        ] {
+            assert_eq!(Access::of(url).fails_over(), fails_over, "{url}");
+        }
     }
 }

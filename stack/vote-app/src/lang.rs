@@ -18,15 +18,23 @@ impl Lang {
     /// (RFC 9110, section 12.5.4). Regions are passed over.
     pub(crate) fn preferred(headers: &HeaderMap) -> Self {
         let accepted = joined(headers, &header::ACCEPT_LANGUAGE);
-        let mut best = (0.0, Self::En);
-        for Weighted { value, weight } in Weighted::all(&accepted) {
-            if let Some(lang) = Self::of_tag(value)
-                && weight > best.0
-            {
-                best = (weight, lang);
+        let accepted: Vec<_> = Weighted::all(&accepted).collect();
+        let any = accepted.iter().position(|it| it.value == "*");
+        let mut best = (0.0, usize::MAX, Self::En);
+        for lang in [Self::En, Self::Id] {
+            let mut named = (0..accepted.len())
+                .filter(|at| Self::of_tag(accepted[*at].value) == Some(lang))
+                .peekable();
+            // The star is every language that is not named.
+            let star = any.filter(|_| named.peek().is_none());
+            for at in named.chain(star) {
+                let weight = accepted[at].weight;
+                if weight > best.0 || (weight >= best.0 && weight > 0.0 && at < best.1) {
+                    best = (weight, at, lang);
+                }
             }
         }
-        best.1
+        best.2
     }
 
     /// The language of a tag such as `id-ID`. `in` is what Indonesian was called before 1989, and
@@ -34,7 +42,7 @@ impl Lang {
     fn of_tag(tag: &str) -> Option<Self> {
         let primary = tag.split('-').next().unwrap_or_default();
         match primary.to_ascii_lowercase().as_str() {
-            "en" | "*" => Some(Self::En),
+            "en" => Some(Self::En),
             "id" | "in" => Some(Self::Id),
             _ => None,
         }
@@ -101,6 +109,13 @@ mod tests {
             ("id;q=0", Lang::En),
             ("id;q=nonsense", Lang::En),
             ("*, id;q=0.5", Lang::En),
+            ("*", Lang::En),
+            ("en;q=0, *", Lang::Id),
+            ("en;q=0, *;q=0.1", Lang::Id),
+            ("id;q=0, *", Lang::En),
+            ("id;q=0.5, *", Lang::En),
+            ("id, *;q=0.5", Lang::Id),
+            ("id;q=0.5, en-GB;q=0.2, en;q=0.7", Lang::En),
             ("fr", Lang::En),
             ("idx", Lang::En),
             ("", Lang::En),

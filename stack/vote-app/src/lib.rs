@@ -24,6 +24,7 @@ mod ballot;
 mod cli;
 mod config;
 mod cookies;
+mod counting;
 mod faults;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -69,13 +70,13 @@ pub use pressure::Limits as PressureLimits;
 pub use proxies::{Forwarding, Proxies};
 pub use public_url::PublicUrl;
 
+use counting::Counting;
 use faults::VoteFaults;
 use limiter::Limiter;
 use live::Live;
 use metrics::Metrics;
 use pressure::Pressure;
 use refusals::Refusals;
-use results::Counting;
 
 /// Why the vote app could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -165,6 +166,12 @@ pub async fn run(
 ) -> Result<(), Error> {
     let shutdown = shutdown::after(&leaving, config.shutdown_delay);
     let queue = Queue::open(&config.redis)?.with_patience(config.patience());
+    if config.redis.fails_over() && config.redis.replicas == 0 {
+        tracing::warn!(
+            "votes that were taken may be lost when a replica takes over; --redis-replicas 1 has each wait \
+             until a replica has it"
+        );
+    }
     match queue.ping().await {
         Err(error @ (voteops_queue::Error::Setup(_) | voteops_queue::Error::Url(_))) => {
             return Err(error.into());
@@ -198,6 +205,7 @@ pub async fn run(
     let limiter = config.client_rate.map(Limiter::new).map(Arc::new);
     let (limits, mut background) = (config.http, JoinSet::new());
     let pressure = Pressure::none(config.idempotency_window);
+    let counting = Counting::new(config.request_timeout / 2);
     if let Some(limiter) = &limiter {
         background.spawn(limiter.clone().forget(shutdown.clone()));
     }
@@ -210,7 +218,7 @@ pub async fn run(
         backend_warnings,
         refusals: Refusals::default(),
         live: Live::new(live::MAX_LISTENERS, shutdown.clone()),
-        counting: Counting::default(),
+        counting,
         pressure,
         limiter,
         leaving,

@@ -168,7 +168,7 @@ pub(crate) async fn poll(app: Arc<App>) {
     }
 }
 
-async fn look(app: &App) -> Shown {
+async fn look(app: &Arc<App>) -> Shown {
     let Ok(results) = results::current(app).await else {
         return Shown::Away;
     };

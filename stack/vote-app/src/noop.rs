@@ -14,11 +14,11 @@ use voteops_queue::Queue;
 use voteops_service::http;
 use voteops_service::logs::Throttle;
 
+use crate::counting::Counting;
 use crate::live::{self, Live};
 use crate::metrics::Metrics;
 use crate::pressure::Pressure;
 use crate::refusals::Refusals;
-use crate::results::Counting;
 use crate::{App, Config, Error, routes};
 
 /// As long as the answer to a vote of `scripts/bench accept`.
@@ -43,7 +43,7 @@ pub async fn run_noop(
         backend_warnings: Throttle::new(Duration::from_secs(1)),
         refusals: Refusals::default(),
         live: Live::new(live::MAX_LISTENERS, shutdown.clone()),
-        counting: Counting::default(),
+        counting: Counting::new(config.request_timeout / 2),
         pressure: Pressure::none(config.idempotency_window),
         limiter: None,
         leaving: shutdown.clone(),

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use voteops_queue::Fill;
+use voteops_queue::{Error, Fill};
+use voteops_service::logs::Throttle;
 
 use crate::App;
 use crate::window::window;
@@ -19,6 +20,9 @@ use crate::window::window;
 /// How often to look. What comes in between two looks has to find room above the limit: of 256 MB, 3
 /// per cent hold 50,000 votes.
 const INTERVAL: Duration = Duration::from_millis(200);
+
+/// How often to warn that Redis may not be asked.
+const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Votes are taken again below this share of a limit, in per cent.
 const RELEASE_PERCENT: u64 = 95;
@@ -125,13 +129,21 @@ impl Pressure {
 pub(crate) async fn watch(app: Arc<App>, shutdown: CancellationToken) {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let warnings = Throttle::new(WARNING_INTERVAL);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
         let Some(looked) = shutdown.run_until_cancelled(app.queue.fill()).await else {
             return;
         };
         match looked {
             Ok(fill) => look(&app, &fill),
-            Err(error) => tracing::debug!(%error, "it is not known how full Redis is"),
+            Err(error) => {
+                let is_away = matches!(error, Error::Away(_));
+                if !is_away && warnings.pass().is_some() {
+                    tracing::warn!(%error, "it is not known how full Redis is, and no limit holds");
+                } else {
+                    tracing::debug!(%error, "it is not known how full Redis is");
+                }
+            }
         }
     }
 }

@@ -162,12 +162,31 @@ pub(crate) struct Setup {
     pub(crate) read_only: bool,
     /// The contexts that can be gone to.
     pub(crate) contexts: Vec<String>,
-    /// The experiments that can be begun from here; `None` when that is not allowed.
-    pub(crate) offers: Option<Vec<Offer>>,
-    /// Whether the stack runs on this machine, so that experiments could be begun from here.
-    pub(crate) is_local: bool,
+    /// The experiments that can be begun from here.
+    pub(crate) offers: Offers,
     /// Whether a recording is shown, and nothing can be asked.
     pub(crate) recorded: bool,
+}
+
+/// The experiments that can be begun from the console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Offers {
+    /// None: the stack is not one of `voteops up`.
+    Elsewhere,
+    /// None: that was not allowed.
+    Forbidden,
+    /// These.
+    These(Vec<Offer>),
+}
+
+impl Offers {
+    fn of(settings: &Settings) -> Self {
+        match (&settings.experimenter, &settings.experiments) {
+            (Some(who), _) => Self::These(who.offers()),
+            (None, Some(_)) => Self::Forbidden,
+            (None, None) => Self::Elsewhere,
+        }
+    }
 }
 
 impl Setup {
@@ -186,8 +205,7 @@ impl Setup {
             user: settings.user.clone(),
             read_only: settings.read_only,
             contexts: settings.contexts.clone(),
-            offers: settings.experimenter.as_ref().map(|who| who.offers()),
-            is_local: settings.experiments.is_some(),
+            offers: Offers::of(settings),
             log_source: settings.logs.as_ref().map(LogSource::name),
             ..Self::plain(
                 settings.title.clone(),
@@ -235,8 +253,7 @@ impl Setup {
             user: String::new(),
             read_only: false,
             contexts: Vec::new(),
-            offers: None,
-            is_local: false,
+            offers: Offers::Elsewhere,
             recorded: false,
         }
     }

@@ -15,8 +15,11 @@ use crate::signals::{Component, Signal};
 use crate::slo::Slo;
 use crate::units::{self, Unit};
 
-/// An evaluation that is this old no longer tells that an alert is quiet, in seconds.
+/// An evaluation that is this old no longer tells that an alert is quiet, in seconds; but for groups that are
+/// evaluated so seldom that two of them and a scrape take longer.
 const EVALUATED_WITHIN_S: u64 = 120;
+/// From an evaluation until its scrape, in seconds.
+const TOLD_WITHIN_S: u64 = 30;
 /// The window of the signals' rates.
 const RATE_WINDOW: &str = "1m";
 
@@ -117,11 +120,13 @@ impl Makings {
     /// What each of these alerts did. Quiet is told only of what was evaluated lately: an alert that nobody
     /// evaluates has no state.
     fn alert_states(&self, wanted: impl Fn(&Rule) -> bool) -> Panel {
-        let text = "Alerts of Prometheus. A row without a state was not evaluated in the last two minutes.";
+        let text = "Alerts of Prometheus. A row without a state was not evaluated for a while.";
         let mut panel = Panel::new(Kind::Alerts, "Alerts", text);
         for group in &self.groups {
+            let interval_s = group.interval.map_or(0, |interval| interval.as_secs());
+            let within_s = EVALUATED_WITHIN_S.max(2 * interval_s + TOLD_WITHIN_S);
             let evaluated = format!(
-                "0 * max(prometheus_rule_group_last_evaluation_timestamp_seconds{{rule_group=~\".+;{}\"}} > time() - {EVALUATED_WITHIN_S})",
+                "0 * max(prometheus_rule_group_last_evaluation_timestamp_seconds{{rule_group=~\".+;{}\"}} > time() - {within_s})",
                 group.name
             );
             for rule in group

@@ -1,6 +1,8 @@
 //! What clients may take, and what happens beyond it.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -39,11 +41,14 @@ async fn a_head_that_trickles_in_ends_the_connection() -> TestResult {
     assert_eq!(until_closed(&mut silent).await, "");
 
     let (mut reads, mut writes) = TcpStream::connect(stack.address).await?.into_split();
+    let lines = Arc::new(AtomicUsize::new(0));
+    let sent = lines.clone();
     let trickle = tokio::spawn(async move {
         writes.write_all(b"POST /vote HTTP/1.1\r\n").await?;
         // Each line arrives in time; the head never does.
         loop {
             writes.write_all(b"x: y\r\n").await?;
+            sent.fetch_add(1, Ordering::Relaxed);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         #[expect(unreachable_code, reason = "the type of the block")]
@@ -52,6 +57,10 @@ async fn a_head_that_trickles_in_ends_the_connection() -> TestResult {
     let mut told = Vec::new();
     let _ = reads.read_to_end(&mut told).await;
     trickle.abort();
+    assert_eq!(String::from_utf8_lossy(&told), "");
+    // A head that is too large is told so, and this one was far from that.
+    let lines = lines.load(Ordering::Relaxed);
+    assert!(lines < 1000, "{lines} lines were waited for");
     assert_eq!(stack.post(JSON, VOTE).await?.status(), 202);
     Ok(())
 }
@@ -66,6 +75,28 @@ async fn a_body_that_does_not_come_is_not_waited_for() -> TestResult {
     let told = until_closed(&mut stream).await;
     assert!(told.starts_with("HTTP/1.1 408 "), "{told}");
     assert!(told.contains("body_timeout"), "{told}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_in_is_not_waited_for() -> TestResult {
+    let stack = Stack::start(|config| config.request_timeout = Duration::from_millis(600)).await?;
+    let (mut reads, mut writes) = TcpStream::connect(stack.address).await?.into_split();
+    let trickle = tokio::spawn(async move {
+        let head = "POST /vote HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+            content-type: application/json\r\ncontent-length: 1000\r\n\r\n";
+        writes.write_all(head.as_bytes()).await?;
+        for _ in 0..1000 {
+            writes.write_all(b" ").await?;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok::<_, std::io::Error>(writes)
+    });
+    let mut told = [0; 13];
+    reads.read_exact(&mut told).await?;
+    assert_eq!(&told, b"HTTP/1.1 408 ");
+    assert!(!trickle.is_finished(), "all of it was waited for");
+    trickle.abort();
     Ok(())
 }
 

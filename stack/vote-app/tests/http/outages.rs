@@ -101,6 +101,72 @@ async fn however_many_ask_for_results_at_once_the_ledger_counts_once() -> TestRe
     Ok(())
 }
 
+/// Results, and when they were counted.
+async fn results(stack: &Stack) -> Result<(u16, u64), Box<dyn std::error::Error>> {
+    let answer = stack.get("/results", JSON).await?;
+    let status = answer.status().as_u16();
+    let counted = answer.json::<Value>().await?["as_of_ms"].as_u64();
+    Ok((status, counted.unwrap_or_default()))
+}
+
+#[tokio::test]
+async fn while_a_long_count_goes_on_the_last_one_is_shown() -> TestResult {
+    let server = PostgresServer::start()?;
+    let url = server.url();
+    let stack = Stack::start(|config| {
+        config.ledger_url = url;
+        config.request_timeout = Duration::from_mins(1);
+    })
+    .await?;
+    stack.ledger.prepare().await?;
+    let pool = sqlx::PgPool::connect(&server.url()).await?;
+    let lock = async || {
+        let mut lock = pool.begin().await?;
+        sqlx::query("LOCK TABLE votes").execute(&mut *lock).await?;
+        Ok::<_, sqlx::Error>(lock)
+    };
+    // A count that takes some seconds is shown for some more.
+    let held = lock().await?;
+    let first = tokio::spawn(stack.client.get(stack.url("/results")).send());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    held.rollback().await?;
+    let first = first.await??.json::<Value>().await?["as_of_ms"].as_u64();
+    stack.redis.command(&[b"FLUSHALL"])?;
+    let held = lock().await?;
+    assert_eq!(results(&stack).await?, (200, first.unwrap_or_default()));
+    held.rollback().await?;
+    eventually("the next count is shown", || async {
+        let shown = results(&stack).await;
+        shown.is_ok_and(|(status, counted)| status == 200 && Some(counted) > first)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_count_that_takes_longer_than_anyone_waits_is_shown_at_last() -> TestResult {
+    let server = PostgresServer::start()?;
+    let url = server.url();
+    let stack = Stack::start(|config| {
+        config.ledger_url = url;
+        config.request_timeout = Duration::from_millis(400);
+    })
+    .await?;
+    stack.ledger.prepare().await?;
+    let pool = sqlx::PgPool::connect(&server.url()).await?;
+    for slow in [
+        "ALTER TABLE votes RENAME TO all_votes",
+        "CREATE VIEW votes AS SELECT all_votes.* FROM all_votes, (SELECT pg_sleep(0.7)) AS slept",
+        "INSERT INTO all_votes (voter, vote_id, choice, cast_at_ms, recorded_at_ms) VALUES ('ann', '1', 'cats', 0, 0)",
+    ] {
+        sqlx::query(slow).execute(&pool).await?;
+    }
+    assert_eq!(results(&stack).await?.0, 503);
+    eventually("they are counted", || async {
+        results(&stack).await.is_ok_and(|(status, _)| status == 200)
+    })
+    .await
+}
+
 /// How many times Redis was given a command.
 fn calls(stack: &Stack, command: &str) -> Result<u64, Box<dyn std::error::Error>> {
     let stats = stack.redis.command(&[b"INFO", b"commandstats"])?;

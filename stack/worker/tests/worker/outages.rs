@@ -3,7 +3,17 @@
 use voteops_ledger::test_support::PostgresServer;
 
 use crate::TestResult;
-use crate::stack::{Stack, eventually};
+use crate::stack::{Stack, Worker, eventually};
+
+/// What a worker that is not ready names as away.
+async fn away(worker: &Worker) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    let answer = worker.get("/readyz").await?;
+    assert_eq!(answer.status(), 503);
+    let told: serde_json::Value = answer.json().await?;
+    let checks = told["checks"].as_object().ok_or("no checks are told")?;
+    let away = checks.iter().filter(|(_, told)| *told != "ok");
+    Ok(away.map(|(name, _)| name.clone()).collect())
+}
 
 #[tokio::test]
 async fn killing_redis_in_mid_drain_loses_none() -> TestResult {
@@ -26,7 +36,7 @@ async fn killing_redis_in_mid_drain_loses_none() -> TestResult {
         read + ack > 0
     })
     .await?;
-    assert_eq!(worker.get("/readyz").await?.status(), 503);
+    assert_eq!(away(&worker).await?, ["redis"]);
     stack.redis.restart()?;
     stack.drained(&votes).await?;
     worker.stop().await
@@ -45,7 +55,7 @@ async fn votes_wait_in_the_queue_while_the_ledger_is_away() -> TestResult {
         .await?;
     assert_eq!(stack.queue.length().await?, 20);
     assert_eq!(stack.queue.dead_length().await?, 0);
-    assert_eq!(worker.get("/readyz").await?.status(), 503);
+    assert_eq!(away(&worker).await?, ["ledger"]);
     server.restart()?;
     stack.drained(&votes).await?;
     worker.stop().await

@@ -13,7 +13,7 @@ use crate::keys::{Action, Spot, Travel};
 use crate::lang::{en, tr};
 use crate::message::Effect;
 use crate::model::prompt::{Prompt, Purpose};
-use crate::model::{Model, Screen};
+use crate::model::{Model, Offers, Screen};
 use crate::theme::{Theme, Tone};
 use crate::view::list;
 use crate::view::text::{cut, left, span, wrap};
@@ -65,14 +65,18 @@ enum Stage {
 pub(super) fn open(model: &mut Model) {
     if let Some(why) = model.setup.unchangeable() {
         model.notice = Some(why);
-    } else if !model.setup.is_local {
-        let told = tr!("only on a stack of voteops up: elsewhere by voteops chaos in a terminal");
-        model.notice = Some(told.into());
-    } else if model.setup.offers.is_none() {
-        let told = tr!("not allowed from here: start the console with --allow-chaos");
-        model.notice = Some(told.into());
     } else {
-        model.starting = Starting::Open(Choice::default());
+        let refused = match model.setup.offers {
+            Offers::Elsewhere => {
+                tr!("only on a stack of voteops up: elsewhere by voteops chaos in a terminal")
+            }
+            Offers::Forbidden => tr!("not allowed from here: start the console with --allow-chaos"),
+            Offers::These(_) => {
+                model.starting = Starting::Open(Choice::default());
+                return;
+            }
+        };
+        model.notice = Some(refused.into());
     }
 }
 
@@ -111,7 +115,10 @@ pub(crate) fn on_key(model: &mut Model, event: KeyEvent) -> Option<Vec<Effect>> 
 }
 
 fn offers(model: &Model) -> &[Offer] {
-    model.setup.offers.as_deref().unwrap_or_default()
+    match &model.setup.offers {
+        Offers::These(offers) => offers,
+        Offers::Elsewhere | Offers::Forbidden => &[],
+    }
 }
 
 /// Asks how long, or for the plan at once where the experiment ends by itself.
@@ -142,7 +149,9 @@ pub(crate) fn entered(model: &mut Model, line: &str) -> Result<Vec<Effect>, Stri
     let Starting::Open(choice) = &mut model.starting else {
         return Ok(Vec::new());
     };
-    let offers = model.setup.offers.as_deref().unwrap_or_default();
+    let Offers::These(offers) = &model.setup.offers else {
+        return Ok(Vec::new());
+    };
     let Some(offer) = offers.get(choice.selected) else {
         return Ok(Vec::new());
     };

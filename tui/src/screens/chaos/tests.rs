@@ -4,6 +4,7 @@ use ratatui::style::Color;
 use super::*;
 use crate::experiments::{Offer, Plan, Stage};
 use crate::message::Message;
+use crate::model::Offers;
 use crate::tests::fixtures::{at, buffer, live, press, text};
 use crate::update::update;
 
@@ -94,11 +95,10 @@ pub(crate) fn allowed() -> Model {
         alerts: vec!["CriticalVoteQueueBacklog".into(), "WorkerDown".into()],
         length,
     };
-    model.setup.offers = Some(vec![
+    model.setup.offers = Offers::These(vec![
         offer("stall-worker", Some(std::time::Duration::from_mins(1))),
         offer("verify", None),
     ]);
-    model.setup.is_local = true;
     model
 }
 
@@ -165,10 +165,13 @@ fn a_plan_that_is_refused_or_given_up_begins_nothing() {
 fn who_may_not_begin_is_told_why() {
     for (change, told) in [
         (
-            (|model| model.setup.offers = None) as fn(&mut Model),
+            (|model| model.setup.offers = Offers::Forbidden) as fn(&mut Model),
             "--allow-chaos",
         ),
-        (|model| model.setup.is_local = false, "voteops chaos"),
+        (
+            |model| model.setup.offers = Offers::Elsewhere,
+            "voteops chaos",
+        ),
         (|model| model.setup.read_only = true, "read-only"),
         (|model| model.setup.recorded = true, "recording"),
     ] {

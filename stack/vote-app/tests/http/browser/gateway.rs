@@ -21,6 +21,21 @@ use crate::stack::{Stack, eventually};
 /// How often a stream that is let through says that it is alive.
 const STILL: Duration = Duration::from_millis(100);
 
+/// What the shipped gateway has voters read while there is no vote app.
+const UNAVAILABLE: &str = include_str!("../../../../compose/unavailable.html");
+
+/// Its settings.
+const SHIPPED: &str = include_str!("../../../../compose/haproxy.cfg");
+
+/// The policy that the shipped gateway gives its own pages.
+fn policy() -> &'static str {
+    let told = SHIPPED
+        .split("set-header content-security-policy \"")
+        .nth(1);
+    let policy = told.and_then(|told| told.split('"').next());
+    policy.expect("the shipped gateway has a policy")
+}
+
 /// What a gateway does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -119,8 +134,8 @@ async fn answer(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap)
     let way = shared.way.subscribe();
     let (now, app) = way.borrow().clone();
     if now == Way::Down || (now == Way::NoStream && is_stream) {
-        let page = "<!DOCTYPE html><h1>Bad gateway</h1>";
-        return (StatusCode::BAD_GATEWAY, Html(page)).into_response();
+        let policy = [(header::CONTENT_SECURITY_POLICY, policy())];
+        return (StatusCode::BAD_GATEWAY, policy, Html(UNAVAILABLE)).into_response();
     }
     let mut asked = shared.client.get(format!("{app}{path}"));
     if let Some(accept) = headers.get(header::ACCEPT) {
