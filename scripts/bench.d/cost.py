@@ -4,12 +4,15 @@ used by scripts/bench. Ends with 1 when a bound is missed.
 cost.py VOTEOPS VOTE_APP WORKER [--short]
 """
 
+import contextlib
 import sys
 import time
+import urllib.error
+import urllib.request
 from contextlib import ExitStack
 
 from figures import Table, arguments
-from servers import Redis, vote_app, worker, workplace
+from servers import Redis, until, vote_app, worker, workplace
 from votes import LEDGERS, Flood, SqliteLedger, fill_queue, ledger
 
 LOOK_S = 0.005
@@ -20,6 +23,9 @@ MOST_IDLE_RSS_MB = 30
 FLAT = 1.25
 # So many times as many votes are recorded as taken: it takes a tenth of the time, which is told in ticks.
 RECORDED = 3
+COUNT_TIMEOUT_S = 120
+# How long results are asked for, beside four times what the first took.
+COUNTED_FOR_S = 10
 # How often a queue is filled to tell what that takes.
 FILLINGS = 10
 # Votes a second and of a measurement; queues and ledgers that votes are taken beside; bytes on disk at most.
@@ -130,9 +136,33 @@ def beside_queues(bench):
         grown(bench.table, f"CPU of {what} a vote, us, beside a queue of", costs)
 
 
+def counted_s(bench, redis, records):
+    """Seconds until results are shown that nobody has asked for before, and seconds from asking to having
+    them while they are counted anew: a vote app that was just started, and asked without end."""
+    with vote_app(bench.vote_app, redis, records.url) as app:
+        begun = time.monotonic()
+        until(lambda: results(app), "a count of the results", COUNT_TIMEOUT_S)
+        first_s = time.monotonic() - begun
+        redis.command("DEL", "{votes}:results")
+        longest_s = 0.0
+        while (since := time.monotonic()) - begun < 4 * first_s + COUNTED_FOR_S:
+            if not results(app):
+                bench.table.row("results that were shown once and then were not", 1, "", 1, at_most=0)
+                break
+            longest_s = max(longest_s, time.monotonic() - since)
+            time.sleep(LOOK_S)
+    return first_s, longest_s
+
+
+def results(app):
+    with contextlib.suppress(urllib.error.URLError):
+        return urllib.request.urlopen(f"{app.url}/results").read()
+    return None
+
+
 def beside_ledgers(bench, kind):
     """What recording a vote costs in ledgers of different sizes: of voters who are new, and of some who have
-    voted before."""
+    voted before; and how long the results are in coming."""
     new, again = {}, {}
     for rows in bench.ledgers:
         name = f"ledger-{kind.name}-{rows}"
@@ -145,8 +175,11 @@ def beside_ledgers(bench, kind):
             for costs, known in [(new, 0), (again, rows)][: 2 if rows else 1]:
                 fill_queue(redis, known and bench.recorded, bench.recorded, known)
                 costs[rows] = drained(bench, redis, records, bench.recorded)
+            first_s, longest_s = counted_s(bench, redis, records)
             size = records.bytes_per_row()
         print(f"{kind.name} of {rows}: {new[rows]:.1f}, {again.get(rows, 0):.1f} us, {size:.0f} bytes", file=sys.stderr)
+    bench.table.row(f"{kind.name}: until the first results of a ledger of {rows}, s", f"{first_s:.2f}")
+    bench.table.row(f"{kind.name}: longest answer with results after that, s", f"{longest_s:.2f}")
     bench.table.row(f"{kind.name}: a row in a ledger of {rows}, with its indexes, bytes", f"{size:.0f}")
     for what, costs in [("a new voter's vote", new), ("another vote of a voter", again)]:
         grown(bench.table, f"{kind.name}: CPU of recording {what}, us, in a ledger of", costs)
