@@ -333,7 +333,7 @@ fn the_console_goes_to_other_contexts_and_begins_experiments() {
     terminal.press("7b");
     terminal.wait_for("read-only");
     terminal.press(":context broken\r");
-    terminal.wait_for("no.pem");
+    terminal.wait_for("cannot be asked");
     terminal.wait_for("voteops · shop");
     terminal.press(":context stack\r");
     terminal.wait_for("local stack");
