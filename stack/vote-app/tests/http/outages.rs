@@ -75,16 +75,25 @@ async fn a_redis_that_does_not_answer_is_not_waited_for_beyond_the_request_timeo
     Ok(())
 }
 
-#[tokio::test]
-async fn however_many_ask_for_results_at_once_the_ledger_counts_once() -> TestResult {
-    const ASKERS: u64 = 8;
+/// A stack with a ledger on PostgreSQL.
+async fn on_postgres(
+    request_timeout: Duration,
+) -> Result<(PostgresServer, Stack), Box<dyn std::error::Error>> {
     let server = PostgresServer::start()?;
     let url = server.url();
     let stack = Stack::start(|config| {
         config.ledger_url = url;
-        config.request_timeout = Duration::from_mins(1);
+        config.request_timeout = request_timeout;
     })
     .await?;
+    stack.ledger.prepare().await?;
+    Ok((server, stack))
+}
+
+#[tokio::test]
+async fn however_many_ask_for_results_at_once_the_ledger_counts_once() -> TestResult {
+    const ASKERS: u64 = 8;
+    let (server, stack) = on_postgres(Duration::from_mins(1)).await?;
     assert_eq!(stack.get("/readyz", JSON).await?.status(), 200);
     server.pause()?;
     let ask = |_| tokio::spawn(stack.client.get(stack.url("/results")).send());
@@ -111,14 +120,7 @@ async fn results(stack: &Stack) -> Result<(u16, u64), Box<dyn std::error::Error>
 
 #[tokio::test]
 async fn while_a_long_count_goes_on_the_last_one_is_shown() -> TestResult {
-    let server = PostgresServer::start()?;
-    let url = server.url();
-    let stack = Stack::start(|config| {
-        config.ledger_url = url;
-        config.request_timeout = Duration::from_mins(1);
-    })
-    .await?;
-    stack.ledger.prepare().await?;
+    let (server, stack) = on_postgres(Duration::from_mins(1)).await?;
     let pool = sqlx::PgPool::connect(&server.url()).await?;
     let lock = async || {
         let mut lock = pool.begin().await?;
@@ -144,14 +146,7 @@ async fn while_a_long_count_goes_on_the_last_one_is_shown() -> TestResult {
 
 #[tokio::test]
 async fn a_count_that_takes_longer_than_anyone_waits_is_shown_at_last() -> TestResult {
-    let server = PostgresServer::start()?;
-    let url = server.url();
-    let stack = Stack::start(|config| {
-        config.ledger_url = url;
-        config.request_timeout = Duration::from_millis(400);
-    })
-    .await?;
-    stack.ledger.prepare().await?;
+    let (server, stack) = on_postgres(Duration::from_millis(400)).await?;
     let pool = sqlx::PgPool::connect(&server.url()).await?;
     for slow in [
         "ALTER TABLE votes RENAME TO all_votes",
