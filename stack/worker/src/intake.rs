@@ -8,6 +8,7 @@ use voteops_queue::{Entry, Error as QueueError, Queue, Reader};
 use crate::Config;
 use crate::backoff::Backoff;
 use crate::metrics::{Metrics, Stage};
+use crate::troubles::Troubles;
 
 /// How many times the group is searched for abandoned votes in the time that makes them so.
 const SCANS_PER_IDLE: u32 = 3;
@@ -16,6 +17,7 @@ const SCANS_PER_IDLE: u32 = 3;
 pub(crate) struct Intake {
     reader: Reader,
     metrics: Metrics,
+    troubles: Troubles,
     batch_size: usize,
     reclaim_idle: Duration,
     next_scan: Instant,
@@ -28,12 +30,14 @@ impl Intake {
     pub(crate) fn new(
         queue: &Queue,
         metrics: Metrics,
+        troubles: Troubles,
         config: &Config,
         shutdown: CancellationToken,
     ) -> Self {
         Self {
             reader: queue.reader(&config.instance),
             metrics,
+            troubles,
             batch_size: config.batch_size,
             reclaim_idle: config.reclaim_idle,
             next_scan: Instant::now(),
@@ -53,12 +57,14 @@ impl Intake {
         }
         match self.read(is_alone).await {
             Ok(entries) => {
+                self.troubles.over(Stage::Read);
                 self.backoff = Backoff::new();
                 self.is_behind = entries.len() >= self.batch_size;
                 entries
             }
             Err(error) => {
                 self.metrics.count_error(Stage::Read);
+                self.troubles.failed(Stage::Read, &error);
                 tracing::warn!(%error, "cannot read the queue; trying again");
                 self.backoff.wait(&self.shutdown).await;
                 Vec::new()

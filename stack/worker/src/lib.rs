@@ -19,6 +19,7 @@ mod intake;
 mod metrics;
 mod recorder;
 mod routes;
+mod troubles;
 
 use std::sync::OnceLock;
 
@@ -37,6 +38,7 @@ use faults::WorkerFaults;
 use intake::Intake;
 use metrics::Metrics;
 use recorder::Recorder;
+use troubles::Troubles;
 
 /// Why the worker could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -112,15 +114,28 @@ pub async fn run(
         .map(|admin| WorkerFaults::serve(admin, &metrics, &shutdown))
         .transpose()?
         .unzip();
-    let router = routes::router(queue.clone(), ledger.clone(), metrics.registry.clone());
+    let troubles = Troubles::default();
+    let router = routes::router(
+        queue.clone(),
+        ledger.clone(),
+        troubles.clone(),
+        metrics.registry.clone(),
+    );
     let drained = CancellationToken::new();
     let served = tokio::spawn(http::serve(listener, router, drained.clone()));
     tracing::info!(instance = config.instance, "draining the queue");
-    let intake = Intake::new(&queue, metrics.clone(), &config, shutdown.clone());
+    let intake = Intake::new(
+        &queue,
+        metrics.clone(),
+        troubles.clone(),
+        &config,
+        shutdown.clone(),
+    );
     let recorder = Recorder {
         queue,
         ledger: ledger.clone(),
         metrics,
+        troubles,
         faults,
         shutdown: shutdown.clone(),
         grace_end: OnceLock::new(),

@@ -11,7 +11,7 @@ const BOUNDS_SECONDS: [f64; 14] = [
 ];
 
 /// Where the worker's work can fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     Read,
     Record,

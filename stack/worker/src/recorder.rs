@@ -10,6 +10,7 @@ use voteops_queue::{Content, DeadReason, Entry, Error as QueueError, Queue, Queu
 use crate::backoff::Backoff;
 use crate::faults::WorkerFaults;
 use crate::metrics::{Metrics, Stage};
+use crate::troubles::Troubles;
 
 /// How long the votes in hand may still take once shutdown has begun. What is not done by then
 /// stays pending, for the next worker.
@@ -20,6 +21,7 @@ pub(crate) struct Recorder {
     pub(crate) queue: Queue,
     pub(crate) ledger: Ledger,
     pub(crate) metrics: Metrics,
+    pub(crate) troubles: Troubles,
     pub(crate) faults: Option<WorkerFaults>,
     pub(crate) shutdown: CancellationToken,
     /// When [`GRACE`] ends, once it has begun.
@@ -110,7 +112,10 @@ impl Recorder {
                 Err(error) if !error.is_permanent() => {
                     self.failed(Stage::Record, &error, &mut backoff).await?;
                 }
-                result => return Ok(result),
+                result => {
+                    self.troubles.over(Stage::Record);
+                    return Ok(result);
+                }
             }
         }
     }
@@ -168,11 +173,12 @@ impl Recorder {
                 self.metrics.count_error(Stage::Acknowledge);
                 tracing::warn!(%error, entries = entries.len(), "recorded entries are not acknowledged");
                 backoff.wait(&self.shutdown).await;
-                return Ok(());
+                break;
             }
             self.failed(Stage::Acknowledge, &error, &mut backoff)
                 .await?;
         }
+        self.troubles.over(Stage::Acknowledge);
         Ok(())
     }
 
@@ -188,6 +194,7 @@ impl Recorder {
         backoff: &mut Backoff,
     ) -> Result<(), CutShort> {
         self.metrics.count_error(stage);
+        self.troubles.failed(stage, error);
         tracing::warn!(%error, ?stage, "an attempt failed; trying again");
         if self.shutdown.is_cancelled() {
             return Err(CutShort);

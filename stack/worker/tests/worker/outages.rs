@@ -1,5 +1,6 @@
 //! What a worker does while Redis or the ledger is away.
 
+use sqlx::{Connection, PgConnection};
 use voteops_ledger::test_support::PostgresServer;
 
 use crate::TestResult;
@@ -59,6 +60,50 @@ async fn votes_wait_in_the_queue_while_the_ledger_is_away() -> TestResult {
     server.restart()?;
     stack.drained(&votes).await?;
     worker.stop().await
+}
+
+/// As a standby does, which a worker may still ask after another server has taken over.
+#[tokio::test]
+async fn a_ledger_that_answers_and_takes_no_votes_is_told() -> TestResult {
+    let server = PostgresServer::start()?;
+    let stack = Stack::with_ledger(server.url())?;
+    stack.ledger.prepare().await?;
+    let worker = stack.worker("w1", |_| ()).await?;
+    let earlier = stack.enqueue(1).await?;
+    stack.drained(&earlier).await?;
+    let mut admin = PgConnection::connect(&server.url()).await?;
+    let read_only = "ALTER SYSTEM SET default_transaction_read_only = on";
+    let reload = "SELECT pg_reload_conf()";
+    sqlx::query(read_only).execute(&mut admin).await?;
+    sqlx::query(reload).execute(&mut admin).await?;
+    eventually("new connections can only read", || async {
+        is_read_only(&server).await.is_ok_and(|is_so| is_so)
+    })
+    .await?;
+    // Those that are there hear of it at a time of their own.
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    sqlx::query(end).execute(&mut admin).await?;
+    let votes = stack.enqueue(20).await?;
+    worker
+        .reaches("worker_errors_total{stage=\"record\"}", 1)
+        .await?;
+    stack.ledger.ping().await?;
+    assert_eq!(away(&worker).await?, ["ledger"]);
+    let writable = "ALTER SYSTEM RESET default_transaction_read_only";
+    sqlx::query(writable).execute(&mut admin).await?;
+    sqlx::query(reload).execute(&mut admin).await?;
+    stack.drained(&votes).await?;
+    assert_eq!(worker.get("/readyz").await?.status(), 200);
+    worker.stop().await
+}
+
+async fn is_read_only(server: &PostgresServer) -> Result<bool, sqlx::Error> {
+    let mut fresh = PgConnection::connect(&server.url()).await?;
+    let asked = sqlx::query_scalar("SHOW default_transaction_read_only");
+    let told: String = asked.fetch_one(&mut fresh).await?;
+    fresh.close().await?;
+    Ok(told == "on")
 }
 
 #[tokio::test]
