@@ -3,3 +3,4 @@
 mod logs;
 mod open_files;
 mod running;
+mod warnings;
