@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
+use uuid::Uuid;
 use voteops_chaos::Error;
 use voteops_chaos::audit::{By, Event};
 use voteops_chaos::catalogue::Entry;
@@ -194,8 +195,29 @@ async fn what_was_recovered_by_force_is_not_renewed() {
             Timestamp::now().duration_since(seen).as_secs() >= 6
         });
     });
-    assert_eq!(client.list().await.unwrap(), [other]);
+    assert_eq!(client.list().await.unwrap(), std::slice::from_ref(&other));
     drop(injected);
+    assert_eq!(client.list().await.unwrap(), [other]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_that_somebody_else_has_begun_since_is_neither_renewed_nor_ended() {
+    let (service, process) = (Service::start().await, Sleeper::start());
+    let (_dir, mut injected) = injected_slow(&service, &process, HOUR);
+    let client = service.client();
+    assert_eq!(client.list().await.unwrap()[0].id, injected.record().id);
+    client.delete("slow").await.unwrap();
+    let theirs = Uuid::now_v7();
+    let theirs = client.put_as(theirs, "slow", HOUR, &slow()).await.unwrap();
+    assert_eq!(injected.check()[0].1, Hold::Lifted);
+    let ours = injected.record().id;
+    let refused = client.put_as(ours, "slow", HOUR, &slow()).await;
+    let told = refused.unwrap_err().to_string();
+    assert!(told.contains("slow is in force under the id"), "{told}");
+    assert!(injected.undo().is_complete());
+    assert_eq!(client.list().await.unwrap(), std::slice::from_ref(&theirs));
+    client.delete_one("slow", theirs.id).await.unwrap();
+    assert!(!service.is_slow());
 }
 
 #[tokio::test(flavor = "multi_thread")]

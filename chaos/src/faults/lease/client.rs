@@ -43,7 +43,8 @@ pub(super) enum Request {
         body: Value,
     },
     Delete {
-        kind: String,
+        /// The kind, or the kind and an id.
+        path: String,
     },
 }
 
@@ -130,6 +131,8 @@ pub enum AdminError {
 
 #[derive(Serialize)]
 struct Body<'a, P> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Uuid>,
     lease_ms: u64,
     #[serde(flatten)]
     parameters: &'a P,
@@ -192,7 +195,32 @@ impl AdminClient {
         lease: Duration,
         parameters: &(impl Serialize + Sync),
     ) -> Result<Leased, AdminError> {
+        self.put_body(kind, None, lease, parameters).await
+    }
+
+    /// The same under an id of ours: it is refused while the fault is in force under another.
+    ///
+    /// # Errors
+    /// As [`AdminClient::put`].
+    pub async fn put_as(
+        &self,
+        id: Uuid,
+        kind: &str,
+        lease: Duration,
+        parameters: &(impl Serialize + Sync),
+    ) -> Result<Leased, AdminError> {
+        self.put_body(kind, Some(id), lease, parameters).await
+    }
+
+    async fn put_body(
+        &self,
+        kind: &str,
+        id: Option<Uuid>,
+        lease: Duration,
+        parameters: &(impl Serialize + Sync),
+    ) -> Result<Leased, AdminError> {
         let body = Body {
+            id,
             lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
             parameters,
         };
@@ -213,9 +241,19 @@ impl AdminClient {
     /// Any [`AdminError`]. After [`AdminError::Backend`] the fault may be in force still, until its
     /// lease ends.
     pub async fn delete(&self, kind: &str) -> Result<(), AdminError> {
-        let request = Request::Delete {
-            kind: kind.to_owned(),
-        };
+        self.delete_at(kind, kind.to_owned()).await
+    }
+
+    /// Ends the fault that is in force under this id; no error when it is not.
+    ///
+    /// # Errors
+    /// As [`AdminClient::delete`].
+    pub async fn delete_one(&self, kind: &str, id: Uuid) -> Result<(), AdminError> {
+        self.delete_at(kind, format!("{kind}/{id}")).await
+    }
+
+    async fn delete_at(&self, kind: &str, path: String) -> Result<(), AdminError> {
+        let request = Request::Delete { path };
         let (status, body) = self.ask(request).await?;
         let unknown =
             status == StatusCode::NOT_FOUND && serde_json::from_slice::<Refusal>(&body).is_ok();
@@ -248,7 +286,7 @@ impl AdminClient {
                 let answer = match request {
                     Request::Get => http.get(FAULTS, &[]).await,
                     Request::Put { kind, body } => http.put_json(&path(&kind), &body).await,
-                    Request::Delete { kind } => http.delete(&path(&kind)).await,
+                    Request::Delete { path: of } => http.delete(&path(&of)).await,
                 };
                 match answer {
                     Ok((StatusCode::UNAUTHORIZED, _)) => Err(AdminError::WrongToken {
@@ -298,6 +336,6 @@ pub(super) fn repeated(words: &str) -> String {
 const FAULTS: &str = "faults";
 
 /// Where a fault is.
-fn path(kind: &str) -> String {
-    format!("{FAULTS}/{kind}")
+fn path(of: &str) -> String {
+    format!("{FAULTS}/{of}")
 }

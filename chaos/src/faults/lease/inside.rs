@@ -53,7 +53,7 @@ impl Inside {
         let words = match request {
             Request::Get => vec!["get".to_owned()],
             Request::Put { kind, body } => vec!["put".to_owned(), kind, body.to_string()],
-            Request::Delete { kind } => vec!["delete".to_owned(), kind],
+            Request::Delete { path } => vec!["delete".to_owned(), path],
         };
         let command = ASK.map(str::to_owned).into_iter().chain(words).collect();
         let ran = match self.engine.run(&self.container, command).await {

@@ -123,7 +123,7 @@ pub(super) fn put(record: &Record, terms: &Terms) -> Result<(), String> {
         &record.targets,
         terms.token_file.as_deref(),
         async |client| {
-            let put = client.put(&record.name, lease, &terms.parameters);
+            let put = client.put_as(record.id, &record.name, lease, &terms.parameters);
             put.await.map(drop)
         },
     );
@@ -150,9 +150,9 @@ pub(crate) fn renew(record: &Record, terms: &Terms) -> Result<(), String> {
         &record.targets,
         terms.token_file.as_deref(),
         async |client| {
-            let listed = client.list().await?;
-            if listed.iter().any(|leased| leased.kind == record.name) {
-                client.put(&record.name, lease, &terms.parameters).await?;
+            if is_in_force(client, record).await? {
+                let renewed = client.put_as(record.id, &record.name, lease, &terms.parameters);
+                renewed.await?;
             }
             Ok(())
         },
@@ -174,7 +174,7 @@ pub(crate) fn end(record: &Record, terms: &Terms) -> Vec<TargetOutcome> {
     let answers = ask_each(
         &record.targets,
         terms.token_file.as_deref(),
-        async |client| client.delete(&record.name).await,
+        async |client| client.delete_one(&record.name, record.id).await,
     );
     let outcomes = gone_where(super::over, record, answers);
     let outcomes = outcomes.map(|(target, answer)| TargetOutcome {
@@ -194,15 +194,19 @@ pub(crate) fn end(record: &Record, terms: &Terms) -> Vec<TargetOutcome> {
     outcomes.collect()
 }
 
+/// Whether a service is under this very fault.
+async fn is_in_force(client: &AdminClient, record: &Record) -> Result<bool, AdminError> {
+    let leased = client.list().await?;
+    let mut leased = leased.iter();
+    Ok(leased.any(|leased| leased.kind == record.name && leased.id == record.id))
+}
+
 /// Whether each target is under the fault.
 pub(crate) fn holds(record: &Record, terms: &Terms) -> Vec<Hold> {
     let answers = ask_each(
         &record.targets,
         terms.token_file.as_deref(),
-        async |client| {
-            let leased = client.list().await?;
-            Ok(leased.iter().any(|leased| leased.kind == record.name))
-        },
+        async |client| is_in_force(client, record).await,
     );
     let holds = gone_where(super::ended, record, answers);
     let holds = holds.map(|(_, answer)| match answer {

@@ -8,12 +8,13 @@ use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
+use axum::routing::{delete, get, put};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::Faults;
-use super::fault::{AnyKind, Put};
+use super::fault::{AnyKind, Put, Unput};
 use super::parameters::Lease;
 use super::token::Token;
 
@@ -37,6 +38,7 @@ pub(super) fn router(faults: Faults, token: Token) -> Router {
     Router::new()
         .route("/faults", get(list))
         .route("/faults/{kind}", put(inject).delete(end))
+        .route("/faults/{kind}/{id}", delete(end_one))
         .fallback(|| async { not_found("there is nothing here but /faults") })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -81,8 +83,16 @@ async fn inject(
         error: "unreadable_body",
         message: rejection.body_text(),
     })?;
-    let (lease, parameters) = read(&body)?;
-    let (put, fault) = Arc::clone(kind).put(lease, parameters).map_err(unfit)?;
+    let Asked {
+        id,
+        lease,
+        parameters,
+    } = read(&body)?;
+    let put = Arc::clone(kind).put(id, lease, parameters);
+    let (put, fault) = put.map_err(|unput| match unput {
+        Unput::Parameters(message) => unfit(message),
+        Unput::Other(other) => in_force(kind.name(), other),
+    })?;
     let status = match put {
         Put::Begun => StatusCode::CREATED,
         Put::Renewed => StatusCode::OK,
@@ -91,7 +101,17 @@ async fn inject(
 }
 
 async fn end(State(api): State<Arc<Api>>, Path(kind): Path<String>) -> Result<StatusCode, Refusal> {
-    known(&api.faults, &kind)?.end();
+    known(&api.faults, &kind)?.end(None);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn end_one(
+    State(api): State<Arc<Api>>,
+    Path((kind, id)): Path<(String, String)>,
+) -> Result<StatusCode, Refusal> {
+    let kind = known(&api.faults, &kind)?;
+    let id = id.parse().map_err(|error| unfit(format!("id: {error}")))?;
+    kind.end(Some(id));
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -99,7 +119,7 @@ async fn method_not_allowed() -> Refusal {
     Refusal {
         status: StatusCode::METHOD_NOT_ALLOWED,
         error: "method_not_allowed",
-        message: "GET /faults, PUT or DELETE /faults/{kind}".to_owned(),
+        message: "GET /faults, PUT or DELETE /faults/{kind}, DELETE /faults/{kind}/{id}".to_owned(),
     }
 }
 
@@ -112,13 +132,34 @@ fn known<'a>(faults: &'a Faults, kind: &str) -> Result<&'a Arc<dyn AnyKind>, Ref
     })
 }
 
-/// Separates the lease from the parameters of the kind.
-fn read(body: &[u8]) -> Result<(Lease, Value), Refusal> {
+/// What a body asks for.
+struct Asked {
+    id: Option<Uuid>,
+    lease: Lease,
+    /// Of the kind.
+    parameters: Value,
+}
+
+fn read(body: &[u8]) -> Result<Asked, Refusal> {
     let mut parameters: Map<String, Value> = serde_json::from_slice(body)
         .map_err(|error| unfit(format!("the body is no JSON object: {error}")))?;
     let lease = parameters.remove("lease_ms").unwrap_or_default();
     let lease = Lease::read(lease).map_err(|error| unfit(error.to_string()))?;
-    Ok((lease, Value::Object(parameters)))
+    let id = parameters.remove("id").map(serde_json::from_value);
+    let id = id.transpose();
+    Ok(Asked {
+        id: id.map_err(|error| unfit(format!("id: {error}")))?,
+        lease,
+        parameters: Value::Object(parameters),
+    })
+}
+
+fn in_force(kind: &str, other: Uuid) -> Refusal {
+    Refusal {
+        status: StatusCode::CONFLICT,
+        error: "in_force",
+        message: format!("{kind} is in force under the id {other}; wait for its end, or end it"),
+    }
 }
 
 fn unfit(message: String) -> Refusal {

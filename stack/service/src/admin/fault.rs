@@ -56,16 +56,30 @@ pub(super) enum Put {
     Renewed,
 }
 
+/// Why a fault was not put in force.
+#[derive(Debug)]
+pub(super) enum Unput {
+    /// What is wrong with the parameters.
+    Parameters(String),
+    /// Another one is in force, of this id.
+    Other(Uuid),
+}
+
 /// A kind of fault, whatever its parameters are.
 pub(super) trait AnyKind: Debug + Send + Sync {
     fn name(&self) -> &'static str;
 
-    /// Injects the fault, or renews it with these parameters. The error says what is wrong with
-    /// them.
-    fn put(self: Arc<Self>, lease: Lease, parameters: Value) -> Result<(Put, InForce), String>;
+    /// Injects the fault, or renews it with these parameters. With an `id` it is begun under that, and no other
+    /// than that is renewed.
+    fn put(
+        self: Arc<Self>,
+        id: Option<Uuid>,
+        lease: Lease,
+        parameters: Value,
+    ) -> Result<(Put, InForce), Unput>;
 
-    /// Ends the fault, if it is in force.
-    fn end(&self);
+    /// Ends the fault, if it is in force and has this id, where one is meant.
+    fn end(&self, id: Option<Uuid>);
 
     fn in_force(&self) -> Option<InForce>;
 }
@@ -154,10 +168,10 @@ impl<K: Kind> Switch<K> {
         state
     }
 
-    fn begin(&self, term: Term<K>) -> Held<K> {
+    fn begin(&self, id: Option<Uuid>, term: Term<K>) -> Held<K> {
         self.gauge.set(1);
         Held {
-            id: Uuid::new_v4(),
+            id: id.unwrap_or_else(Uuid::new_v4),
             over: self.shutdown.child_token(),
             term,
         }
@@ -169,11 +183,20 @@ impl<K: Kind> AnyKind for Switch<K> {
         K::NAME
     }
 
-    fn put(self: Arc<Self>, lease: Lease, parameters: Value) -> Result<(Put, InForce), String> {
-        let parameters: K =
-            serde_json::from_value(parameters).map_err(|error| error.to_string())?;
+    fn put(
+        self: Arc<Self>,
+        id: Option<Uuid>,
+        lease: Lease,
+        parameters: Value,
+    ) -> Result<(Put, InForce), Unput> {
+        let parameters: K = serde_json::from_value(parameters)
+            .map_err(|error| Unput::Parameters(error.to_string()))?;
         // The timer is started under the lock, so that it cannot ring before there is a lease.
         let mut state = self.lock();
+        let held = state.held.as_ref();
+        if let Some(other) = held.filter(|held| id.is_some_and(|id| id != held.id)) {
+            return Err(Unput::Other(other.id));
+        }
         let until = Instant::now() + lease.duration();
         let term = Term {
             parameters,
@@ -186,7 +209,7 @@ impl<K: Kind> AnyKind for Switch<K> {
                 held.term = term;
                 (Put::Renewed, held)
             }
-            none => (Put::Begun, none.insert(self.begin(term))),
+            none => (Put::Begun, none.insert(self.begin(id, term))),
         };
         let in_force = held.told();
         drop(state);
@@ -194,8 +217,9 @@ impl<K: Kind> AnyKind for Switch<K> {
         Ok((put, in_force))
     }
 
-    fn end(&self) {
-        if let Some(held) = self.lock().held.take() {
+    fn end(&self, id: Option<Uuid>) {
+        let is_meant = |held: &mut Held<K>| id.is_none_or(|id| id == held.id);
+        if let Some(held) = self.lock().held.take_if(is_meant) {
             self.gauge.set(0);
             tracing::info!(fault = K::NAME, id = %held.id, "a fault was ended");
         }

@@ -34,7 +34,7 @@ fn switch(shutdown: &CancellationToken) -> Arc<Switch<Slow>> {
 fn put(switch: &Arc<Switch<Slow>>, lease_ms: u64, share: f64) -> (Put, InForce) {
     let lease = Lease::read(json!(lease_ms)).unwrap();
     let parameters = json!({ "latency_ms": 1, "share": share });
-    Arc::clone(switch).put(lease, parameters).unwrap()
+    Arc::clone(switch).put(None, lease, parameters).unwrap()
 }
 
 /// Waits until a fault is not in force any more, as its metric tells, which nothing but the timer
@@ -59,8 +59,8 @@ async fn a_fault_strikes_from_its_beginning_to_its_end() {
     assert!(second.expires_at > first.expires_at);
     let struck = (0..100).filter(|_| fault.strikes().is_some()).count();
     assert_eq!(struck, 50);
-    switch.end();
-    switch.end();
+    switch.end(None);
+    switch.end(None);
     assert!(fault.strikes().is_none() && switch.in_force().is_none());
     assert_eq!(switch.gauge.get(), 0);
     let (begun, third) = put(&switch, 3_600_000, 1.0);
@@ -113,7 +113,7 @@ async fn whoever_is_held_up_goes_on_when_the_fault_is_over() {
     let held_up = tokio::spawn(async move { strike.hold(ENDLESS).await });
     tokio::task::yield_now().await;
     assert!(!held_up.is_finished());
-    switch.end();
+    switch.end(None);
     held_up.await.unwrap();
 
     put(&switch, 20, 1.0);
@@ -130,7 +130,7 @@ async fn shutdown_ends_every_fault_and_none_begins_after_it() {
     shutdown.cancel();
     strike.hold(ENDLESS).await;
     assert!(fault.strikes().is_none());
-    switch.end();
+    switch.end(None);
     put(&switch, 3_600_000, 1.0);
     assert!(fault.strikes().is_none());
 }
@@ -144,8 +144,8 @@ async fn every_order_is_a_line_in_the_log() {
     let switch = switch(&CancellationToken::new());
     let (_, fault) = put(&switch, 3_600_000, 0.5);
     put(&switch, 3_600_000, 0.25);
-    switch.end();
-    switch.end();
+    switch.end(None);
+    switch.end(None);
     put(&switch, 3_600_000, 1.0);
 
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
@@ -169,4 +169,24 @@ async fn every_order_is_a_line_in_the_log() {
     assert_eq!(told[0]["expires_at"], fault.expires_at.to_string());
     assert_eq!(told[1]["parameters"], r#"{"latency_ms":1,"share":0.25}"#);
     assert_eq!(told[2]["id"], told[0]["id"]);
+}
+
+#[tokio::test]
+async fn a_fault_under_an_id_is_renewed_and_ended_by_that_alone() {
+    let switch = switch(&CancellationToken::new());
+    let [ours, theirs] = [1, 2].map(Uuid::from_u128);
+    let put = |id| {
+        let lease = Lease::read(json!(3_600_000)).unwrap();
+        let parameters = json!({ "latency_ms": 1, "share": 0.5 });
+        Arc::clone(&switch).put(Some(id), lease, parameters)
+    };
+    assert_eq!(put(ours).unwrap().0, Put::Begun);
+    let refused = put(theirs).unwrap_err();
+    assert!(matches!(refused, Unput::Other(other) if other == ours));
+    assert_eq!(put(ours).unwrap().0, Put::Renewed);
+    switch.end(Some(theirs));
+    assert_eq!(switch.in_force().unwrap().id, ours);
+    switch.end(Some(ours));
+    assert!(switch.in_force().is_none());
+    assert_eq!(put(theirs).unwrap().0, Put::Begun);
 }

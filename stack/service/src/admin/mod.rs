@@ -5,10 +5,12 @@
 //! | `GET /faults` | 200, the faults in force, the kinds there are, and an id of the service's life |
 //! | `PUT /faults/{kind}` | 201 when it begins, 200 when it is renewed: its id and `expires_at` |
 //! | `DELETE /faults/{kind}` | 204, also when it was not in force |
+//! | `DELETE /faults/{kind}/{id}` | 204; ends the fault only if it has this id |
 //!
 //! The body of a `PUT` is `{"lease_ms": N, …}` with the parameters of the kind. A fault is a lease:
 //! one that is not renewed expires by itself, whatever becomes of whoever asked for it, and a
-//! service that is restarted has none.
+//! service that is restarted has none. With `"id"`, a UUID, the fault is begun under that id, and only a fault
+//! of that id is renewed: 409 while another is in force.
 //!
 //! The listener is off unless configured ([`AdminConfig`]), takes only addresses that cannot be
 //! reached from outside, and opens only to its token. What a service can do to itself it says by a
