@@ -114,6 +114,10 @@ fn settle_unless(
     before: Option<&UndoReport>,
 ) -> UndoReport {
     let settled_before = matches!(store.path(record.id).try_exists(), Ok(false));
+    if settled_before && let Some(report) = logged(store, record) {
+        // By now the targets may be under a fault of somebody else.
+        return report;
+    }
     let targets = faults::undo(record);
     let mut report = UndoReport {
         targets,
@@ -137,6 +141,32 @@ fn settle_unless(
         report.disk_errors.push(error.to_string());
     }
     report
+}
+
+/// What the log says of the undoing of a fault, if it says of every target that it is under the fault no more.
+fn logged(store: &Store, record: &Record) -> Option<UndoReport> {
+    let log = store.audit().read().ok()?;
+    let ours: Vec<_> = log
+        .iter()
+        .filter(|entry| entry.fault_id == record.id)
+        .collect();
+    let told_of = |target: &Target| {
+        let of_it = ours.iter().filter(|entry| entry.targets.contains(target));
+        let outcome = of_it.rev().find_map(|entry| match entry.event {
+            Event::Undone => Some(Outcome::Undone),
+            Event::TargetGone => Some(Outcome::Gone),
+            Event::Injected | Event::UndoFailed => None,
+        });
+        Some(TargetOutcome {
+            target: target.clone(),
+            outcome: outcome?,
+        })
+    };
+    let targets = record.targets.iter().map(told_of);
+    Some(UndoReport {
+        targets: targets.collect::<Option<_>>()?,
+        disk_errors: Vec::new(),
+    })
 }
 
 /// One entry for each kind of outcome that occurred.

@@ -134,10 +134,10 @@ impl Client {
             Err(error) => return Err(error),
         };
         let (started_at, life) = self.started(&inspected)?;
-        Ok(match life {
-            life if started_at == container.started_at => life,
-            Life::Running | Life::Paused => Life::Restarted,
-            other => other,
+        Ok(if started_at == container.started_at {
+            life
+        } else {
+            Life::Restarted
         })
     }
 

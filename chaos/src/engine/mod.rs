@@ -75,7 +75,7 @@ pub(crate) enum Life {
     Paused,
     /// It has ended; the container is still there.
     Ended,
-    /// It has ended, and another has begun.
+    /// It has ended, and another has begun, which may have ended too.
     Restarted,
     /// The container is not there any more.
     Gone,

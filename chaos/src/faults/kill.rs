@@ -98,13 +98,17 @@ pub(super) fn kill(targets: &[Target], holding: &Holding) -> Result<(), String> 
         }
     }
     let killed = engine::ask_each(targets, async |client, container| {
-        match client.life(container).await? {
-            Life::Running => client.kill(container).await,
-            _ => Err(EngineError::NoContainer),
+        let runs = client.life(container).await? == Life::Running;
+        if runs {
+            client.kill(container).await?;
         }
+        Ok(runs)
     });
     for (target, killed) in targets.iter().zip(killed) {
-        killed.transpose().map_err(|error| told(target, error))?;
+        let killed = killed.transpose().map_err(|error| told(target, error))?;
+        if killed == Some(false) {
+            return Err(told(target, "it is paused, or has ended meanwhile"));
+        }
     }
     Ok(())
 }
@@ -128,10 +132,11 @@ pub(super) fn revive(targets: &[Target], holding: &Holding) -> Vec<TargetOutcome
     let started = engine::ask_each(targets, async |client, container| {
         match settled(client, container).await? {
             Life::Ended => client.start(container).await?,
-            // Somebody else has started it, or it was never killed.
+            // Somebody else has started it, and perhaps ended it again, or it was never killed.
             life => return Ok(life),
         }
-        client.life(container).await
+        // Of its life from now on.
+        Ok(client.seen(&container.id).await?.life)
     });
     let outcomes = targets.iter().zip(started);
     outcomes

@@ -181,3 +181,18 @@ fn a_container_that_is_about_to_die_is_waited_for_and_started() {
     assert_eq!(records(dir.path()), []);
     assert_eq!(audited(dir.path()), [(Event::Undone, By::Recover)]);
 }
+
+/// By an operator, who started it under the fault and ended it later: what is down now is down on purpose.
+#[test]
+fn a_container_that_somebody_has_started_and_ended_since_is_left_as_it_is() {
+    let engine = Engine::start(|_, _| (200, inspected(AGAIN, false)));
+    let dir = tempfile::tempdir().unwrap();
+    let fault = Fault::Kill(Holding { holds_dir: None });
+    let targets = vec![engine.target("shop-worker-1")];
+    let record = Record::new(KILL_WORKER.name, fault, targets, TTL).unwrap();
+    Store::open(dir.path()).unwrap().write(&record).unwrap();
+    let recovered = recover(dir.path(), Timestamp::now(), true).unwrap();
+    assert_eq!(recovered[0].failure(), None);
+    assert!(!engine.was_asked("POST /containers/shop-worker-1/start"));
+    assert_eq!(records(dir.path()), []);
+}

@@ -6,6 +6,7 @@ use crate::support::{
     PATIENCE, Sleeper, all_in, another_life, audited, eventually, guardian_of, launcher, records,
     send, targets,
 };
+use jiff::Timestamp;
 use rustix::process::Signal;
 use voteops_chaos::Error;
 use voteops_chaos::audit::{By, Event};
@@ -16,6 +17,7 @@ use voteops_chaos::faults::{Breach, Hold};
 use voteops_chaos::guardian::Launcher;
 use voteops_chaos::process::{Process, State};
 use voteops_chaos::record::Target;
+use voteops_chaos::recover::recover;
 
 const TTL: Duration = Duration::from_mins(10);
 
@@ -115,6 +117,25 @@ fn a_target_that_somebody_let_go_is_seen() {
     let injected = stall.inject(&experiment, TTL, &launcher()).unwrap();
     send(sleepers[0].process(), Signal::CONT);
     eventually("it runs", || injected.check()[0].1 == Hold::Lifted);
+}
+
+#[test]
+fn what_was_recovered_by_force_and_stopped_by_somebody_since_stays_stopped() {
+    let (dir, experiment) = experiment();
+    let sleepers = Sleeper::several::<1>();
+    let stall = stall::plan(&STALL_WORKER, targets(&sleepers)).unwrap();
+    let mut injected = stall.inject(&experiment, TTL, &launcher()).unwrap();
+    let recovered = recover(dir.path(), Timestamp::now(), true).unwrap();
+    assert_eq!(recovered[0].failure(), None);
+    assert!(all_in(&sleepers, State::Running));
+    send(sleepers[0].process(), Signal::STOP);
+    eventually("it has stopped", || all_in(&sleepers, State::Stopped));
+    let report = injected.undo();
+    assert!(report.is_complete());
+    drop(injected);
+    assert!(all_in(&sleepers, State::Stopped));
+    let undone = (Event::Undone, By::Recover);
+    assert_eq!(audited(dir.path()), [(Event::Injected, By::Runner), undone]);
 }
 
 #[tokio::test]
