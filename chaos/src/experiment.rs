@@ -5,6 +5,8 @@ use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::Error;
 use crate::record::Store;
 
@@ -14,6 +16,7 @@ use crate::record::Store;
 pub struct Experiment {
     store: Store,
     _lock: Arc<File>,
+    stop: CancellationToken,
 }
 
 impl Experiment {
@@ -35,7 +38,19 @@ impl Experiment {
         Ok(Self {
             store,
             _lock: Arc::new(lock),
+            stop: CancellationToken::new(),
         })
+    }
+
+    /// The same, whose injections give up once `stop` is cancelled; what they have done by then is undone.
+    #[must_use]
+    pub fn until(self, stop: CancellationToken) -> Self {
+        Self { stop, ..self }
+    }
+
+    /// Whether no more is to be injected.
+    pub(crate) fn is_over(&self) -> bool {
+        self.stop.is_cancelled()
     }
 
     /// The records and the audit log of this experiment.

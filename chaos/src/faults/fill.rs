@@ -136,13 +136,25 @@ fn key(filling: &Filling, number: u32) -> String {
     format!("{}:{number}", filling.prefix)
 }
 
-/// Writes keys until Redis uses what it is to use.
-pub(super) fn fill(filling: &Filling) -> Result<(), String> {
-    let write = || -> RedisResult<bool> {
+/// How writing has ended.
+enum Written {
+    Full,
+    /// All keys are written, and it is not as full as it is to be.
+    Lacking,
+    /// Somebody has ended it.
+    Over,
+}
+
+/// Writes keys until Redis uses what it is to use, unless it is `over` before.
+pub(super) fn fill(filling: &Filling, over: &dyn Fn() -> bool) -> Result<(), String> {
+    let write = || -> RedisResult<Written> {
         let mut redis = connect(&filling.url)?;
         let value = vec![b'x'; VALUE_BYTES];
         let mut renewed = Instant::now();
         for number in 0..filling.keys {
+            if over() {
+                return Ok(Written::Over);
+            }
             if renewed.elapsed() >= RENEWAL {
                 extend(&mut redis, filling, number)?;
                 renewed = Instant::now();
@@ -153,16 +165,21 @@ pub(super) fn fill(filling: &Filling) -> Result<(), String> {
                 std::thread::sleep(CLOSING);
                 redis = connect(&filling.url)?;
                 if memory(&mut redis)?.used >= filling.to_bytes {
-                    return Ok(true);
+                    return Ok(Written::Full);
                 }
             }
             let _: () = redis.pset_ex(key(filling, number), &value, lease_ms())?;
         }
-        Ok(memory(&mut redis)?.used >= filling.to_bytes)
+        Ok(if memory(&mut redis)?.used >= filling.to_bytes {
+            Written::Full
+        } else {
+            Written::Lacking
+        })
     };
     match write() {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(format!(
+        Ok(Written::Full) => Ok(()),
+        Ok(Written::Over) => Err("it was ended before it was as full as planned".to_owned()),
+        Ok(Written::Lacking) => Err(format!(
             "{} keys do not fill it as planned: it uses less besides than it did; try again",
             filling.keys
         )),

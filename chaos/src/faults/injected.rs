@@ -97,7 +97,10 @@ impl Injected {
         let begun = Timestamp::now();
         let acted = {
             let _undo_waits = injected.shared.lock();
-            faults::act(injected.record())
+            let on_record = experiment.store().path(injected.record().id);
+            // Whoever removes the record has undone it.
+            let over = || experiment.is_over() || matches!(on_record.try_exists(), Ok(false));
+            faults::act(injected.record(), &over)
         };
         injected.onset = (begun, Timestamp::now());
         let logged = acted.and_then(|()| injected.log_injection().map_err(|e| e.to_string()));

@@ -58,12 +58,12 @@ impl Hold {
 ///
 /// # Errors
 /// Which target refused, and why.
-pub(crate) fn act(record: &Record) -> Result<(), String> {
+pub(crate) fn act(record: &Record, over: &dyn Fn() -> bool) -> Result<(), String> {
     match &record.fault {
         Fault::Stall {} => stall::stop(&record.targets),
         Fault::Kill(holding) => kill::kill(&record.targets, holding),
         Fault::Lease(terms) => lease::put(record, terms),
-        Fault::Fill(filling) => fill::fill(filling),
+        Fault::Fill(filling) => fill::fill(filling, over),
     }
 }
 

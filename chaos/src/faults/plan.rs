@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use voteops_observability::backend::bare;
 
 use super::lease::PATIENCE_INSIDE;
 use super::{Injected, RENEWAL};
@@ -109,8 +110,9 @@ impl Plan {
                 format!("asks {name} ({who}) for {asked}")
             }
             Fault::Fill(filling) => format!(
-                "{name} ({who}): writes about {} keys of 1 MiB, until it uses {:.0} % of its memory \
+                "{name} ({who}) at {}: writes about {} keys of 1 MiB, until it uses {:.0} % of its memory \
                  limit; its append-only file grows by as much",
+                bare(&filling.url),
                 filling.keys,
                 self.fills.unwrap_or_default() * 100.0
             ),

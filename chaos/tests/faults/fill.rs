@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use voteops_chaos::Error;
 use voteops_chaos::audit::{By, Event};
 use voteops_chaos::catalogue::FILL_REDIS;
@@ -61,6 +62,30 @@ fn redis_is_as_full_as_asked_until_that_is_undone_and_what_is_others_stays() {
     assert_eq!(records(dir.path()), []);
     let events = [(Event::Injected, By::Runner), (Event::Undone, By::Runner)];
     assert_eq!(audited(dir.path()), events);
+}
+
+#[test]
+fn what_is_ended_while_it_is_filled_is_undone() {
+    let (server, target) = server();
+    // So much that it takes a while.
+    server
+        .command(&[b"CONFIG", b"SET", b"maxmemory", b"2gb"])
+        .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let stop = CancellationToken::new();
+    let experiment = Experiment::open(dir.path()).unwrap().until(stop.clone());
+    let fill = plan(&server, target, 0.8).unwrap();
+    let injecting = std::thread::scope(|scope| {
+        let injecting = scope.spawn(|| fill.inject(&experiment, TTL, &launcher()).map(drop));
+        eventually("a key is written", || keys(&server) > 0);
+        stop.cancel();
+        injecting.join().unwrap()
+    });
+    let told = injecting.unwrap_err().to_string();
+    let why = "it was ended before it was as full as planned";
+    assert!(told.contains(why), "{told}");
+    assert_eq!(keys(&server), 0);
+    assert_eq!(records(dir.path()), []);
 }
 
 #[test]
