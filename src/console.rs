@@ -71,7 +71,7 @@ impl Preferences {
 ///
 /// # Errors
 /// [`Failure`] with the exit code.
-pub fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: &TuiArgs) -> Result<ExitCode, Failure> {
     let runtime = runtime::single_thread()?;
     let mut chosen = Preferences::read(&args.sources.config, &args.look)?;
     chosen.refresh = args.refresh.or(chosen.refresh);

@@ -5,7 +5,7 @@ pub mod args;
 mod chaos;
 mod compose;
 mod config;
-pub mod console;
+mod console;
 mod container;
 mod dispatch;
 mod doctor;
@@ -22,6 +22,6 @@ mod status;
 mod up;
 
 pub use chaos::guardian;
-pub use dispatch::dispatch;
+pub use dispatch::{dispatch, tui};
 pub use failure::{Failure, report};
 pub use pipe::end_quietly_without_a_reader;

@@ -75,6 +75,8 @@ pub(crate) fn find(args: &SourceArgs) -> Result<Found, Failure> {
     match StackFile::find(args.stack.data_dir.as_deref()) {
         Ok(stack) => of_stack(&stack),
         Err(error) => {
+            // Of several, which one is meant is for the user to say.
+            let is_none = matches!(error, voteops_local::Error::NoStack);
             if args.stack.data_dir.is_none() {
                 let config = Config::read(args.config.config.as_deref())?;
                 if let Some(name) = &config.file.default {
@@ -82,10 +84,10 @@ pub(crate) fn find(args: &SourceArgs) -> Result<Found, Failure> {
                 }
             }
             let none = Failure::from(error).with_code(CANNOT_ASK);
-            match args.stack.data_dir {
-                None => compose_or(none)?.sources(),
-                Some(_) => Err(none),
+            if !is_none {
+                return Err(none);
             }
+            compose_or(none)?.sources()
         }
     }
 }

@@ -56,6 +56,15 @@ impl Outcome {
             Action::Unreadable { reason } => Some(reason.clone()),
         }
     }
+
+    /// What could not be written or removed on disk: the record of a fault that is undone may still be there.
+    #[must_use]
+    pub fn disk_errors(&self) -> &[String] {
+        match &self.action {
+            Action::Undone(report) => &report.disk_errors,
+            Action::InUse { .. } | Action::Unreadable { .. } => &[],
+        }
+    }
 }
 
 /// Undoes the faults on record in `dir` whose runner is dead or whose deadline is before `now`;

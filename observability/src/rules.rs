@@ -288,6 +288,16 @@ pub(crate) fn scale_field(map: &mut Value, key: &str, time_scale: f64) -> Result
     Ok(())
 }
 
+/// What may be meant by an alert that a server does not have, or which it has.
+#[must_use]
+pub fn hint(alert: &str, known: &[&str]) -> String {
+    match nearest(alert, known.iter().copied()) {
+        Some(name) => format!("did you mean {name}?"),
+        None if known.is_empty() => "the server has no alert rules".to_owned(),
+        None => format!("the server knows {}", known.join(", ")),
+    }
+}
+
 /// The name in `known` that is nearest to `given`, if any is near enough to be a slip.
 #[must_use]
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -483,5 +493,7 @@ mod tests {
             Some("CriticalVoteQueueBacklog")
         );
         assert_eq!(nearest("zzz", known), None);
+        assert_eq!(hint("zzz", &["A", "B"]), "the server knows A, B");
+        assert_eq!(hint("zzz", &[]), "the server has no alert rules");
     }
 }

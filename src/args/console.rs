@@ -21,22 +21,19 @@ pub struct SourceArgs {
     pub config: ConfigArgs,
     /// The context of the configuration to look at
     /// [default: the stack that runs; without one, the configuration's default]
-    #[arg(long, value_name = "NAME", env = "VOTEOPS_CONTEXT", conflicts_with_all = ["prometheus", "data_dir"])]
+    #[arg(long, value_name = "NAME", env = "VOTEOPS_CONTEXT")]
     pub context: Option<String>,
     /// Prometheus to ask [default: that of the stack that runs]
     #[arg(long, value_name = "URL", env = "VOTEOPS_PROMETHEUS", value_parser = http_url)]
     pub prometheus: Option<Url>,
     /// Alertmanager to ask; with --prometheus only
-    #[arg(long, value_name = "URL", env = "VOTEOPS_ALERTMANAGER", value_parser = http_url,
-        requires = "prometheus")]
+    #[arg(long, value_name = "URL", env = "VOTEOPS_ALERTMANAGER", value_parser = http_url)]
     pub alertmanager: Option<Url>,
     /// Grafana to ask for the alert rules that it evaluates itself; with --prometheus only
-    #[arg(long, value_name = "URL", env = "VOTEOPS_GRAFANA", value_parser = http_url,
-        requires = "prometheus")]
+    #[arg(long, value_name = "URL", env = "VOTEOPS_GRAFANA", value_parser = http_url)]
     pub grafana: Option<Url>,
     /// Loki to ask for logs; with --prometheus only
-    #[arg(long, value_name = "URL", env = "VOTEOPS_LOKI", value_parser = http_url,
-        requires = "prometheus")]
+    #[arg(long, value_name = "URL", env = "VOTEOPS_LOKI", value_parser = http_url)]
     pub loki: Option<Url>,
 }
 
@@ -96,7 +93,7 @@ pub struct TuiArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "once")]
     pub export: Option<PathBuf>,
     /// Show what --export wrote; nothing is asked
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["export", "prometheus", "data_dir"])]
+    #[arg(long, value_name = "DIR", conflicts_with = "export")]
     pub replay: Option<PathBuf>,
     /// How much time is shown at the start, and exported [default: 10m, divided by the time scale]
     #[arg(long, value_name = "DURATION", value_parser = duration)]

@@ -37,7 +37,7 @@ pub struct CheckFilesArgs {
     /// The experiments
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// Print JSON: for each file its problems, with line and column
+    /// Print JSON: for each file its problems, with line and column (schemas/chaos-check.schema.json)
     #[arg(long)]
     pub json: bool,
 }

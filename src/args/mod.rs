@@ -4,6 +4,7 @@ mod chaos;
 mod console;
 mod experiment;
 mod flood;
+mod given;
 mod reach;
 mod stack;
 mod values;
@@ -30,6 +31,7 @@ pub use console::{
 };
 pub use experiment::{CheckFilesArgs, RunArgs};
 pub use flood::FloodArgs;
+pub(crate) use given::{LEDGER_URL, REDIS_URL, is_typed};
 pub use reach::{AskedArgs, ReachArgs, Via};
 pub use stack::{FrontArgs, UpArgs};
 pub(crate) use values::refresh;

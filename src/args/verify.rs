@@ -70,20 +70,18 @@ pub struct SiteArgs {
     /// Takes the votes that are cast meanwhile; may be given more than once
     #[arg(long, value_name = "URL", value_parser = http_url, requires = "prometheus")]
     pub vote_app: Vec<Url>,
-    /// Where these votes end; without it they are not audited
+    /// Where these votes end; without it they are not audited; with --vote-app, or on a Compose project
     #[arg(
         long,
         value_name = "URL",
-        requires = "vote_app",
         env = "VOTEOPS_LEDGER_URL",
         hide_env_values = true
     )]
     pub ledger: Option<String>,
-    /// Where a Redis is reached that is to be filled, `redis://:PASSWORD@HOST:PORT`
+    /// Where a Redis is reached that is to be filled, `redis://:PASSWORD@HOST:PORT`; with --prometheus
     #[arg(
         long,
         value_name = "URL",
-        requires = "prometheus",
         env = "VOTEOPS_REDIS_URL",
         hide_env_values = true
     )]

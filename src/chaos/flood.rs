@@ -81,11 +81,10 @@ fn aim(args: &FloodArgs) -> Result<(Option<StackFile>, Vec<Url>), Failure> {
             let urls = vote_apps(&stack);
             return Ok((Some(stack), urls));
         }
-        Err(error) => Failure::from(error).with_code(CANNOT_ASK),
+        Err(error @ voteops_local::Error::NoStack) => Failure::from(error).with_code(CANNOT_ASK),
+        // Of several, which one is meant is for the user to say.
+        Err(error) => return Err(Failure::from(error).with_code(CANNOT_ASK)),
     };
-    if args.stack.data_dir.is_some() {
-        return Err(none);
-    }
     let compose = sources::compose_or(none)?;
     require_no_stack(args)?;
     let gateway = compose.gateway().ok_or_else(|| {

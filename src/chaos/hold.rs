@@ -120,6 +120,10 @@ pub(super) fn run(
     let read = |reading: Reading| Ok((reading.urls(&plan, &ground)?, reading.rate_per_s));
     let reading: Option<Result<_, Failure>> = reading.map(read);
     let reading = reading.transpose()?;
+    if let Some((urls, rate_per_s)) = &reading {
+        let check = readers::check(urls, *rate_per_s);
+        check.map_err(|error| Failure::from(error).with_code(USAGE))?;
+    }
     let experiment = Experiment::open(&ground.state_dir).map_err(fault_failure)?;
     runtime::multi_thread()?.block_on(async {
         let stop = stop_on_signals()?;
@@ -130,6 +134,7 @@ pub(super) fn run(
         // Its guardian waits for as much longer before it undoes the fault itself.
         let ttl = course.length + plan.injection();
         let launcher = Launcher::this_program();
+        let experiment = experiment.until(stop.clone());
         let inject = || plan.inject(&experiment, ttl, &launcher);
         let injected = tokio::task::block_in_place(inject).map_err(fault_failure)?;
         say(format_args!(
@@ -157,12 +162,19 @@ pub(super) fn run(
         };
         let (held, read) = tokio::join!(holding, reading);
         let code = held?;
-        if code != ExitCode::from(NOT_UNDONE) {
+        let is_undone = code != ExitCode::from(NOT_UNDONE);
+        if is_undone {
             marker.ended(fault, Timestamp::now());
         }
         marker.finish().await;
-        read?;
-        Ok(code)
+        match read {
+            Err(error) if is_undone => Err(error.into()),
+            Err(error) => {
+                let _ = writeln!(std::io::stderr(), "voteops: {error}");
+                Ok(code)
+            }
+            Ok(()) => Ok(code),
+        }
     })
 }
 
@@ -186,7 +198,10 @@ async fn hold(
         let left = length.saturating_sub(started.elapsed());
         tokio::select! {
             () = stop.cancelled() => break "interrupted".to_owned(),
-            breach = injected.breached() => break breach.to_string(),
+            breach = injected.breached() => {
+                aborted = true;
+                break breach.to_string();
+            }
             reason = tripped(conditions) => {
                 aborted = true;
                 break reason;
@@ -208,7 +223,8 @@ async fn hold(
         }
     };
     let report = tokio::task::block_in_place(|| injected.undo());
-    for failure in report.failures() {
+    let disk_errors = report.disk_errors.iter().map(String::as_str);
+    for failure in report.failures().chain(disk_errors) {
         let _ = writeln!(std::io::stderr(), "voteops: {failure}");
     }
     if !report.is_complete() {

@@ -75,7 +75,7 @@ pub(crate) fn run(command: ChaosCommand) -> Result<ExitCode, Failure> {
         ChaosCommand::List(args) => list::run(args),
         ChaosCommand::Status(args) => status::run(&args),
         ChaosCommand::Flood(args) => flood::run(&args),
-        ChaosCommand::Verify(args) => verify::run(&args),
+        ChaosCommand::Verify(mut args) => verify::run(&mut args),
         ChaosCommand::Run(args) => experiment::run(&args),
         ChaosCommand::Check(args) => experiment::check(&args),
         ChaosCommand::Recover(args) => run_recover(&args),
@@ -132,15 +132,41 @@ pub(crate) fn data_dir(args: &StackArgs) -> Result<PathBuf, Failure> {
     })
 }
 
+/// The data directories in which faults may be on record: the one that is named, else that of the stack that runs, and
+/// the usual one, where those are that touch anything else.
+pub(crate) fn data_dirs(args: &StackArgs) -> Result<Vec<PathBuf>, Failure> {
+    with_usual(data_dir(args)?, args)
+}
+
+/// A data directory and, unless one is named, the usual one.
+pub(crate) fn with_usual(dir: PathBuf, args: &StackArgs) -> Result<Vec<PathBuf>, Failure> {
+    let mut dirs = vec![dir];
+    let usual = voteops_local::data_dir::default_dir()?;
+    if args.data_dir.is_none() && !dirs.contains(&usual) {
+        dirs.push(usual);
+    }
+    Ok(dirs)
+}
+
 fn run_recover(args: &RecoverArgs) -> Result<ExitCode, Failure> {
-    let dir = data_dir(&args.stack)?;
-    let outcomes =
-        recover::recover(&state_dir(&dir), Timestamp::now(), args.force).map_err(fault_failure)?;
+    let dirs = data_dirs(&args.stack)?;
+    let mut outcomes = Vec::new();
+    for dir in &dirs {
+        let of_dir = recover::recover(&state_dir(dir), Timestamp::now(), args.force);
+        outcomes.extend(of_dir.map_err(fault_failure)?);
+    }
     if outcomes.is_empty() {
-        println!("voteops: no fault is on record in {}", dir.display());
+        let dirs: Vec<_> = dirs.iter().map(|dir| dir.display().to_string()).collect();
+        let dirs = dirs.join(" or ");
+        println!("voteops: no fault is on record in {dirs}; --data-dir names another directory");
     }
     let mut failed = false;
+    let mut untidy = false;
     for outcome in &outcomes {
+        for error in outcome.disk_errors() {
+            eprintln!("voteops: {error}");
+            untidy = true;
+        }
         match (outcome.failure(), &outcome.action) {
             (Some(reason), _) => {
                 eprintln!("voteops: {reason}");
@@ -158,7 +184,10 @@ fn run_recover(args: &RecoverArgs) -> Result<ExitCode, Failure> {
             }
         }
     }
-    Ok(ExitCode::from(if failed { NOT_UNDONE } else { 0 }))
+    Ok(ExitCode::from(match (failed, untidy) {
+        (true, _) => NOT_UNDONE,
+        (false, untidy) => u8::from(untidy),
+    }))
 }
 
 /// The stack that the arguments mean.

@@ -18,8 +18,8 @@ use super::select::select;
 use super::{fault_failure, running};
 use crate::Failure;
 use crate::args::{
-    AskedArgs, ColdCacheArgs, FailVotesArgs, FillRedisArgs, HangArgs, ReachArgs, SlowVotesArgs,
-    SlowWorkerArgs, StackArgs, StallArgs, VotesArgs,
+    AskedArgs, ColdCacheArgs, FailVotesArgs, FillRedisArgs, HangArgs, REDIS_URL, ReachArgs,
+    SlowVotesArgs, SlowWorkerArgs, StackArgs, StallArgs, VotesArgs, is_typed,
 };
 use crate::compose::Compose;
 use crate::failure::{CANNOT_ASK, USAGE};
@@ -27,6 +27,10 @@ use crate::failure::{CANNOT_ASK, USAGE};
 /// A Redis of which only the process is known, or a container that is not the service `redis` of a Compose project.
 const NO_WAY_IN: &str = "name where this Redis is reached, redis://:PASSWORD@HOST:PORT, with --redis or \
                          VOTEOPS_REDIS_URL";
+
+/// A Redis is named besides that of the stack, which is the target.
+const ANOTHER: &str = "the target is the Redis of the stack, and --redis says where another is reached; leave it out, or \
+                       name the process or container of the other, too";
 
 /// The share of its memory limit that Redis is usually filled to.
 const USUAL_FILL: f64 = 0.9;
@@ -128,10 +132,13 @@ pub(super) fn fill_redis(args: &FillRedisArgs) -> Outcome {
 /// Plans to fill a Redis, which is reached at `url`, or where the stack has it, or by the address of its container.
 fn fill(found: Found, url: Option<&Url>, share: f64) -> Outcome {
     let container = found.targets.first().and_then(|it| it.identity.container());
-    let url = match (url, &found.ground.stack, container) {
-        (Some(url), ..) => url.clone(),
-        (None, Some(stack), _) => redis(stack)?,
-        (None, None, container) => redis_of(container)?,
+    let url = match (url, &found.ground.stack) {
+        (Some(url), Some(_)) if is_typed(url, REDIS_URL) => {
+            return Err(Failure::new(USAGE, ANOTHER));
+        }
+        (_, Some(stack)) => redis(stack)?,
+        (Some(url), None) => url.clone(),
+        (None, None) => redis_of(container)?,
     };
     let plan = fill::plan(&FILL_REDIS, found.targets, &url, share);
     Ok(Planned {

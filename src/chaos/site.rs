@@ -16,7 +16,7 @@ use voteops_observability::webhook::ReceiverClient;
 
 use super::plan::{self, Planned};
 use super::reach::{self, Ground};
-use crate::args::{SiteArgs, StackArgs, VerifyArgs, Via};
+use crate::args::{LEDGER_URL, SiteArgs, StackArgs, VerifyArgs, Via, is_typed};
 use crate::compose::Compose;
 use crate::failure::{CANNOT_ASK, USAGE};
 use crate::{Failure, sources};
@@ -91,8 +91,9 @@ impl<'a> Site<'a> {
             Ok(_) if reach::is_named(&args.reach) => Err(Failure::new(USAGE, NAMED_ALONE)),
             Ok(stack) => Self::of_stack(stack, args),
             Err(error) => {
+                let is_none = matches!(error, voteops_local::Error::NoStack);
                 let none = Failure::from(error).with_code(CANNOT_ASK);
-                if args.stack.data_dir.is_some() {
+                if !is_none {
                     return Err(none);
                 }
                 Self::of_compose(sources::compose_or(none)?, args)
@@ -201,9 +202,13 @@ impl<'a> Site<'a> {
         if vote_apps.is_empty() {
             return Ok(None);
         }
-        let ledger = site.ledger.as_deref().or(self.ledger.as_deref());
-        let ledger = ledger.map(Ledger::connect);
-        let ledger = ledger.transpose();
+        let named = site.ledger.as_ref();
+        let ledger = match (named, &self.ledger) {
+            // A variable may be of another site.
+            (Some(named), Some(own)) if !is_typed(named, LEDGER_URL) => Some(own),
+            (named, own) => named.or(own.as_ref()),
+        };
+        let ledger = ledger.map(|url| Ledger::connect(url)).transpose();
         Ok(Some(Voting {
             vote_apps,
             choices,

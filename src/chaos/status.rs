@@ -10,7 +10,7 @@ use voteops_chaos::process::{Process, State};
 use voteops_chaos::record::{Record, Store};
 use voteops_observability::units;
 
-use super::{data_dir, fault_failure, state_dir};
+use super::{data_dirs, fault_failure, state_dir};
 use crate::Failure;
 use crate::args::FaultStatusArgs;
 use crate::failure::NOT_UNDONE;
@@ -130,7 +130,12 @@ pub(crate) fn on_record(data_dir: &Path) -> Result<(Vec<OnRecord>, Vec<String>),
 
 /// Tells which faults are on record.
 pub(super) fn run(args: &FaultStatusArgs) -> Result<ExitCode, Failure> {
-    let (known, unreadable) = on_record(&data_dir(&args.stack)?)?;
+    let (mut known, mut unreadable) = (Vec::new(), Vec::new());
+    for dir in data_dirs(&args.stack)? {
+        let of_dir = on_record(&dir)?;
+        known.extend(of_dir.0);
+        unreadable.extend(of_dir.1);
+    }
     for error in &unreadable {
         eprintln!("voteops: {error}");
     }

@@ -24,7 +24,9 @@ use crate::args::{READS_PER_S, SafetyArgs, VerifyArgs};
 use crate::failure::{CANNOT_ASK, NOT_UNDONE, USAGE};
 use crate::runtime;
 
-pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
+pub(super) fn run(args: &mut VerifyArgs) -> Result<ExitCode, Failure> {
+    args.site.settle()?;
+    let args = &*args;
     limits::confirm(&args.safety)?;
     site::require_named(args)?;
     let site = Site::find(args)?;
@@ -41,6 +43,9 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
         let (held, alerts): (Vec<_>, Vec<_>) = alerts.into_iter().partition(|alert| {
             args.all && args.fault.is_none() && is_held_by_promtool_alone(alert)
         });
+        if alerts.is_empty() {
+            return Err(nothing_to_prove(&held));
+        }
         let mut reports = Reports::open(&args.reports)?;
         let marker = Marker::begin(&args.safety, site.stack())?;
         let bounds = Within {
@@ -90,7 +95,10 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
                 println!("{told}");
             }
         }
-        reports.write(&proofs)?;
+        if let Err(failure) = reports.write(&proofs) {
+            eprintln!("voteops: {failure}");
+            codes.push(failure.code());
+        }
         Ok(ExitCode::from(worst(&codes)))
     })
 }
@@ -125,7 +133,28 @@ async fn every_alert(site: &Site<'_>) -> Result<Vec<String>, Failure> {
     let groups = groups.map_err(|error| Failure::from(error).with_code(CANNOT_ASK))?;
     let rules = groups.data.into_iter().flat_map(|group| group.rules);
     let alerting = rules.filter(|rule| rule.kind == RuleKind::Alerting);
-    Ok(alerting.map(|rule| rule.name).collect())
+    let mut names: Vec<_> = alerting.map(|rule| rule.name).collect();
+    if site.is_shipped {
+        // One that the server lacks is not proven by leaving it out.
+        let shipped = voteops_observability::rules::shipped()?.into_iter();
+        let lacking: Vec<_> = shipped
+            .map(|rule| rule.name)
+            .filter(|name| !names.contains(name))
+            .collect();
+        names.extend(lacking);
+    }
+    Ok(names)
+}
+
+/// The server has no rule, or none that a fault is there for.
+fn nothing_to_prove(held: &[String]) -> Failure {
+    let told = if held.is_empty() {
+        "the server has no alert rules; are its rule files where it looks for them?".to_owned()
+    } else {
+        let held = held.join(", ");
+        format!("the server has no rule that a fault is there for; held by promtool alone: {held}")
+    };
+    Failure::new(CANNOT_ASK, format!("nothing to prove: {told}"))
 }
 
 /// Why an alert that no fault is there for is not proven; most often its name is wrong.
@@ -134,11 +163,8 @@ async fn unproven(site: &Site<'_>, alert: &str) -> Failure {
     let message = if known.iter().any(|name| name == alert) {
         format!("no fault is there for {alert}; name one that makes it fire with --fault")
     } else {
-        let names = known.iter().map(String::as_str);
-        let hint = voteops_observability::rules::nearest(alert, names).map_or_else(
-            || format!("the server knows {}", known.join(", ")),
-            |name| format!("did you mean {name}?"),
-        );
+        let known: Vec<_> = known.iter().map(String::as_str).collect();
+        let hint = voteops_observability::rules::hint(alert, &known);
         format!("no alert {alert}: {hint}")
     };
     Failure::new(USAGE, message)
@@ -259,6 +285,8 @@ fn failure(error: Error) -> Failure {
         | Error::Managed { .. }
         | Error::OutOfReach { .. }
         | Error::NoVoteApp { .. }
+        | Error::Load(_)
+        | Error::TooFast { .. }
         | Error::TooLong { .. } => Failure::from(error).with_code(USAGE),
         Error::Fault(error) => fault_failure(error),
         Error::Stopped(_) => Failure::from(error).with_code(1),

@@ -1,16 +1,22 @@
 //! Faults on record: in force on purpose, or left behind.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use voteops_observability::doctor::{Check, Finding};
 
 use crate::chaos::status::{OnRecord, on_record};
 
-pub(super) fn check(data_dir: &Path) -> Vec<Finding> {
-    let (known, unreadable) = match on_record(data_dir) {
-        Ok(found) => found,
-        Err(error) => return vec![Finding::unknown(Check::Faults, error.to_string())],
-    };
+pub(super) fn check(data_dirs: &[PathBuf]) -> Vec<Finding> {
+    let (mut known, mut unreadable) = (Vec::new(), Vec::new());
+    for data_dir in data_dirs {
+        match on_record(data_dir) {
+            Ok(found) => {
+                known.extend(found.0);
+                unreadable.extend(found.1);
+            }
+            Err(error) => return vec![Finding::unknown(Check::Faults, error.to_string())],
+        }
+    }
     let mut findings: Vec<_> = known.iter().map(finding).collect();
     findings.extend(unreadable.iter().map(|error| {
         Finding::failed(
@@ -55,12 +61,12 @@ mod tests {
     #[test]
     fn no_record_is_well_and_one_that_cannot_be_read_is_not() {
         let temp = tempfile::tempdir().unwrap();
-        assert_eq!(check(temp.path())[0].verdict, Verdict::Ok);
+        assert_eq!(check(&[temp.path().to_owned()])[0].verdict, Verdict::Ok);
         let faults = temp.path().join("chaos/faults");
         std::fs::create_dir_all(&faults).unwrap();
         let name = "01890a5d-ac96-774b-bcce-b302099a8057.json";
         std::fs::write(faults.join(name), "{").unwrap();
-        let findings = check(temp.path());
+        let findings = check(&[temp.path().to_owned()]);
         assert_eq!(findings[0].verdict, Verdict::Failed, "{findings:?}");
         assert!(findings[0].found.contains(name), "{findings:?}");
     }

@@ -87,13 +87,14 @@ fn examine(
     }
     let title = found.title.clone();
     let stack = found.stack.clone();
-    let records_dir = match &stack {
+    let own = match &stack {
         Some(stack) => stack.data_dir.clone(),
         None => crate::chaos::data_dir(&args.sources.stack)?,
     };
+    let records_dirs = crate::chaos::with_usual(own, &args.sources.stack)?;
     let subject = subject(args, found, compose.as_ref());
     let mut local = vec![Local::new(Check::Faults, move || {
-        faults::check(&records_dir)
+        faults::check(&records_dirs)
     })];
     match (stack, &subject.place) {
         (Some(stack), _) => {
@@ -152,7 +153,7 @@ fn before_a_start(
     let records_dir = dir.clone();
     let mut local = vec![
         Local::new(Check::Disk, move || disk::check(&[dir], false)),
-        Local::new(Check::Faults, move || faults::check(&records_dir)),
+        Local::new(Check::Faults, move || faults::check(&[records_dir])),
     ];
     let of_compose = compose.clone();
     local.push(Local::new(Check::Ports, move || {

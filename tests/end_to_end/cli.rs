@@ -66,6 +66,84 @@ fn wrong_calls_are_told_in_one_line() {
 }
 
 #[test]
+fn what_is_typed_comes_before_what_the_environment_says() {
+    let home = Home::new();
+    let nobody = "http://127.0.0.1:1";
+    for (variable, value, args, code, words) in [
+        (
+            "VOTEOPS_DATA_DIR",
+            "/nowhere",
+            &["status", "--context", "shop"][..],
+            3,
+            "--context shop: ",
+        ),
+        (
+            "VOTEOPS_CONTEXT",
+            "shop",
+            &["status", "--prometheus", nobody],
+            3,
+            nobody,
+        ),
+        (
+            "VOTEOPS_CONTEXT",
+            "shop",
+            &["status", "--data-dir", "/nowhere"],
+            3,
+            "no stack is running in /nowhere",
+        ),
+        (
+            "VOTEOPS_PROMETHEUS",
+            nobody,
+            &["tui", "--once", "--replay", "/nowhere"],
+            2,
+            "/nowhere",
+        ),
+        (
+            "VOTEOPS_REDIS_URL",
+            "redis://127.0.0.1:1",
+            &["chaos", "verify", "X"],
+            3,
+            "no stack is running",
+        ),
+        (
+            "VOTEOPS_LEDGER_URL",
+            "sqlite:///nowhere",
+            &["chaos", "verify", "X"],
+            3,
+            "no stack is running",
+        ),
+        (
+            "VOTEOPS_LOKI",
+            nobody,
+            &["status"],
+            2,
+            "VOTEOPS_LOKI goes with VOTEOPS_PROMETHEUS only",
+        ),
+        (
+            "VOTEOPS_LOKI",
+            nobody,
+            &["status", "--context", "shop", "--prometheus", nobody],
+            2,
+            "--prometheus does not go with --context",
+        ),
+        (
+            "VOTEOPS_LOKI",
+            nobody,
+            &["chaos", "verify", "X", "--redis", "redis://127.0.0.1:1"],
+            2,
+            "--redis goes with --prometheus only",
+        ),
+    ] {
+        let mut command = home.command("voteops");
+        let output = command.env(variable, value).args(args).output().unwrap();
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {line}");
+        assert!(line.contains(words), "{args:?}: {line}");
+        assert_eq!(line.lines().count(), 1, "{args:?}: {line}");
+    }
+}
+
+#[test]
 fn an_engine_of_another_machine_is_not_even_asked_unless_it_is_meant() {
     let home = Home::new();
     let engine = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

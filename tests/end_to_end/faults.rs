@@ -3,6 +3,7 @@
 use std::process::Stdio;
 
 use serde_json::Value;
+use voteops_local::component::Kind;
 use voteops_observability::prometheus::AlertState;
 
 use crate::support::{Home, Stack, assert_schema, state, told, wait_until};
@@ -88,6 +89,28 @@ fn redis_and_the_voters_hang_for_a_while_and_their_alerts_fire() {
     );
     assert!(stack.no_faults_on_record());
     assert_ne!(state(redis), Some('T'));
+
+    // A variable is of targets that are named, not of the stack's own Redis.
+    let another = "redis://127.0.0.1:1";
+    let fill = |more: &[&str]| {
+        let mut command = stack.home.command("voteops");
+        command.env("VOTEOPS_REDIS_URL", another);
+        let data_dir = stack.home.data_dir();
+        command.args(["chaos", "fill-redis", "--dry-run", "--data-dir"]);
+        command.arg(data_dir).args(more).output().unwrap()
+    };
+    let told_dry = told(&fill(&[]));
+    let url = stack.file().url(Kind::Redis).unwrap();
+    let port = url.port().unwrap();
+    let own = format!("(process {redis}) at redis://127.0.0.1:{port}");
+    assert!(told_dry.contains(&own), "{told_dry}");
+    let refused = fill(&["--redis", "redis://127.0.0.1:2"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
+    assert!(
+        told(&refused).contains("leave it out"),
+        "{}",
+        told(&refused)
+    );
 
     for (fault, component, proves) in [
         ("stall-redis", "redis", "RedisDown"),

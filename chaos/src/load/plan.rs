@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::limits::make_room;
 use super::schedule::Schedule;
 use super::{Choice, Rate};
 
@@ -136,6 +137,15 @@ impl Plan {
     #[must_use]
     pub fn voter(&self, index: u64) -> String {
         format!("{}-{index}", self.run_id)
+    }
+
+    /// Whether it can be carried out, without sending anything.
+    ///
+    /// # Errors
+    /// [`LoadError`] when it cannot.
+    pub fn check(&self) -> Result<(), LoadError> {
+        self.checked()?;
+        make_room(&self.urls, self.connections)
     }
 
     /// The schedule of a plan that can be carried out.

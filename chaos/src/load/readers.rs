@@ -25,14 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// # Errors
 /// [`LoadError`] when that cannot be carried out.
 pub async fn run(urls: &[Url], rate_per_s: f64, stop: &CancellationToken) -> Result<(), LoadError> {
-    let connections = urls.len() * CONNECTIONS_PER_URL;
-    require_urls(urls, connections)?;
-    let carriage = Carriage {
-        urls,
-        connections,
-        timeout: TIMEOUT,
-        schedule: Schedule::of(Rate::constant(rate_per_s), u64::MAX)?,
-    };
+    let carriage = carriage(urls, rate_per_s)?;
     let pages = urls.iter().map(|url| Get::new(url, "/results"));
     let readers = Readers {
         pages: pages.collect::<Result<_, _>>()?,
@@ -40,6 +33,25 @@ pub async fn run(urls: &[Url], rate_per_s: f64, stop: &CancellationToken) -> Res
     drive(carriage, readers, stop, |_, _| {})
         .await
         .map_err(LoadError::Thread)
+}
+
+/// Whether the results can be read so, without reading any.
+///
+/// # Errors
+/// [`LoadError`] when that cannot be carried out.
+pub fn check(urls: &[Url], rate_per_s: f64) -> Result<(), LoadError> {
+    carriage(urls, rate_per_s).map(drop)
+}
+
+fn carriage(urls: &[Url], rate_per_s: f64) -> Result<Carriage<'_>, LoadError> {
+    let connections = urls.len() * CONNECTIONS_PER_URL;
+    require_urls(urls, connections)?;
+    Ok(Carriage {
+        urls,
+        connections,
+        timeout: TIMEOUT,
+        schedule: Schedule::of(Rate::constant(rate_per_s), u64::MAX)?,
+    })
 }
 
 struct Readers {

@@ -368,8 +368,11 @@ impl Course<'_> {
             .or_else(|| refutation(&steps, &votes, drive))
             .or_else(|| unheard(self.flood.is_some(), &votes));
         let all_once = self.flood.is_some() && votes.audited;
+        let is_unsent = matches!(self.flood, Some(Err(_)));
         let (verdict, reason) = match (self.end, fault) {
             (Some(End::Aborted(reason)), _) => (Verdict::Aborted, reason),
+            // What was not seen may be for want of the load.
+            (Some(End::Refuted(_)), Some(load)) if is_unsent => (Verdict::Refuted, load),
             (Some(End::Refuted(reason)), _) | (None, Some(reason)) => (Verdict::Refuted, reason),
             (None, None) => (
                 Verdict::Proven,

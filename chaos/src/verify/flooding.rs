@@ -55,8 +55,26 @@ pub(super) fn witnesses(setup: &Setup, fault: &Entry) -> Option<Flooding> {
     Some(start(voting, WITNESSES))
 }
 
-pub(super) fn start(voting: &Voting, load: Load) -> Flooding {
-    let plan = load::Plan {
+/// Whether the votes and readings that a proof by this fault takes can be sent, without sending any.
+///
+/// # Errors
+/// [`load::LoadError`] when they cannot.
+pub(super) fn check(
+    setup: &Setup,
+    fault: &Entry,
+    drive: Option<Load>,
+) -> Result<(), load::LoadError> {
+    let Some(voting) = &setup.voting else {
+        return Ok(());
+    };
+    if *fault == COLD_CACHE {
+        load::readers::check(&voting.vote_apps, setup.reads_per_s)?;
+    }
+    plan(voting, drive.unwrap_or(WITNESSES)).check()
+}
+
+fn plan(voting: &Voting, load: Load) -> load::Plan {
+    load::Plan {
         urls: voting.vote_apps.clone(),
         rate: load::Rate::constant(load.rate_per_s),
         extent: load::Extent::Duration(Duration::from_secs_f64(load.length_s)),
@@ -65,7 +83,11 @@ pub(super) fn start(voting: &Voting, load: Load) -> Flooding {
         seed: 0,
         choices: voting.choices.iter().map(load::Choice::plain).collect(),
         timeout: Duration::from_secs(10),
-    };
+    }
+}
+
+pub(super) fn start(voting: &Voting, load: Load) -> Flooding {
+    let plan = plan(voting, load);
     let stop = CancellationToken::new();
     let (planned, cancel) = (plan.clone(), stop.clone());
     let task = tokio::spawn(async move {

@@ -217,6 +217,9 @@ pub enum Error {
         /// The highest that is allowed.
         highest_per_s: f64,
     },
+    /// The votes or readings that it takes cannot be sent.
+    #[error("no votes can be sent, so nothing was injected: {0}")]
+    Load(#[from] crate::load::LoadError),
     /// A backend could not be asked.
     #[error(transparent)]
     Backend(#[from] BackendError),

@@ -81,19 +81,24 @@ pub(super) fn remembered(effect: Effect<'_>, mut scene: Scene) -> Scene {
 
 /// Whether this machine answers for it while it is away, with a refusal.
 fn is_here(target: &Scraped) -> bool {
-    let host = host(address(target));
+    let host = host(address(&target.url));
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback())
 }
 
 fn touches(effect: Effect<'_>, target: &Scraped) -> bool {
-    let address = address(target);
+    is_touched(effect.touched, &target.url)
+}
+
+/// Whether what is scraped at a URL is among what a fault touches.
+pub(super) fn is_touched(touched: &[String], url: &str) -> bool {
+    let address = address(url);
     let host = host(address);
-    let mut touched = effect.touched.iter();
+    let mut touched = touched.iter();
     touched.any(|touched| touched == address || touched == host)
 }
 
-fn address(target: &Scraped) -> &str {
-    let address = target.url.split("://").nth(1).unwrap_or(&target.url);
+fn address(url: &str) -> &str {
+    let address = url.split("://").nth(1).unwrap_or(url);
     address.split('/').next().unwrap_or(address)
 }
 

@@ -213,8 +213,9 @@ impl Times {
         };
         let recovered = seen(Step::Resolved).zip(seen(Step::Undone));
         Self {
-            detect_s: seen(Step::Firing),
-            notify_s: seen(Step::Notified),
+            // An evaluation under way at the onset may bear a time before it.
+            detect_s: seen(Step::Firing).map(|s| s.max(0.0)),
+            notify_s: seen(Step::Notified).map(|s| s.max(0.0)),
             recover_s: recovered.map(|(resolved_s, undone_s)| {
                 ((resolved_s - undone_s).max(0.0) * 1000.0).round() / 1000.0
             }),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use voteops_observability::prometheus::{AlertState, Labels, Prometheus, RuleKind};
 use voteops_observability::promql::{self, Comparison, Condition};
 use voteops_observability::replay::eval::Query;
-use voteops_observability::rules::{self, nearest};
+use voteops_observability::rules::{self, hint};
 use voteops_observability::units::scaled;
 
 use super::manager::{self, InGrafana, Manager};
@@ -126,10 +126,7 @@ async fn of_prometheus(prometheus: &Prometheus, alert: &str) -> Result<Rule, Err
         let names: Vec<_> = alerting().map(|(_, rule)| rule.name.as_str()).collect();
         return Err(Error::UnknownAlert {
             alert: alert.into(),
-            hint: nearest(alert, names.iter().copied()).map_or_else(
-                || format!("the server knows {}", names.join(", ")),
-                |name| format!("did you mean {name}?"),
-            ),
+            hint: hint(alert, &names),
         });
     };
     let evaluated_at = rule

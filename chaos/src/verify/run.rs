@@ -47,7 +47,7 @@ pub async fn verify(
         let reason = format!("rule: {deviation}");
         return Ok(Report::refuted_at_once(setup, fault, reason));
     }
-    let experiment = Experiment::open(&setup.state_dir)?;
+    let experiment = Experiment::open(&setup.state_dir)?.until(setup.cancel.clone());
     let drive = forecast::load(&rule, fault);
     within_rate(setup, &rule, drive, fault)?;
     if setup.voting.is_none() && (drive.is_some() || *fault == COLD_CACHE) {
@@ -56,6 +56,7 @@ pub async fn verify(
             fault: fault.name,
         });
     }
+    flooding::check(setup, fault, drive)?;
     let mut found = attempt(setup, &rule, &experiment, drive, conditions, &mut progress).await?;
     for _ in 1..UNMOVED_TRIES {
         if !proves_nothing(setup, &rule, &found).await {

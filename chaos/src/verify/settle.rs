@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use voteops_observability::alertmanager::{Alertmanager, RouteTiming};
-use voteops_observability::prometheus::{Prometheus, TargetHealth};
+use voteops_observability::prometheus::{Prometheus, Target, TargetHealth};
+use voteops_observability::promql;
 use voteops_observability::rules::is_heartbeat;
 use voteops_observability::signals::single_value;
 use voteops_observability::units::{parse_duration, prometheus_duration};
 use voteops_observability::webhook::Received;
 
+use super::outages::is_touched;
 use super::rule::{QUEUE, Rule};
 use super::{Delivery, Error, Progress, Setup};
 use crate::abort::{Watched, tripped};
@@ -21,6 +23,11 @@ const QUIET_SHARE: f64 = 0.05;
 const DRAINED_SHARE: f64 = 0.05;
 /// Scrapes over which the usual rates are measured before anything is done.
 const MEASURED_SCRAPES: f64 = 8.0;
+
+/// The votes that are taken.
+const ACCEPTED: &str = "votes_accepted_total";
+/// For how long after its last sample a series tells which job it is of.
+const LATELY: &str = "1h";
 
 /// For how long after an alert has fired Alertmanager may have a group for it, in seconds. Prometheus
 /// tells of a resolved alert for 15 minutes (`resolvedRetention` in rules/alerting.go), which makes
@@ -54,12 +61,13 @@ pub(super) async fn wait(
 ) -> Result<Settled, Error> {
     let patience_s = 2.0 * rule.range_s + rule.for_s + rule.keep_firing_for_s;
     let patience_s = patience_s + 2.0 * route.group_interval_s + 30.0;
-    let scrape_s = scrape_s(&setup.prometheus).await?;
+    let concern = Concern::of(setup, rule).await?;
+    let scrape_s = scrape_s(&setup.prometheus, &concern).await?;
     let begun = Instant::now();
     let measured = begun + Duration::from_secs_f64(MEASURED_SCRAPES * scrape_s);
     let deadline = measured + Duration::from_secs_f64(patience_s);
     loop {
-        let lacking = match look(setup, rule, route, scrape_s).await {
+        let lacking = match look(setup, rule, route, (scrape_s, &concern)).await {
             Ok(Ok(settled)) if Instant::now() >= measured => return Ok(settled),
             Ok(Ok(_)) => "the usual rates are being measured".to_owned(),
             Ok(Err(lacking)) => lacking,
@@ -79,10 +87,60 @@ pub(super) async fn wait(
     }
 }
 
-/// The longest time between two scrapes of a target.
-async fn scrape_s(prometheus: &Prometheus) -> Result<f64, Error> {
+/// Which targets matter: where a stack is of this project, all of them; elsewhere those of the jobs that the rule and this
+/// proof read, and those that the fault touches. The others may be down, and scraped once an hour.
+enum Concern {
+    All,
+    Jobs(BTreeSet<String>),
+}
+
+impl Concern {
+    async fn of(setup: &Setup, rule: &Rule) -> Result<Self, Error> {
+        if setup.is_shipped {
+            return Ok(Self::All);
+        }
+        let mut jobs = BTreeSet::new();
+        let read = promql::selectors(&rule.expr).unwrap_or_default();
+        let read = read.iter().map(ToString::to_string);
+        let own = [QUEUE, ACCEPTED].map(str::to_owned);
+        for selector in read.chain(own) {
+            // A target that is down shows none of its series any more.
+            let lately = format!("group by (job) (last_over_time({selector}[{LATELY}]))");
+            let found = setup.prometheus.query(&lately, None).await?.data;
+            jobs.extend(
+                found
+                    .into_iter()
+                    .filter_map(|mut it| it.labels.remove("job")),
+            );
+        }
+        for target in setup.prometheus.targets().await?.data {
+            let is_touched = is_touched(&setup.touched, &target.scrape_url);
+            let job = target.labels.get("job").filter(|_| is_touched);
+            jobs.extend(job.cloned());
+        }
+        Ok(if jobs.is_empty() {
+            Self::All
+        } else {
+            Self::Jobs(jobs)
+        })
+    }
+
+    fn is_of(&self, target: &Target) -> bool {
+        match self {
+            Self::All => true,
+            Self::Jobs(jobs) => target
+                .labels
+                .get("job")
+                .is_some_and(|job| jobs.contains(job)),
+        }
+    }
+}
+
+/// The longest time between two scrapes of a target that matters.
+async fn scrape_s(prometheus: &Prometheus, concern: &Concern) -> Result<f64, Error> {
     let targets = prometheus.targets().await?.data;
-    let intervals = targets.iter().filter_map(|target| {
+    let targets = targets.iter().filter(|target| concern.is_of(target));
+    let intervals = targets.filter_map(|target| {
         let interval = parse_duration(&target.scrape_interval).ok()?;
         Some(interval.as_secs_f64())
     });
@@ -96,13 +154,13 @@ async fn look(
     setup: &Setup,
     rule: &Rule,
     route: RouteTiming,
-    scrape_s: f64,
+    (scrape_s, concern): (f64, &Concern),
 ) -> Result<Result<Settled, String>, Error> {
     let number = async |expr: &str| -> Result<Option<f64>, Error> {
         let answer = setup.prometheus.query(expr, None).await?;
         Ok(single_value(&answer.data))
     };
-    if let Some(lacking) = unhealthy(setup, rule).await? {
+    if let Some(lacking) = unhealthy(setup, rule, concern).await? {
         return Ok(Err(lacking));
     }
     let mut drained_level = number(&format!("max({QUEUE})")).await?.unwrap_or(0.0);
@@ -121,7 +179,7 @@ async fn look(
     }
     let seconds = |seconds| prometheus_duration(Duration::from_secs_f64(seconds));
     let recently = seconds(4.0 * scrape_s);
-    let inflow = number(&format!("sum(rate(votes_accepted_total[{recently}]))")).await?;
+    let inflow = number(&format!("sum(rate({ACCEPTED}[{recently}]))")).await?;
     // What Grafana grouped lately is not told by anybody.
     let new_group = rule.in_grafana.is_none() && {
         let lately = seconds(2.0 * route.group_interval_s + route.group_wait_s + REGROUPED_S);
@@ -178,15 +236,13 @@ async fn is_alone(alertmanager: &Alertmanager) -> Result<bool, Error> {
 }
 
 /// What is not as it has to be with rule, targets and Alertmanager.
-async fn unhealthy(setup: &Setup, rule: &Rule) -> Result<Option<String>, Error> {
+async fn unhealthy(setup: &Setup, rule: &Rule, concern: &Concern) -> Result<Option<String>, Error> {
     if let Some(unrest) = setup.manager.unrest(setup, rule).await? {
         return Ok(Some(unrest));
     }
     let targets = setup.prometheus.targets().await?.data;
-    if let Some(down) = targets
-        .iter()
-        .find(|target| target.health != TargetHealth::Up)
-    {
+    let mut concerned = targets.iter().filter(|target| concern.is_of(target));
+    if let Some(down) = concerned.find(|target| target.health != TargetHealth::Up) {
         return Ok(Some(format!("target {} is not up", down.scrape_url)));
     }
     let held = setup.alertmanager.alerts().await?;

@@ -132,7 +132,7 @@ fn well(phase_ms: i64) -> Scene {
 }
 
 /// A shipped rule, evaluated `phase_ms` after each tick.
-fn shipped(name: &str, phase_ms: i64) -> Rule {
+pub(super) fn shipped(name: &str, phase_ms: i64) -> Rule {
     let rules = rules::shipped().unwrap();
     let rule = rules.into_iter().find(|rule| rule.name == name).unwrap();
     let ranges_ms = Query::parse(&rule.expr)

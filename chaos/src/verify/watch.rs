@@ -48,7 +48,8 @@ impl Watch<'_> {
             // What was under way at the onset may see it at an evaluation of a time before.
             return Ok(at_s.filter(|at_s| *at_s >= -self.rule.lag_s));
         }
-        Ok(self.evaluations(state).await?.first().copied())
+        let shown = shown_as(state, self.rule);
+        Ok(self.evaluations(shown).await?.first().copied())
     }
 
     /// When the condition ended: the evaluation after the last one at which the alert fired. Told
@@ -203,6 +204,16 @@ impl Watch<'_> {
     }
 }
 
+/// The state in which Prometheus shows an alert that is in `state`: one whose rule has no `for` fires at the evaluation at
+/// which it becomes pending, and is never shown as that (`AlertingRule.Eval` in rules/alerting.go).
+fn shown_as<'s>(state: &'s str, rule: &Rule) -> &'s str {
+    if state == "pending" && rule.for_s <= 0.0 {
+        "firing"
+    } else {
+        state
+    }
+}
+
 /// Whether an alert is held, and not because somebody silenced it. One that is muted by the time of its policy is held too.
 fn is_told(held: &HeldAlert) -> bool {
     let status = &held.status;
@@ -219,4 +230,23 @@ fn seconds(at: Timestamp) -> f64 {
 /// Seconds from one instant to another.
 pub(super) fn since(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::shipped;
+    use super::*;
+
+    #[test]
+    fn an_alert_without_for_is_pending_when_it_is_shown_as_firing() {
+        let rule = shipped("TargetDown", 0);
+        assert!(rule.for_s > 0.0);
+        let at_once = Rule {
+            for_s: 0.0,
+            ..rule.clone()
+        };
+        assert_eq!(shown_as("pending", &rule), "pending");
+        assert_eq!(shown_as("pending", &at_once), "firing");
+        assert_eq!(shown_as("firing", &at_once), "firing");
+    }
 }
