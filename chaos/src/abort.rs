@@ -35,9 +35,13 @@ pub enum AbortError {
 
 /// The stop conditions of an experiment.
 #[derive(Debug, Clone)]
-pub struct Conditions {
+pub struct Conditions(Vec<Condition>);
+
+#[derive(Debug, Clone)]
+struct Condition {
+    /// Evaluates it.
     prometheus: Prometheus,
-    exprs: Vec<String>,
+    expr: String,
 }
 
 /// Conditions that are being checked, until this is dropped.
@@ -51,8 +55,19 @@ impl Conditions {
     /// Conditions in PromQL, as alert rules have them: a comparison holds when its result has an
     /// element; anything else when it has one that is not zero.
     #[must_use]
-    pub fn new(prometheus: Prometheus, exprs: Vec<String>) -> Self {
-        Self { prometheus, exprs }
+    pub fn new(prometheus: &Prometheus, exprs: Vec<String>) -> Self {
+        let conditions = exprs.into_iter().map(|expr| Condition {
+            prometheus: prometheus.clone(),
+            expr,
+        });
+        Self(conditions.collect())
+    }
+
+    /// These and others, perhaps of another server.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
     }
 
     /// Checks that all can be evaluated and none holds, and checks them from then on at every
@@ -61,13 +76,13 @@ impl Conditions {
     /// # Errors
     /// [`AbortError`].
     pub async fn watch(self) -> Result<Option<Watched>, AbortError> {
-        if self.exprs.is_empty() {
+        if self.0.is_empty() {
             return Ok(None);
         }
-        for expr in &self.exprs {
-            let found = self.check(expr).await;
+        for condition in &self.0 {
+            let found = condition.check().await;
             let found = found.map_err(|source| AbortError::Unchecked {
-                expr: expr.clone(),
+                expr: condition.expr.clone(),
                 source,
             })?;
             if let Some(told) = found {
@@ -100,11 +115,11 @@ impl Conditions {
         loop {
             tokio::time::sleep(every).await;
             let mut failed = None;
-            for expr in &self.exprs {
-                match self.check(expr).await {
+            for condition in &self.0 {
+                match condition.check().await {
                     Ok(Some(told)) => return format!("the stop condition holds: {told}"),
                     Ok(None) => {}
-                    Err(error) => failed = Some((expr, error)),
+                    Err(error) => failed = Some((&condition.expr, error)),
                 }
             }
             match failed {
@@ -119,23 +134,35 @@ impl Conditions {
         }
     }
 
+    /// How often the servers evaluate the rules that they evaluate most often.
+    async fn evaluation(&self) -> Duration {
+        let mut shortest = None;
+        for condition in &self.0 {
+            let of_its_server = condition.evaluation().await;
+            shortest = of_its_server.into_iter().chain(shortest).min();
+        }
+        shortest.unwrap_or(USUAL).clamp(LEAST, MOST)
+    }
+}
+
+impl Condition {
     /// What holds, if the condition does.
-    async fn check(&self, expr: &str) -> Result<Option<String>, BackendError> {
+    async fn check(&self) -> Result<Option<String>, BackendError> {
+        let expr = &self.expr;
         let answer = self.prometheus.query(expr, None).await?;
         let zero_holds = promql::is_filter(expr);
         Ok(holding(&answer.data, zero_holds).map(|value| format!("{expr} is {value}")))
     }
 
-    /// How often the server evaluates the rules that it evaluates most often.
-    async fn evaluation(&self) -> Duration {
+    /// How often its server evaluates the rules that it evaluates most often, if it has any.
+    async fn evaluation(&self) -> Option<Duration> {
         let groups = self.prometheus.rules().await.map(|answer| answer.data);
         let intervals = groups.unwrap_or_default().into_iter();
         let shortest_s = intervals
             .map(|group| group.interval_s)
             .filter(|interval_s| *interval_s > 0.0)
             .min_by(f64::total_cmp);
-        let shortest = shortest_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
-        shortest.unwrap_or(USUAL).clamp(LEAST, MOST)
+        Duration::try_from_secs_f64(shortest_s?).ok()
     }
 }
 
@@ -216,13 +243,13 @@ mod tests {
         Prometheus::new(&url.parse().unwrap()).unwrap()
     }
 
-    fn conditions(prometheus: Prometheus) -> Conditions {
+    fn conditions(prometheus: &Prometheus) -> Conditions {
         Conditions::new(prometheus, vec!["sum(errors)".into()])
     }
 
     #[tokio::test]
     async fn a_condition_that_comes_to_hold_is_told_and_goes_on_being_told() {
-        let conditions = conditions(server(3, "7").await);
+        let conditions = conditions(&server(3, "7").await);
         assert_eq!(conditions.evaluation().await, LEAST);
         let watched = conditions.watch().await.unwrap().unwrap();
         for _ in 0..2 {
@@ -233,7 +260,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_cannot_be_checked_any_more_ends_the_experiment_too() {
-        let watched = conditions(server(2, "away").await).watch().await;
+        let watched = conditions(&server(2, "away").await).watch().await;
         let told = watched.unwrap().unwrap().tripped().await;
         assert!(
             told.contains("sum(errors) cannot be checked") && told.contains("away"),
@@ -242,9 +269,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn conditions_of_two_servers_are_each_asked_of_its_own() {
+        let (well, ill) = (server(0, "0").await, server(3, "7").await);
+        for both in [
+            conditions(&well).and(conditions(&ill)),
+            conditions(&ill).and(conditions(&well)),
+        ] {
+            let told = match both.watch().await {
+                Ok(watched) => watched.unwrap().tripped().await,
+                // By the second time it holds from the beginning.
+                Err(error) => error.to_string(),
+            };
+            assert!(told.contains("sum(errors) is 7"), "{told}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_filter_that_lets_a_zero_pass_holds() {
         let prometheus = server(0, "0").await;
-        let conditions = Conditions::new(prometheus, vec!["redis_up == 0".into()]);
+        let conditions = Conditions::new(&prometheus, vec!["redis_up == 0".into()]);
         let error = conditions.watch().await.unwrap_err();
         assert!(
             error.to_string().contains("(redis_up == 0 is 0)"),
@@ -254,19 +297,19 @@ mod tests {
 
     #[tokio::test]
     async fn what_holds_already_or_cannot_be_asked_begins_nothing() {
-        let error = conditions(server(0, "1").await).watch().await.unwrap_err();
+        let error = conditions(&server(0, "1").await).watch().await.unwrap_err();
         assert!(
             error
                 .to_string()
                 .contains("holds already (sum(errors) is 1)"),
             "{error}"
         );
-        let error = conditions(server(0, "away").await)
+        let error = conditions(&server(0, "away").await)
             .watch()
             .await
             .unwrap_err();
         assert!(matches!(error, AbortError::Unchecked { .. }), "{error}");
-        let none = Conditions::new(server(0, "1").await, Vec::new());
+        let none = Conditions::new(&server(0, "1").await, Vec::new());
         assert!(none.watch().await.unwrap().is_none());
     }
 

@@ -123,7 +123,7 @@ pub(super) async fn watch(
             return Err(Failure::new(USAGE, told));
         }
     };
-    watch_on(safety, prometheus).await
+    watch_on(safety, &prometheus).await
 }
 
 /// The same, on the Prometheus of the proof unless another is named.
@@ -135,11 +135,14 @@ pub(super) async fn watch_at(
         return Ok(None);
     }
     let named = safety.abort_prometheus.as_ref().map(Prometheus::new);
-    let prometheus = named.transpose()?.unwrap_or_else(|| usual.clone());
-    watch_on(safety, prometheus).await
+    let named = named.transpose()?;
+    watch_on(safety, named.as_ref().unwrap_or(usual)).await
 }
 
-async fn watch_on(safety: &SafetyArgs, prometheus: Prometheus) -> Result<Option<Watched>, Failure> {
+async fn watch_on(
+    safety: &SafetyArgs,
+    prometheus: &Prometheus,
+) -> Result<Option<Watched>, Failure> {
     let conditions = Conditions::new(prometheus, safety.abort_if.clone());
     let watched = conditions.watch().await;
     watched.map_err(|error| Failure::from(error).with_code(CANNOT_ASK))

@@ -51,8 +51,29 @@ fn a_sound_file_is_told_and_a_bad_one_by_line_and_column() {
     let json = home.voteops(&["chaos", "check", "--json", path]);
     assert_eq!(json.status.code(), Some(2), "{}", told(&json));
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_schema("chaos-check.schema.json", &json);
     let first = &json[0]["problems"][0];
     assert_eq!((&first["line"], &first["column"]), (&3.into(), &10.into()));
+
+    let sound = shipped("worker-down.toml");
+    let several = ["chaos", "check", "/nowhere/x.toml", &sound];
+    let output = home.voteops(&several);
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert!(
+        told(&output).contains("/nowhere/x.toml: "),
+        "{}",
+        told(&output)
+    );
+    assert!(
+        told(&output).contains("All workers hang"),
+        "{}",
+        told(&output)
+    );
+    let json = home.voteops(&[&several[..], &["--json"]].concat());
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_schema("chaos-check.schema.json", &json);
+    assert_eq!(json[0]["problems"].as_array().unwrap().len(), 1);
+    assert_eq!(json[1]["problems"], serde_json::json!([]));
 
     let missing = home.voteops(&["chaos", "run", "/nowhere/x.toml"]);
     assert_eq!(missing.status.code(), Some(2), "{}", told(&missing));

@@ -124,6 +124,7 @@ impl Method<'_> {
             ended_s: None,
             outcome: Outcome::NotBegun,
             reason: None,
+            undone: true,
         };
         if self.over.is_cancelled() {
             return taken;
@@ -181,6 +182,7 @@ impl Method<'_> {
         };
         if let Some(reason) = undo(injected).await {
             self.undone.set(false);
+            taken.undone = false;
             self.end(format!("step {}: not undone: {reason}", step.number));
             return (Outcome::Ended, Some(reason));
         }

@@ -79,6 +79,9 @@ pub struct Taken {
     pub outcome: Outcome,
     /// Why, unless it is done.
     pub reason: Option<String>,
+    /// Whether no fault of it is in force any more.
+    #[serde(skip)]
+    pub undone: bool,
 }
 
 /// What is expected of an alert.

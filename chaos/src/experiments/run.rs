@@ -123,7 +123,7 @@ pub async fn run(
     progress: &dyn Fn(Progress),
 ) -> Result<Report, Error> {
     sendable(script, &setup.polls)?;
-    let experiment = Experiment::open(&setup.state_dir)?;
+    let experiment = Experiment::open(&setup.state_dir)?.until(setup.cancel.clone());
     let before = settle(script, setup, conditions, progress).await?;
     let begun_at = Timestamp::now();
     let watcher = Watcher::new(&setup.prometheus, begun_at).await?;

@@ -15,7 +15,16 @@ pub(super) fn check(args: &CheckFilesArgs) -> Result<ExitCode, Failure> {
     let mut sound = true;
     let mut told: Vec<Value> = Vec::new();
     for path in &args.files {
-        let parsed = parse(&read(path)?);
+        let parsed = match read(path) {
+            Ok(text) => parse(&text),
+            // The other files are told of all the same.
+            Err(failure) if args.json => Err(vec![unreadable(&failure)]),
+            Err(failure) => {
+                eprintln!("voteops: {failure}");
+                sound = false;
+                continue;
+            }
+        };
         sound &= parsed.is_ok();
         if args.json {
             let problems = parsed.err().unwrap_or_default();
@@ -44,6 +53,15 @@ pub(super) fn sound(path: &Path) -> Result<Option<Script>, Failure> {
             tell(path, &problems);
             Ok(None)
         }
+    }
+}
+
+/// A file that cannot be read, as something that is wrong at its beginning.
+fn unreadable(failure: &Failure) -> Problem {
+    Problem {
+        line: 1,
+        column: 1,
+        problem: failure.to_string(),
     }
 }
 

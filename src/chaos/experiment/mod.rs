@@ -19,6 +19,7 @@ use voteops_chaos::guardian::Launcher;
 use voteops_ledger::Ledger;
 use voteops_local::StackFile;
 use voteops_observability::marks::Fault;
+use voteops_observability::prometheus::Prometheus;
 
 use super::limits::{self, Bounds};
 use super::marker::Marker;
@@ -69,8 +70,13 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         Ok(report) => print!("{}", view::table(report)),
         Err(reason) => eprintln!("voteops: {}: {reason}", finding.file),
     }
-    reports.write(&finding)?;
-    Ok(ExitCode::from(code))
+    let written = reports.write(&finding);
+    if let Err(failure) = &written {
+        eprintln!("voteops: {failure}");
+    }
+    // What was found comes before what could not be written.
+    let unwritten = written.map_or_else(|failure| failure.code(), |()| 0);
+    Ok(ExitCode::from(if code == 0 { unwritten } else { code }))
 }
 
 /// The exit code of a finding.
@@ -133,7 +139,7 @@ fn mark(marker: &Marker, progress: &Progress) {
                 marker.begun(&taken.step.to_string(), fault, Timestamp::now());
             }
         }
-        Progress::StepOver(taken) if taken.fault.is_some() => {
+        Progress::StepOver(taken) if taken.fault.is_some() && taken.undone => {
             marker.ended(&taken.step.to_string(), Timestamp::now());
         }
         _ => {}
@@ -146,9 +152,12 @@ async fn watch(
     script: &Script,
     stack: &StackFile,
 ) -> Result<Option<Watched>, Failure> {
-    let conditions = [&script.abort[..], &args.safety.abort_if].concat();
-    let prometheus = sources::of_stack(stack)?.sources.prometheus;
-    let watched = Conditions::new(prometheus, conditions).watch().await;
+    let own = sources::of_stack(stack)?.sources.prometheus;
+    let named = args.safety.abort_prometheus.as_ref().map(Prometheus::new);
+    let named = named.transpose()?.unwrap_or_else(|| own.clone());
+    let typed = Conditions::new(&named, args.safety.abort_if.clone());
+    let conditions = Conditions::new(&own, script.abort.clone()).and(typed);
+    let watched = conditions.watch().await;
     watched.map_err(|error| Failure::from(error).with_code(CANNOT_ASK))
 }
 

@@ -223,6 +223,7 @@ mod tests {
             ended_s: begun.then_some(2.04),
             outcome,
             reason: reason.map(Into::into),
+            undone: true,
         }
     }
 

@@ -31,6 +31,7 @@ fn taken() -> Taken {
         ended_s: Some(3.2),
         outcome: Outcome::Done,
         reason: None,
+        undone: true,
     }
 }
 
