@@ -9,11 +9,13 @@ mod types;
 
 use std::time::Duration;
 
+use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::access::Access;
 use crate::backend::{BackendError, Http};
+use crate::text::clean_line;
 use types::Envelope;
 pub use types::{
     ActiveAlert, AlertState, Answer, Labels, Rule, RuleGroup, RuleKind, Runtime, Sample, Series,
@@ -182,7 +184,7 @@ impl Prometheus {
     fn open<T: DeserializeOwned>(
         &self,
         path: &str,
-        status: reqwest::StatusCode,
+        status: StatusCode,
         body: &[u8],
     ) -> Result<Answer<T>, BackendError> {
         match serde_json::from_slice::<Envelope<T>>(body) {
@@ -191,11 +193,7 @@ impl Prometheus {
                 error: Some(message),
                 error_type,
                 ..
-            }) if word == "error" => Err(BackendError::Refused {
-                url: self.http.name(path),
-                kind: error_type.unwrap_or_else(|| "error".into()),
-                message: crate::text::clean_line(&message).into_owned(),
-            }),
+            }) if word == "error" => Err(self.told(path, status, error_type, &message)),
             Ok(Envelope {
                 data: Some(data),
                 warnings,
@@ -209,6 +207,27 @@ impl Prometheus {
             Ok(_) => Err(self.malformed(path, "it has no data".into())),
             Err(error) => Err(self.http.garbage(path, &error, body)),
         }
+    }
+
+    /// An error in the server's own words. Only of these statuses it would be the same again: in the
+    /// same envelope come a time limit (503) and its own failures (500), which pass.
+    fn told(
+        &self,
+        path: &str,
+        status: StatusCode,
+        kind: Option<String>,
+        message: &str,
+    ) -> BackendError {
+        let kind = kind.unwrap_or_else(|| "error".into());
+        if matches!(status.as_u16(), 400 | 422) {
+            return BackendError::Refused {
+                url: self.http.name(path),
+                kind,
+                message: clean_line(message).into_owned(),
+            };
+        }
+        let words = format!("{kind}: {message}");
+        self.http.status_error(path, status, words.as_bytes())
     }
 
     fn malformed(&self, path: &str, reason: String) -> BackendError {

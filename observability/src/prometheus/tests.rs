@@ -43,6 +43,41 @@ async fn a_refusal_is_told_in_the_servers_words() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_too_slow_refuses_nothing_and_is_asked_once() {
+    let signals = crate::signals::shipped(1.0).unwrap();
+    let question = crate::signals::question(&signals);
+    for (status, kind) in [(503, "timeout"), (500, "internal"), (499, "canceled")] {
+        let body = format!(r#"{{"status":"error","errorType":"{kind}","error":"too\nslow"}}"#);
+        let answer = ResponseTemplate::new(status).set_body_string(body);
+        let (server, prometheus) = answering("/api/v1/query", answer).await;
+        let error = crate::snapshot::read_signals(&prometheus, &question)
+            .await
+            .unwrap_err();
+        let url = format!("{}/api/v1/query", server.uri());
+        let excerpt = format!("{kind}: too slow");
+        let expected = BackendError::Status {
+            url,
+            status,
+            excerpt,
+        };
+        assert_eq!(error, expected);
+        assert_eq!(server.received_requests().await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_would_be_refused_again_is_refused() {
+    for (status, kind) in [(400, "bad_data"), (422, "execution")] {
+        let body = format!(r#"{{"status":"error","errorType":"{kind}","error":"no"}}"#);
+        let answer = ResponseTemplate::new(status).set_body_string(body);
+        let (_server, prometheus) = answering("/api/v1/query", answer).await;
+        let error = prometheus.query("up", None).await.unwrap_err();
+        assert!(matches!(error, BackendError::Refused { .. }), "{error}");
+        assert_eq!(error.short(), kind);
+    }
+}
+
+#[tokio::test]
 async fn garbage_html_errors_and_silence_each_get_their_own_words() {
     for (answer, short) in [
         (
