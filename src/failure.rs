@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use color_eyre::eyre::{Report, eyre};
+use voteops_observability::text::clean_line;
 
 /// The call itself is wrong.
 pub(crate) const USAGE: u8 = 2;
@@ -40,7 +41,8 @@ impl Failure {
 
 impl Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.report.fmt(f)
+        // What went wrong may be told in the words of a server, or of a file.
+        f.write_str(&clean_line(&self.report.to_string()))
     }
 }
 
@@ -57,7 +59,18 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
 #[must_use]
 pub fn report(program: &str, outcome: Result<ExitCode, Failure>) -> ExitCode {
     outcome.unwrap_or_else(|failure| {
-        eprintln!("{program}: {}", failure.report);
+        eprintln!("{program}: {failure}");
         ExitCode::from(failure.code)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_failure_steers_the_terminal() {
+        let failure = Failure::new(CANNOT_ASK, "it said\n\u{1b}]0;title\u{7}\u{202e}");
+        assert_eq!(failure.to_string(), "it said \u{fffd}]0;title\u{fffd}");
+    }
 }

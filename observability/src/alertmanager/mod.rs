@@ -151,10 +151,9 @@ impl Alertmanager {
     /// [`BackendError::Garbage`].
     pub async fn route_timing(&self) -> Result<RouteTiming, BackendError> {
         let status = self.status().await?;
-        root_timing(&status.config.original).map_err(|reason| BackendError::Garbage {
-            url: self.http.name("api/v2/status"),
-            reason,
-            excerpt: "its configuration".into(),
+        root_timing(&status.config.original).map_err(|reason| {
+            self.http
+                .malformed("api/v2/status", &reason, "its configuration")
         })
     }
 

@@ -3,9 +3,13 @@
 use url::Url;
 
 use super::{CONNECT_TIMEOUT, REQUEST_TIMEOUT};
+use crate::text::clean_line;
 
 /// Characters of a foreign answer that are quoted in an error.
 const EXCERPT_CHARS: usize = 160;
+
+/// Characters of a decoder's reason, which may quote the answer, that are told.
+const REASON_CHARS: usize = 400;
 
 /// Why a backend gave no usable answer. Each message names the address and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,6 +94,16 @@ impl BackendError {
     }
 }
 
+/// An answer that is not what the API promises, with a reason that may quote it.
+pub(crate) fn garbage(url: &str, reason: &str, excerpt: &str) -> BackendError {
+    let cleaned = clean_line(reason);
+    BackendError::Garbage {
+        url: url.into(),
+        reason: cleaned.chars().take(REASON_CHARS).collect(),
+        excerpt: excerpt.into(),
+    }
+}
+
 pub(super) fn no_access(url: &str, reason: &str) -> BackendError {
     BackendError::NoAccess {
         url: url.into(),
@@ -132,12 +146,13 @@ pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    cause.to_string()
+    // Of a certificate or a WebSocket it may quote what the other side sent.
+    clean_line(&cause.to_string()).into_owned()
 }
 
 pub(crate) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT_CHARS * 4)]).into_owned();
-    let cleaned = crate::text::clean_line(&text);
+    let cleaned = clean_line(&text);
     let short: String = cleaned.chars().take(EXCERPT_CHARS).collect();
     if short.trim().is_empty() {
         "(empty body)".into()

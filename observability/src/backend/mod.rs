@@ -15,8 +15,8 @@ use url::{Host, Url};
 use crate::access::{Access, AccessError, Credentials};
 use error::{from_reqwest, no_access, root_cause};
 
-pub(crate) use error::excerpt;
 pub use error::{BackendError, bare};
+pub(crate) use error::{excerpt, garbage};
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -312,11 +312,12 @@ impl Http {
         error: &serde_json::Error,
         body: &[u8],
     ) -> BackendError {
-        BackendError::Garbage {
-            url: self.name(path),
-            reason: error.to_string(),
-            excerpt: excerpt(body),
-        }
+        self.malformed(path, &error.to_string(), &excerpt(body))
+    }
+
+    /// A success that is not what the API promises. The reason may quote the answer.
+    pub(crate) fn malformed(&self, path: &str, reason: &str, excerpt: &str) -> BackendError {
+        garbage(&self.name(path), reason, excerpt)
     }
 
     /// The address of `path` as errors name it.

@@ -148,11 +148,7 @@ impl Grafana {
             Some(own) => tree.own_route(own).map(|route| vec![route]),
             None => tree.routes(&labels),
         };
-        found.map_err(|reason| BackendError::Garbage {
-            url: self.http.name(POLICIES),
-            reason,
-            excerpt: "its policies".into(),
-        })
+        found.map_err(|reason| self.http.malformed(POLICIES, &reason, "its policies"))
     }
 
     /// Its contact points.
@@ -190,7 +186,7 @@ impl Grafana {
         if let Some((kind, message)) = refusal.told(status) {
             return Err(BackendError::Refused {
                 url: self.http.name(RULES),
-                kind,
+                kind: clean_line(&kind).into_owned(),
                 message: clean_line(&message).into_owned(),
             });
         }

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use super::loki::{Stream, lines_of};
 use super::{LogLine, LogQuery, Loki, MAX_LINES};
-use crate::backend::BackendError;
+use crate::backend::{self, BackendError};
 use crate::text::clean_line;
 
 const TAIL: &str = "loki/api/v1/tail";
@@ -149,14 +149,11 @@ impl Tail {
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), BackendError> {
-        let garbage = |reason: String| BackendError::Garbage {
-            url: self.url.clone(),
-            reason,
-            excerpt: crate::backend::excerpt(bytes),
-        };
+        let garbage = |reason: &str| backend::garbage(&self.url, reason, &backend::excerpt(bytes));
         let frame: Frame =
-            serde_json::from_slice(bytes).map_err(|error| garbage(error.to_string()))?;
-        let lines = lines_of(frame.streams.unwrap_or_default()).map_err(garbage)?;
+            serde_json::from_slice(bytes).map_err(|error| garbage(&error.to_string()))?;
+        let lines = lines_of(frame.streams.unwrap_or_default());
+        let lines = lines.map_err(|reason| garbage(&reason))?;
         self.waiting.lines.extend(lines);
         let dropped = frame.dropped_entries.unwrap_or_default();
         let known = self.waiting.dropped_ns.into_iter();

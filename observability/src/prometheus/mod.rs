@@ -72,7 +72,7 @@ impl Prometheus {
             .await?
             .try_map(|data| {
                 data.into_series()
-                    .map_err(|reason| self.malformed("api/v1/query", reason))
+                    .map_err(|reason| self.http.malformed("api/v1/query", &reason, "JSON"))
             })
     }
 
@@ -99,7 +99,7 @@ impl Prometheus {
             .await?
             .try_map(|data| {
                 data.into_series()
-                    .map_err(|reason| self.malformed("api/v1/query_range", reason))
+                    .map_err(|reason| self.http.malformed("api/v1/query_range", &reason, "JSON"))
             })
     }
 
@@ -204,7 +204,7 @@ impl Prometheus {
                 warnings: [warnings, infos].concat(),
             }),
             _ if !status.is_success() => Err(self.http.status_error(path, status, body)),
-            Ok(_) => Err(self.malformed(path, "it has no data".into())),
+            Ok(_) => Err(self.http.malformed(path, "it has no data", "JSON")),
             Err(error) => Err(self.http.garbage(path, &error, body)),
         }
     }
@@ -222,20 +222,12 @@ impl Prometheus {
         if matches!(status.as_u16(), 400 | 422) {
             return BackendError::Refused {
                 url: self.http.name(path),
-                kind,
+                kind: clean_line(&kind).into_owned(),
                 message: clean_line(message).into_owned(),
             };
         }
         let words = format!("{kind}: {message}");
         self.http.status_error(path, status, words.as_bytes())
-    }
-
-    fn malformed(&self, path: &str, reason: String) -> BackendError {
-        BackendError::Garbage {
-            url: self.http.name(path),
-            reason,
-            excerpt: "JSON".into(),
-        }
     }
 }
 

@@ -11,9 +11,11 @@ use tokio::runtime::Runtime;
 use url::Url;
 use voteops_observability::BackendError;
 use voteops_observability::alertmanager::Alertmanager;
+use voteops_observability::grafana::Grafana;
 use voteops_observability::logs::{LogQuery, LogSource, Loki};
 use voteops_observability::prometheus::Prometheus;
 use voteops_observability::snapshot::alert_statuses;
+use voteops_observability::text::clean_line;
 
 /// Answers of the real servers, to be broken.
 const ANSWERS: [&str; 8] = [
@@ -62,6 +64,7 @@ async fn ask_all(url: &Url) -> Vec<BackendError> {
     let alertmanager = Alertmanager::new(url).unwrap();
     let loki = Loki::new(url).unwrap();
     let logs = LogSource::Loki(loki.clone());
+    let grafana = Grafana::new(url).unwrap();
     let query = LogQuery::default();
     let step = std::time::Duration::from_secs(1);
     let errors = [
@@ -81,6 +84,9 @@ async fn ask_all(url: &Url) -> Vec<BackendError> {
         alertmanager.status().await.err(),
         alertmanager.route_timing().await.err(),
         alertmanager.aggregation_groups().await.err(),
+        grafana.rules().await.err(),
+        grafana.live().await.err(),
+        grafana.definitions().await.err(),
         loki.labels().await.err(),
         logs.newest(&query, 0, 1, 10).await.err(),
         logs.oldest(&query, 0, 1).await.err(),
@@ -89,8 +95,16 @@ async fn ask_all(url: &Url) -> Vec<BackendError> {
 }
 
 fn is_told_well(error: &BackendError) -> bool {
-    let told = error.to_string();
-    !told.chars().any(char::is_control) && told.len() < 2000 && !error.short().is_empty()
+    let (told, short) = (error.to_string(), error.short());
+    let is_clean = |text: &str| clean_line(text) == text;
+    is_clean(&told) && is_clean(&short) && told.len() < 2000 && !short.is_empty()
+}
+
+/// Text with what steers a terminal in it: `any::<String>()` holds no control characters.
+fn wild_text() -> impl Strategy<Value = String> {
+    let steering = prop::sample::select(&['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}', '\n'][..]);
+    let wild = prop::collection::vec(prop_oneof![any::<char>(), steering], 0..40);
+    prop_oneof![any::<String>(), wild.prop_map(String::from_iter)]
 }
 
 /// Any JSON.
@@ -100,7 +114,7 @@ fn json() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         any::<f64>().prop_map(|number| json!(number)),
-        any::<String>().prop_map(Value::from),
+        wild_text().prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
@@ -129,7 +143,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     let answer = || prop::sample::select(&ANSWERS[..]);
     prop_oneof![
         any::<Vec<u8>>(),
-        any::<String>().prop_map(String::into_bytes),
+        wild_text().prop_map(String::into_bytes),
         json().prop_map(|json| json.to_string().into_bytes()),
         (answer(), 0..30_usize, json()).prop_map(|(answer, mut at, by)| {
             let mut value: Value = serde_json::from_str(answer).unwrap();
@@ -154,6 +168,29 @@ fn reply() -> impl Strategy<Value = Vec<u8>> {
             .prop_map(|(status, body)| whole(status, &body)),
         1 => any::<Vec<u8>>(),
     ]
+}
+
+#[tokio::test]
+async fn whatever_word_of_an_answer_steers_a_terminal_no_error_does() {
+    let sent: Reply = Arc::default();
+    let url = serve(Arc::clone(&sent)).await;
+    let by = Value::from("\u{1b}]0;title\u{7}\u{9b}31m\u{202e}");
+    for answer in ANSWERS {
+        let whole_value: Value = serde_json::from_str(answer).unwrap();
+        for at in 1.. {
+            let (mut value, mut left) = (whole_value.clone(), at);
+            replace(&mut value, &mut left, &by);
+            if value == whole_value {
+                break;
+            }
+            for status in [200, 400, 503] {
+                *sent.lock().unwrap() = whole(status, value.to_string().as_bytes());
+                for error in ask_all(&url).await {
+                    assert!(is_told_well(&error), "{error:?}");
+                }
+            }
+        }
+    }
 }
 
 #[test]
