@@ -35,18 +35,23 @@ impl Level {
         Self::Unknown,
     ];
 
-    /// The level of a word, whatever its case.
+    /// The level of a word, whatever its case: that one whose beginnings the word has.
     #[must_use]
     pub fn parse(word: &str) -> Self {
-        match word.to_ascii_lowercase().as_str() {
-            "error" | "err" | "fatal" | "critical" | "crit" | "panic" | "alert" | "emerg" => {
-                Self::Error
-            }
-            "warn" | "warning" => Self::Warn,
-            "info" | "information" | "notice" => Self::Info,
-            "debug" => Self::Debug,
-            "trace" => Self::Trace,
-            _ => Self::Unknown,
+        let word = word.to_ascii_lowercase();
+        let is_told = |level: &Self| level.beginnings().iter().any(|told| word.starts_with(told));
+        Self::ALL.into_iter().find(is_told).unwrap_or(Self::Unknown)
+    }
+
+    /// How the words begin that tell it, in lower case; none of [`Level::Unknown`].
+    pub(super) fn beginnings(self) -> &'static [&'static str] {
+        match self {
+            Self::Error => &["err", "fatal", "crit", "panic", "alert", "emerg"],
+            Self::Warn => &["warn"],
+            Self::Info => &["info", "notice"],
+            Self::Debug => &["debug"],
+            Self::Trace => &["trace"],
+            Self::Unknown => &[],
         }
     }
 

@@ -37,9 +37,11 @@ impl LogQuery {
             let names = names.collect::<Vec<_>>().join("|");
             matchers.push(format!("instance=~{}", quote(&names)));
         }
-        if let Some(least) = self.least {
+        // A line whose level nobody can tell is the least urgent: with it, all are asked for.
+        if let Some(least) = self.least.filter(|least| *least < Level::Unknown) {
             let urgent = Level::ALL.into_iter().filter(|level| *level <= least);
-            let words = urgent.map(Level::word).collect::<Vec<_>>().join("|");
+            let words = urgent.flat_map(Level::beginnings).copied();
+            let words = words.collect::<Vec<_>>().join("|");
             matchers.push(format!("level=~\"(?i)({words}).*\""));
         }
         format!("{{{}}}", matchers.join(", "))
@@ -95,7 +97,7 @@ mod tests {
         query.least = Some(Level::Warn);
         assert_eq!(
             query.to_logql(),
-            r#"{service=~"vote-app|worker", level=~"(?i)(error|warn).*"}"#
+            r#"{service=~"vote-app|worker", level=~"(?i)(err|fatal|crit|panic|alert|emerg|warn).*"}"#
         );
         query.entered = Some("{job=\"x\"} |= \"y\"".into());
         assert_eq!(query.to_logql(), "{job=\"x\"} |= \"y\"");
@@ -150,6 +152,49 @@ mod tests {
         assert!(query.keeps(&line("worker", "error")));
         assert!(!query.keeps(&line("worker", "info")));
         assert!(!query.keeps(&line("redis", "error")));
+    }
+
+    #[test]
+    fn loki_is_asked_for_the_levels_that_the_toggles_keep() {
+        let words = [
+            "error",
+            "ERR",
+            "fatal",
+            "Critical",
+            "crit",
+            "panic",
+            "alert",
+            "emerg",
+            "emergency",
+            "warn",
+            "WARNING",
+            "info",
+            "information",
+            "Notice",
+            "debug",
+            "trace",
+            "odd",
+        ];
+        for least in Level::ALL {
+            let query = LogQuery {
+                least: Some(least),
+                ..LogQuery::default()
+            };
+            let logql = query.to_logql();
+            let asked = logql
+                .split_once(", level=~\"")
+                .map_or(".*", |(_, rest)| rest.strip_suffix("\"}").unwrap());
+            // Loki's matchers are of the whole value.
+            let asked = regex::Regex::new(&format!("^(?:{asked})$")).unwrap();
+            for word in words {
+                let labels = [("level".to_owned(), word.to_owned())];
+                let line = LogLine::new(0, std::sync::Arc::new(labels.into()), String::new());
+                assert_eq!(asked.is_match(word), query.keeps(&line), "{word}, {logql}");
+            }
+        }
+        assert_eq!(Level::parse("CRITICAL"), Level::Error);
+        assert_eq!(Level::parse("notice"), Level::Info);
+        assert_eq!(Level::parse("odd"), Level::Unknown);
     }
 
     proptest! {
