@@ -8,7 +8,7 @@ use voteops_local::component::Component as StackComponent;
 use voteops_observability::folded::FoldedRules;
 use voteops_observability::prometheus::AlertState;
 use voteops_observability::signals::{Component, SignalState};
-use voteops_observability::snapshot::{AlertStatus, BackendStatus, Reading, Snapshot};
+use voteops_observability::snapshot::{AlertStatus, BackendStatus, Origin, Reading, Snapshot};
 use voteops_observability::text::clean_line;
 use voteops_observability::units::age;
 
@@ -72,7 +72,7 @@ fn text(snapshot: &Snapshot) -> String {
     for component in Component::ALL {
         line(&mut out, component.title());
         for reading in snapshot.signals.iter().filter(|r| r.component == component) {
-            line(&mut out, &reading_line(reading));
+            line(&mut out, &reading_line(reading, snapshot));
         }
     }
     line(&mut out, "Alerts");
@@ -162,10 +162,11 @@ fn stack_text(components: &[StackComponent]) -> String {
     out
 }
 
-fn reading_line(reading: &Reading) -> String {
+fn reading_line(reading: &Reading, snapshot: &Snapshot) -> String {
     let (glyph, word) = match reading.state {
         SignalState::Ok => ("●", "ok"),
         SignalState::Breached => ("▲", "past target"),
+        SignalState::Unjudged => unjudged(reading, snapshot),
         SignalState::Missing => ("◌", "no data"),
     };
     let value = reading.unit.format(reading.value.unwrap_or(f64::NAN));
@@ -179,6 +180,23 @@ fn reading_line(reading: &Reading) -> String {
     )
     .trim_end()
     .into()
+}
+
+/// The state of a signal whose limit is not known: as its rule has it, where that is told.
+fn unjudged(reading: &Reading, snapshot: &Snapshot) -> (&'static str, &'static str) {
+    if snapshot.alerts_missing.contains(&Origin::Prometheus) {
+        return ("◌", "limit unknown");
+    }
+    let is_about = |rule: &&AlertStatus| {
+        rule.origin == Origin::Prometheus && reading.alert.as_ref() == Some(&rule.name)
+    };
+    let rule = snapshot.alerts.iter().flatten().find(is_about);
+    match rule.map(|rule| rule.state) {
+        None => ("◌", "no rule"),
+        Some(AlertState::Firing | AlertState::Pending) => ("▲", "past target"),
+        Some(AlertState::Inactive) => ("●", "ok"),
+        Some(AlertState::Unknown) => ("◌", "unknown"),
+    }
 }
 
 fn alert_line(alert: &AlertStatus, name: &str, snapshot: &Snapshot) -> String {

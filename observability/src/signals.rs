@@ -183,22 +183,26 @@ pub fn thresholds<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> BTreeMap<Str
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SignalState {
-    /// On the right side of its threshold, or without one.
+    /// On the right side of its threshold, or a signal that no alert is about.
     Ok,
     /// Across its threshold; the alert follows if that lasts.
     Breached,
+    /// An alert is about it, but from where on is not known: its rule was not told, is not among
+    /// those that are evaluated, or compares with no one number.
+    Unjudged,
     /// There is no number: missing is not zero.
     Missing,
 }
 
-/// The state of a value against a threshold.
+/// The state of a value against the threshold of the alert that is about its signal, if one is.
 #[must_use]
-pub fn state(value: Option<f64>, threshold: Option<Threshold>) -> SignalState {
+pub fn state(value: Option<f64>, threshold: Option<Threshold>, alert: Option<&str>) -> SignalState {
     match (value.filter(|value| !value.is_nan()), threshold) {
         (None, _) => SignalState::Missing,
         (Some(value), Some(limit)) if limit.comparison.holds(value, limit.value) => {
             SignalState::Breached
         }
+        (Some(_), None) if alert.is_some() => SignalState::Unjudged,
         _ => SignalState::Ok,
     }
 }
@@ -268,10 +272,13 @@ mod tests {
             comparison: Comparison::Above,
             value: 10.0,
         });
-        assert_eq!(state(Some(11.0), limit), SignalState::Breached);
-        assert_eq!(state(Some(10.0), limit), SignalState::Ok);
-        assert_eq!(state(None, limit), SignalState::Missing);
-        assert_eq!(state(Some(f64::NAN), limit), SignalState::Missing);
-        assert_eq!(state(Some(5.0), None), SignalState::Ok);
+        let alert = Some("A");
+        assert_eq!(state(Some(11.0), limit, alert), SignalState::Breached);
+        assert_eq!(state(Some(10.0), limit, alert), SignalState::Ok);
+        assert_eq!(state(None, limit, alert), SignalState::Missing);
+        assert_eq!(state(Some(f64::NAN), limit, alert), SignalState::Missing);
+        assert_eq!(state(Some(5.0), None, None), SignalState::Ok);
+        assert_eq!(state(Some(5.0), None, alert), SignalState::Unjudged);
+        assert_eq!(state(None, None, alert), SignalState::Missing);
     }
 }

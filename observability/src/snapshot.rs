@@ -74,7 +74,7 @@ impl Reading {
             value,
             threshold,
             alert: signal.alert.clone(),
-            state: signals::state(value, threshold),
+            state: signals::state(value, threshold, signal.alert.as_deref()),
         }
     }
 }

@@ -1,5 +1,6 @@
+use std::collections::BTreeMap;
+
 use serde_json::json;
-use voteops_observability::snapshot::Origin;
 
 use super::*;
 
@@ -92,6 +93,32 @@ fn alerts_are_told_with_who_evaluates_them() {
         "  ✖ A (grafana) FIRING: slow\n  ▲ A pending: slow\n  \
          ▲ C (grafana) rule error: the query gave no data\n  ● 2 of 4 rules inactive\n"
     );
+}
+
+#[test]
+fn a_signal_whose_limit_is_not_known_is_not_ok() {
+    let signals = voteops_observability::signals::shipped(1.0).unwrap();
+    let signal = signals.iter().find(|signal| signal.alert.is_some());
+    let signal = signal.unwrap();
+    let reading = Reading::new(signal, Some(1.0), &BTreeMap::new());
+    assert_eq!(json!(reading)["state"], "unjudged");
+    let away = snapshot(None, vec![Origin::Prometheus]);
+    let without = snapshot(Some(Vec::new()), Vec::new());
+    let name = signal.alert.as_deref().unwrap();
+    let with = |origin| {
+        let rule = alert(name, origin, AlertState::Inactive);
+        snapshot(Some(vec![rule]), Vec::new())
+    };
+    for (snapshot, told) in [
+        (away, "◌ limit unknown"),
+        (without, "◌ no rule"),
+        (with(Origin::Grafana), "◌ no rule"),
+        (with(Origin::Prometheus), "● ok"),
+    ] {
+        let (glyph, word) = unjudged(&reading, &snapshot);
+        assert_eq!(format!("{glyph} {word}"), told);
+        assert!(reading_line(&reading, &snapshot).contains(word));
+    }
 }
 
 #[test]

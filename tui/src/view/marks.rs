@@ -7,7 +7,7 @@ use ratatui::text::Span;
 use voteops_observability::prometheus::AlertState;
 use voteops_observability::promql::Comparison;
 use voteops_observability::signals::{SignalState, Threshold};
-use voteops_observability::snapshot::{AlertStatus, Reading};
+use voteops_observability::snapshot::{AlertStatus, Origin, Reading};
 use voteops_observability::units::{self, Unit};
 
 use crate::lang::tr;
@@ -96,7 +96,19 @@ pub(crate) fn of_signal(data: &Data, reading: &Reading) -> Mark {
     match reading.state {
         SignalState::Ok => Mark::new("●", tr!("ok"), Tone::Ok),
         SignalState::Breached => Mark::new("▲", breach(reading.threshold), Tone::Warning),
+        SignalState::Unjudged => unjudged(data, reading),
         SignalState::Missing => Mark::new("◌", tr!("no data"), Tone::Dim),
+    }
+}
+
+/// The state of a signal whose limit is not known: as its rule has it, where that is told.
+fn unjudged(data: &Data, reading: &Reading) -> Mark {
+    match data.alert_of(reading) {
+        Some(alert) => of_alert(data, alert),
+        None if data.alerts.is_known(Origin::Prometheus) => {
+            Mark::new("◌", tr!("no rule"), Tone::Dim)
+        }
+        None => Mark::new("◌", tr!("limit unknown"), Tone::Dim),
     }
 }
 
@@ -213,4 +225,54 @@ pub(crate) fn rule_name(data: &Data, alert: &AlertStatus, columns: usize) -> Str
 /// The unit of the signal that an alert is about.
 pub(crate) fn unit_of(data: &Data, alert: &AlertStatus) -> Option<Unit> {
     data.reading_of(alert).map(|reading| reading.unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Facts;
+    use crate::model::Model;
+    use crate::tests::fixtures::{WELL, answered, connecting, inactive, refusal, rules};
+    use crate::update::update;
+
+    /// The marks of the signals that an alert is about.
+    fn told(model: &Model) -> Vec<String> {
+        let data = &model.live;
+        let judged = data
+            .readings
+            .iter()
+            .filter(|reading| reading.alert.is_some());
+        let marks = judged.map(|reading| of_signal(data, reading));
+        assert!(
+            marks
+                .clone()
+                .all(|mark| mark.tone == Tone::Dim || mark.text == "ok")
+        );
+        let mut told: Vec<_> = marks.map(|mark| mark.told()).collect();
+        told.sort();
+        told.dedup();
+        told
+    }
+
+    #[test]
+    fn a_signal_whose_limit_is_not_known_is_not_ok() {
+        let mut model = connecting();
+        let signals = Facts::Signals(WELL.to_vec(), Vec::new());
+        update(&mut model, answered(Feed::Signals, 0, Ok(signals)));
+        assert_eq!(told(&model), ["◌ limit unknown"]);
+        update(&mut model, answered(Feed::Rules, 0, Err(refusal())));
+        assert_eq!(told(&model), ["◌ limit unknown"]);
+        update(&mut model, answered(Feed::Rules, 0, Ok(rules(Vec::new()))));
+        assert_eq!(told(&model), ["◌ no rule"]);
+        // A rule that compares with no number says itself how it stands.
+        let without = inactive().into_iter().map(|alert| AlertStatus {
+            threshold: None,
+            ..alert
+        });
+        let without = rules(without.collect());
+        update(&mut model, answered(Feed::Rules, 0, Ok(without)));
+        assert_eq!(told(&model), ["● ok"]);
+        update(&mut model, answered(Feed::Rules, 0, Ok(rules(inactive()))));
+        assert_eq!(told(&model), ["● ok"]);
+    }
 }
