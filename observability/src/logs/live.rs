@@ -44,6 +44,8 @@ pub struct Live {
     retry_at: Instant,
     reconcile_every: Duration,
     reconcile_at: Instant,
+    /// When the tail gave lines last.
+    lines_at: Instant,
 }
 
 impl Live {
@@ -61,6 +63,7 @@ impl Live {
             retry_at: now,
             reconcile_every: RECONCILE,
             reconcile_at: now,
+            lines_at: now,
         }
     }
 
@@ -83,12 +86,17 @@ impl Live {
             tokio::time::sleep(patience).await;
             return self.ask().await;
         };
-        // While very many lines come, Loki itself tells which of them it left out.
-        if now >= self.reconcile_at && self.feed.is_cheap() {
+        // While very many lines come, Loki itself tells which of them it left out; when none come
+        // any more, that they were many is no reason to wait for the next one.
+        let is_quiet = now >= self.lines_at + self.reconcile_every;
+        if now >= self.reconcile_at && (self.feed.is_cheap() || is_quiet) {
             return self.ask().await;
         }
         let lines = match tokio::time::timeout(patience, tail.next()).await {
             Ok(Ok(batch)) => {
+                if !batch.lines.is_empty() {
+                    self.lines_at = Instant::now();
+                }
                 let lines = self.feed.admit(batch.lines);
                 if let Some(at_ns) = batch.dropped_ns {
                     self.feed.rewind(at_ns);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use serde::Deserialize;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
@@ -19,7 +19,8 @@ use crate::backend::{self, BackendError};
 use crate::text::clean_line;
 
 const TAIL: &str = "loki/api/v1/tail";
-/// Longest silence: Loki sends a ping every second.
+/// Longest silence: Loki sends a ping every second, however little is written
+/// (`wsPingPeriod` in its `pkg/querier/http.go`).
 const SILENCE: Duration = Duration::from_secs(30);
 /// Frames that come within this time of each other are told together.
 const TOGETHER: Duration = Duration::from_millis(50);
@@ -31,6 +32,10 @@ const MAX_FRAME_BYTES: usize = 16 << 20;
 pub(super) struct Tail {
     socket: WebSocketStream<reqwest::Upgraded>,
     url: String,
+    /// The longest silence that is waited out.
+    silence: Duration,
+    /// When something came last, were it a ping: whoever asks often and briefly hears a silence too.
+    heard_at: Instant,
     /// Lines that came and were not told yet: a reader that is cancelled loses none.
     waiting: Batch,
 }
@@ -97,6 +102,8 @@ impl Loki {
         Ok(Tail {
             socket,
             url: self.http.name(TAIL),
+            silence: SILENCE,
+            heard_at: Instant::now(),
             waiting: Batch::default(),
         })
     }
@@ -124,17 +131,19 @@ impl Tail {
 
     /// Takes one frame; pings are answered by the socket.
     async fn frame(&mut self) -> Result<(), BackendError> {
-        let message = match timeout(SILENCE, self.socket.next()).await {
+        let silent_at = self.heard_at + self.silence;
+        let message = match timeout_at(silent_at, self.socket.next()).await {
             Err(_) => {
                 return Err(BackendError::Timeout {
                     url: self.url.clone(),
-                    timeout_s: SILENCE.as_secs(),
+                    timeout_s: self.silence.as_secs(),
                 });
             }
             Ok(None) => return Err(self.over("the connection was closed")),
             Ok(Some(Err(error))) => return Err(self.broken(&error)),
             Ok(Some(Ok(message))) => message,
         };
+        self.heard_at = Instant::now();
         match message {
             Message::Text(text) => self.take(text.as_bytes()),
             Message::Binary(bytes) => self.take(&bytes),

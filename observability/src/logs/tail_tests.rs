@@ -8,6 +8,7 @@ use futures::SinkExt;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tokio_tungstenite::accept_async;
 
 use super::*;
@@ -367,4 +368,45 @@ async fn a_reader_that_is_cancelled_loses_nothing() {
         }
     }
     assert_eq!(lines.len(), 200);
+}
+
+#[tokio::test]
+async fn a_tail_that_falls_mute_is_over_however_briefly_it_is_asked() {
+    let begin_ns = begin();
+    let server = serve(0, begin_ns, vec![vec![Step::Send(0..1)]]).await;
+    let mut tail = server
+        .loki
+        .tail(&LogQuery::default(), begin_ns)
+        .await
+        .unwrap();
+    tail.silence = Duration::from_millis(300);
+    let mute = async {
+        loop {
+            if let Ok(Err(error)) = timeout(Duration::from_millis(100), tail.next()).await {
+                return error;
+            }
+        }
+    };
+    let error = timeout(Duration::from_secs(20), mute).await.unwrap();
+    assert_eq!(error.short(), "timeout");
+}
+
+#[tokio::test]
+async fn when_many_lines_were_told_those_that_a_mute_tail_leaves_out_are_asked_for() {
+    const COUNT: usize = 3000;
+    let begin_ns = begin();
+    let server = serve(COUNT, begin_ns, vec![vec![Step::Send(0..COUNT)]]).await;
+    let mut live = live(&server, begin_ns).reconciling_every(PATIENCE);
+    let (lines, _) = read(&mut live, COUNT).await;
+    assert_all(lines, COUNT);
+    server.count.store(COUNT + 2, Ordering::SeqCst);
+    let rest = async {
+        let mut lines = Vec::new();
+        while lines.len() < 2 {
+            lines.extend(live.next(PATIENCE).await.unwrap().lines);
+        }
+        lines
+    };
+    let rest = timeout(Duration::from_secs(20), rest).await.unwrap();
+    assert_eq!(rest.last().unwrap().text, format!("line {}", COUNT + 1));
 }
