@@ -14,6 +14,8 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, ClientBuilder, Identity, redirect};
 use tokio::process::Command;
 
+use crate::backend::bare;
+
 /// The header that Loki, Mimir and Cortex read the tenant from
 /// (<https://grafana.com/docs/loki/latest/operations/multi-tenancy/>).
 const TENANT: HeaderName = HeaderName::from_static("x-scope-orgid");
@@ -197,19 +199,24 @@ impl Access {
         self.login.is_some() || self.tenant.is_some() || self.client.is_some()
     }
 
-    /// A few redirects; none to another server with what only this one may see.
+    /// A few redirects; none to another server with what only this one may see, and none of a POST
+    /// that would become a GET without what was posted.
     pub(crate) fn redirects(&self) -> redirect::Policy {
         const MOST: usize = 3;
         let private = self.is_private();
         redirect::Policy::custom(move |attempt| {
             let first = attempt.previous().first().map(url::Url::origin);
             if attempt.previous().len() > MOST {
-                attempt.error(Redirected("too many redirects"))
+                attempt.error(Redirected("too many redirects".into()))
             } else if private && first != Some(attempt.url().origin()) {
                 attempt.error(Redirected(
                     "it redirects to another server, which must not see the credentials; \
-                     name that server's address",
+                     name that server's address"
+                        .into(),
                 ))
+            } else if is_posting() && matches!(attempt.status().as_u16(), 301..=303) {
+                let told = format!("it redirects to {}; name that address", bare(attempt.url()));
+                attempt.error(Redirected(told))
             } else {
                 attempt.follow()
             }
@@ -219,7 +226,21 @@ impl Access {
 
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Redirected(&'static str);
+struct Redirected(String);
+
+tokio::task_local! {
+    /// Set while a POST is sent: reqwest does not tell the rule for redirects what is redirected.
+    static POSTING: ();
+}
+
+/// Sends a POST, for [`Access::redirects`] to know that it is one.
+pub(crate) async fn posting<T>(sending: impl Future<Output = T>) -> T {
+    POSTING.scope((), sending).await
+}
+
+fn is_posting() -> bool {
+    POSTING.try_with(|()| ()).is_ok()
+}
 
 fn pem(file: &Path) -> Result<Vec<u8>, AccessError> {
     std::fs::read(file).map_err(|error| unusable(file, &error.to_string()))

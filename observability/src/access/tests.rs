@@ -278,3 +278,37 @@ proptest! {
         }
     }
 }
+
+#[tokio::test]
+async fn a_post_is_redirected_whole_or_not_at_all() {
+    let server = MockServer::start().await;
+    Mock::given(path("/there"))
+        .respond_with(|request: &wiremock::Request| {
+            ResponseTemplate::new(200).set_body_bytes(request.body.clone())
+        })
+        .mount(&server)
+        .await;
+    let elsewhere = format!("{}/there?token=s3cret#s3cret", server.uri());
+    let elsewhere = elsewhere.replace("://", "://aladdin:s3cret@");
+    for status in [301, 302, 303, 307, 308] {
+        Mock::given(path(format!("/{status}")))
+            .respond_with(ResponseTemplate::new(status).insert_header("location", &*elsewhere))
+            .mount(&server)
+            .await;
+    }
+    let http = Http::new(&server.uri().parse().unwrap()).unwrap();
+    for status in ["307", "308"] {
+        let (_, body) = http.post_form(status, &[("query", "up")]).await.unwrap();
+        assert_eq!(body, b"query=up");
+    }
+    for status in ["301", "302", "303"] {
+        let (_, body) = http.get(status, &[]).await.unwrap();
+        assert_eq!(body, b"", "a GET has nothing to lose");
+        let posted = http.post_form(status, &[("query", "up")]).await;
+        let told = posted.unwrap_err().to_string();
+        let there = format!("it redirects to {}/there; name that address", server.uri());
+        assert!(told.contains(&there) && !told.contains("s3cret"), "{told}");
+        let posted = http.post_json(status, &"up").await;
+        assert_eq!(posted.unwrap_err().short(), "unreachable");
+    }
+}

@@ -111,7 +111,7 @@ pub(super) fn no_access(url: &str, reason: &str) -> BackendError {
     }
 }
 
-/// The address without user, password and query, so that no secret reaches a message.
+/// The address without user, password, query and fragment, so that no secret reaches a message.
 #[must_use]
 pub fn bare(url: &Url) -> String {
     let mut url = url.clone();
@@ -119,6 +119,7 @@ pub fn bare(url: &Url) -> String {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.set_query(None);
+    url.set_fragment(None);
     url.to_string()
 }
 

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use url::{Host, Url};
 
-use crate::access::{Access, AccessError, Credentials};
+use crate::access::{Access, AccessError, Credentials, posting};
 use error::{from_reqwest, no_access, root_cause};
 
 pub use error::{BackendError, bare};
@@ -178,7 +178,7 @@ impl Http {
             .request(Method::POST, url.clone())
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body);
-        self.send(request, &url).await
+        posting(self.send(request, &url)).await
     }
 
     /// Sends `POST path` with a JSON body and returns status and body.
@@ -192,7 +192,7 @@ impl Http {
     ) -> Result<(StatusCode, Vec<u8>), BackendError> {
         let url = self.endpoint(path)?;
         let request = self.client.request(Method::POST, url.clone()).json(body);
-        self.send(request, &url).await
+        posting(self.send(request, &url)).await
     }
 
     /// Sends `PUT path` with a JSON body and returns status and body.
