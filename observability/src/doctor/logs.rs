@@ -90,8 +90,8 @@ async fn newest(
     until_ns: i64,
 ) -> Result<Option<LogLine>, BackendError> {
     let back = i64::try_from(LOOK_BACK.as_nanos()).unwrap_or(i64::MAX);
-    let lines = source.newest(query, now_ns() - back, until_ns, 1).await?;
-    Ok(lines.into_iter().next_back())
+    let found = source.newest(query, now_ns() - back, until_ns, 1).await?;
+    Ok(found.lines.into_iter().next_back())
 }
 
 /// The age of a line, in seconds.

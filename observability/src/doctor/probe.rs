@@ -86,7 +86,12 @@ async fn read_back(loki: &Loki, at_ns: i64) -> Result<(), BackendError> {
         ..LogQuery::default()
     };
     let source = LogSource::Loki(loki.clone());
-    while source.newest(&query, at_ns, at_ns, 1).await?.is_empty() {
+    while source
+        .newest(&query, at_ns, at_ns, 1)
+        .await?
+        .lines
+        .is_empty()
+    {
         sleep(LOOK_INTERVAL).await;
     }
     Ok(())

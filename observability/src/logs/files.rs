@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{LogLine, LogQuery};
+use super::{Excerpt, LogLine, LogQuery};
 use crate::backend::BackendError;
 use crate::prometheus::Labels;
 
@@ -65,7 +65,7 @@ impl LogFiles {
         from_ns: i64,
         to_ns: i64,
         limit: usize,
-    ) -> Result<Vec<LogLine>, BackendError> {
+    ) -> Result<Excerpt, BackendError> {
         if let Some(entered) = &query.entered {
             return Err(BackendError::Refused {
                 url: "the log files".into(),
@@ -77,14 +77,19 @@ impl LogFiles {
         }
         let (files, query) = (self.files.clone(), query.clone());
         let read = tokio::task::spawn_blocking(move || {
-            let mut lines = Vec::new();
+            let mut all = Excerpt::default();
             for file in &files {
-                lines.extend(read(file, &query, from_ns, to_ns));
+                let read = read(file, &query, from_ns, to_ns);
+                all.lines.extend(read.lines);
+                all.cut_ns = all.cut_ns.max(read.cut_ns);
             }
-            lines.sort_by_key(|line: &LogLine| line.at_ns);
-            let surplus = lines.len().saturating_sub(limit);
-            lines.drain(..surplus);
-            lines
+            all.lines.sort_by_key(|line| line.at_ns);
+            let surplus = all.lines.len().saturating_sub(limit);
+            if surplus > 0 {
+                all.lines.drain(..surplus);
+                all.cut_ns = all.cut_ns.max(all.lines.first().map(|line| line.at_ns));
+            }
+            all
         });
         read.await.map_err(|error| BackendError::Unreachable {
             url: "the log files".into(),
@@ -94,19 +99,24 @@ impl LogFiles {
 }
 
 /// The lines of a file that the query keeps. A file that is not there yet has none.
-fn read(file: &LogFile, query: &LogQuery, from_ns: i64, to_ns: i64) -> Vec<LogLine> {
-    let Ok((text, written_ns)) = end_of(&file.path) else {
-        return Vec::new();
+fn read(file: &LogFile, query: &LogQuery, from_ns: i64, to_ns: i64) -> Excerpt {
+    let Ok(end) = end_of(&file.path) else {
+        return Excerpt::default();
     };
     // Whoever wrote nothing since the time begins has no line in it.
-    if written_ns < from_ns {
-        return Vec::new();
+    if end.written_ns < from_ns {
+        return Excerpt::default();
     }
     let labels = [("service", &file.service), ("instance", &file.instance)];
     let labels: Labels = labels.map(|(k, v)| (k.to_owned(), v.clone())).into();
     let labels = Arc::new(labels);
+    // Of lines that the query does not keep, too: it is the reading that is cut.
+    let first = || end.text.lines().find_map(time_of);
+    let cut_ns = if end.is_cut { first() } else { None };
     let mut at_ns = 0;
-    text.lines()
+    let lines = end
+        .text
+        .lines()
         .filter(|line| !line.trim().is_empty())
         .map(|line| {
             // A line without a time belongs to the one before it.
@@ -114,12 +124,24 @@ fn read(file: &LogFile, query: &LogQuery, from_ns: i64, to_ns: i64) -> Vec<LogLi
             LogLine::new(at_ns, Arc::clone(&labels), line.to_owned())
         })
         .filter(|line| (from_ns..=to_ns).contains(&line.at_ns))
-        .filter(|line| query.keeps(line))
-        .collect()
+        .filter(|line| query.keeps(line));
+    Excerpt {
+        lines: lines.collect(),
+        cut_ns: cut_ns.filter(|cut_ns| *cut_ns > from_ns),
+    }
 }
 
-/// The whole lines at a file's end, and when it was last written.
-fn end_of(path: &Path) -> std::io::Result<(String, i64)> {
+/// A file's end.
+struct End {
+    /// Its whole lines.
+    text: String,
+    /// When the file was last written, in Unix nanoseconds.
+    written_ns: i64,
+    /// Whether there is more before it.
+    is_cut: bool,
+}
+
+fn end_of(path: &Path) -> std::io::Result<End> {
     let mut file = File::open(path)?;
     let metadata = file.metadata()?;
     let begin = metadata.len().saturating_sub(READ_BYTES);
@@ -142,7 +164,11 @@ fn end_of(path: &Path) -> std::io::Result<(String, i64)> {
     let whole = bytes.get(first..last.max(first)).unwrap_or_default();
     let written = Timestamp::try_from(metadata.modified()?).unwrap_or(Timestamp::MAX);
     let written_ns = i64::try_from(written.as_nanosecond()).unwrap_or(i64::MAX);
-    Ok((String::from_utf8_lossy(whole).into_owned(), written_ns))
+    Ok(End {
+        text: String::from_utf8_lossy(whole).into_owned(),
+        written_ns,
+        is_cut: begin > 0,
+    })
 }
 
 /// The time that a line tells: a JSON field, `time=…` or `ts=…`, or Redis's own form.
@@ -219,7 +245,12 @@ mod tests {
             .newest(&LogQuery::default(), 0, i64::MAX, 100)
             .await
             .unwrap();
-        let told: Vec<_> = all.iter().map(|line| line.message().into_owned()).collect();
+        assert_eq!(all.cut_ns, None);
+        let told: Vec<_> = all
+            .lines
+            .iter()
+            .map(|line| line.message().into_owned())
+            .collect();
         assert_eq!(told, ["one", "two", "and more of it", "three"]);
         let query = LogQuery {
             services: vec!["worker".into()],
@@ -227,13 +258,44 @@ mod tests {
             ..LogQuery::default()
         };
         let some = files.newest(&query, 0, i64::MAX, 100).await.unwrap();
-        assert_eq!(some.len(), 1);
+        assert_eq!(some.lines.len(), 1);
         let entered = LogQuery {
             entered: Some("{a=\"b\"}".into()),
             ..LogQuery::default()
         };
         let error = files.newest(&entered, 0, i64::MAX, 9).await.unwrap_err();
         assert!(error.to_string().contains("needs a Loki"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_of_a_long_file_is_not_read_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("worker-1.log");
+        append(path.clone(), &json(0, "ERROR", "before"));
+        let mut long = json(1, "INFO", &"x".repeat(usize::try_from(READ_BYTES).unwrap()));
+        long.push_str(&json(2, "INFO", "after the cut"));
+        append(path.clone(), &long);
+        append(path, &json(3, "ERROR", "three"));
+        let files = files(dir.path());
+        let second = |second: i64| {
+            let begin: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
+            i64::try_from(begin.as_nanosecond()).unwrap() + second * 1_000_000_000
+        };
+        let errors = LogQuery {
+            least: Some(Level::Error),
+            ..LogQuery::default()
+        };
+        let found = files.newest(&errors, 0, i64::MAX, 100).await.unwrap();
+        assert_eq!((found.lines.len(), found.cut_ns), (1, Some(second(2))));
+        let since = files.newest(&errors, second(2), i64::MAX, 100);
+        assert_eq!(
+            since.await.unwrap().cut_ns,
+            None,
+            "all of that time was read"
+        );
+        let all = LogQuery::default();
+        let one = files.newest(&all, second(2), i64::MAX, 1).await.unwrap();
+        assert_eq!((one.lines.len(), one.cut_ns), (1, Some(second(3))));
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::query::EXAMPLE;
-use super::{LogLine, LogQuery, MAX_LINES, PAGE_LINES};
+use super::{Excerpt, LogLine, LogQuery, MAX_LINES, PAGE_LINES};
 use crate::access::Access;
 use crate::backend::{BackendError, Http};
 use crate::prometheus::Labels;
@@ -117,7 +117,7 @@ impl Loki {
         from_ns: i64,
         to_ns: i64,
         limit: usize,
-    ) -> Result<Vec<LogLine>, BackendError> {
+    ) -> Result<Excerpt, BackendError> {
         let mut lines: Vec<LogLine> = Vec::new();
         let mut to_ns = to_ns;
         while lines.len() < limit {
@@ -139,7 +139,9 @@ impl Loki {
                 break;
             }
         }
-        Ok(lines)
+        let cut = lines.first().filter(|_| lines.len() >= limit);
+        let cut_ns = cut.map(|line| line.at_ns);
+        Ok(Excerpt { lines, cut_ns })
     }
 
     /// The oldest lines of a time, one page of them.

@@ -181,10 +181,18 @@ async fn holding(count: i64) -> (MockServer, Loki, Held) {
 #[tokio::test]
 async fn pages_hold_every_line_once() {
     let (_server, loki, _) = holding(12_001).await;
-    let lines = loki
+    let found = loki
         .newest(&LogQuery::default(), 0, 1_000_000, 20_000)
         .await
         .unwrap();
+    assert_eq!(found.cut_ns, None);
+    let some = loki
+        .newest(&LogQuery::default(), 0, 1_000_000, 7000)
+        .await
+        .unwrap();
+    assert_eq!(some.cut_ns, some.lines.first().map(|line| line.at_ns));
+    assert!(some.cut_ns.is_some());
+    let lines = found.lines;
     let texts: BTreeSet<_> = lines.iter().map(|line| line.text.as_str()).collect();
     assert_eq!((lines.len(), texts.len()), (12_001, 12_001));
     assert!(lines.is_sorted_by_key(|line| line.at_ns));

@@ -25,6 +25,26 @@ pub const MAX_LINES: usize = 5000;
 /// it take little memory together.
 const PAGE_LINES: usize = 2000;
 
+/// The newest lines of a time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The lines, oldest first.
+    pub lines: Vec<LogLine>,
+    /// In Unix nanoseconds since when these are all; `None` when they are all of the time. What was
+    /// before was not read, which is not the same as no lines.
+    pub cut_ns: Option<i64>,
+}
+
+/// All lines of a time.
+impl From<Vec<LogLine>> for Excerpt {
+    fn from(lines: Vec<LogLine>) -> Self {
+        Self {
+            lines,
+            cut_ns: None,
+        }
+    }
+}
+
 /// Where log lines come from.
 #[derive(Debug, Clone)]
 pub enum LogSource {
@@ -44,8 +64,8 @@ impl LogSource {
         }
     }
 
-    /// The newest lines of a time, at most `limit` of them, oldest first. Both ends are Unix
-    /// nanoseconds and inside.
+    /// The newest lines of a time, at most `limit` of them. Both ends are Unix nanoseconds and
+    /// inside.
     ///
     /// # Errors
     /// Any [`BackendError`]; a query that is refused is [`BackendError::Refused`] in the words of
@@ -56,7 +76,7 @@ impl LogSource {
         from_ns: i64,
         to_ns: i64,
         limit: usize,
-    ) -> Result<Vec<LogLine>, BackendError> {
+    ) -> Result<Excerpt, BackendError> {
         match self {
             Self::Loki(loki) => loki.newest(query, from_ns, to_ns, limit).await,
             Self::Files(files) => files.newest(query, from_ns, to_ns, limit).await,
@@ -76,7 +96,10 @@ impl LogSource {
     ) -> Result<Vec<LogLine>, BackendError> {
         match self {
             Self::Loki(loki) => loki.oldest(query, from_ns, to_ns).await,
-            Self::Files(files) => files.newest(query, from_ns, to_ns, usize::MAX).await,
+            Self::Files(files) => {
+                let all = files.newest(query, from_ns, to_ns, usize::MAX).await?;
+                Ok(all.lines)
+            }
         }
     }
 }

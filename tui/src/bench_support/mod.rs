@@ -176,8 +176,8 @@ impl Console {
             self.tell(Message::Charted(expr, Box::new(Ok(charted))));
         }
         if let Some(question) = needs.logs.filter(|_| !self.model.logs.loaded) {
-            let lines = (0..MAX_LINES).map(answers::line).collect();
-            self.tell(Message::Logs(question, LogNews::Begin(lines)));
+            let lines: Vec<_> = (0..MAX_LINES).map(answers::line).collect();
+            self.tell(Message::Logs(question, LogNews::Begin(lines.into())));
         }
     }
 

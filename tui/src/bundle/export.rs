@@ -194,7 +194,9 @@ async fn lines(
     let query = LogQuery::default();
     let asked = source.newest(&query, to_ns.saturating_sub(span_ns), to_ns, MAX_LINES);
     match tokio::time::timeout(LIMIT, asked).await {
-        Ok(answer) => answer.map_err(|error| Refused::from(&refusal(&error))),
+        Ok(answer) => answer
+            .map(|found| found.lines)
+            .map_err(|error| Refused::from(&refusal(&error))),
         Err(_) => Err(Refused {
             short: "timeout".into(),
             full: format!("no lines within {} s", LIMIT.as_secs()),

@@ -5,6 +5,7 @@ use ratatui::buffer::Buffer;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
+use voteops_observability::logs::{Excerpt, MAX_LINES};
 
 use super::Bundle;
 use crate::console::{self, Parts};
@@ -114,7 +115,7 @@ impl Bundle {
         update(model, Message::Now(self.known.taken_at));
     }
 
-    fn select(&self, question: &LogQuestion) -> LogNews {
+    pub(super) fn select(&self, question: &LogQuestion) -> LogNews {
         if let Some(refused) = &self.known.logs_refused {
             return LogNews::Failed(refused.clone().into(), None);
         }
@@ -131,7 +132,21 @@ impl Bundle {
         let lines = self.logs.iter();
         let kept = lines
             .filter(|line| (from_ns..=to_ns).contains(&line.at_ns) && question.query.keeps(line));
-        LogNews::Begin(kept.cloned().collect())
+        LogNews::Begin(Excerpt {
+            lines: kept.cloned().collect(),
+            cut_ns: Some(self.lines_since_ns()).filter(|since_ns| *since_ns > from_ns),
+        })
+    }
+
+    /// Since when it holds all lines, in Unix nanoseconds: since its time begins or, of more lines
+    /// than a bundle takes, since the oldest of them.
+    fn lines_since_ns(&self) -> i64 {
+        let taken_ns = i64::try_from(self.known.taken_at.as_nanosecond()).unwrap_or(i64::MAX);
+        let span = Duration::try_from_secs_f64(self.known.span_s).unwrap_or_default();
+        let span_ns = i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+        let oldest = self.logs.first().filter(|_| self.logs.len() >= MAX_LINES);
+        let begin_ns = taken_ns.saturating_sub(span_ns);
+        oldest.map_or(begin_ns, |line| line.at_ns.max(begin_ns))
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
-use voteops_observability::logs::LogQuery;
+use voteops_observability::logs::{LogQuery, MAX_LINES};
 use voteops_observability::snapshot::Origin;
 
 use super::*;
@@ -274,6 +274,29 @@ fn a_bundle_from_before_grafana_was_asked_is_read() {
     assert!(!frame.contains("grafana"), "{frame}");
 }
 
+#[test]
+fn what_a_recording_does_not_hold_is_not_shown_as_silence() {
+    let mut bundle = known(&firing());
+    let second = |after_s| i64::try_from(at(after_s).as_nanosecond()).unwrap();
+    let cut = |bundle: &Bundle, end| {
+        let question = LogQuestion {
+            query: LogQuery::default(),
+            span: Duration::from_mins(10),
+            end,
+        };
+        let LogNews::Begin(found) = bundle.select(&question) else {
+            panic!("no lines");
+        };
+        found.cut_ns
+    };
+    assert_eq!(cut(&bundle, None), None);
+    assert_eq!(cut(&bundle, Some(at(-60))), Some(second(-600)));
+    // As many as a bundle takes: there were older ones.
+    let newest_s = bundle.known.taken_at.as_second();
+    bundle.logs = vec![line(newest_s - 90, "worker", "drained"); MAX_LINES];
+    assert_eq!(cut(&bundle, None), Some(second(-90)));
+}
+
 #[tokio::test]
 async fn a_recording_answers_what_it_holds_and_says_what_it_does_not() {
     let bundle = known(&firing());
@@ -305,10 +328,10 @@ async fn a_recording_answers_what_it_holds_and_says_what_it_does_not() {
         logs: Some(question),
         ..Wanted::default()
     });
-    let Some(Message::Logs(_, LogNews::Begin(lines))) = messages.recv().await else {
+    let Some(Message::Logs(_, LogNews::Begin(found))) = messages.recv().await else {
         panic!("no lines");
     };
-    assert_eq!(lines.len(), 1);
+    assert_eq!((found.lines.len(), found.cut_ns), (1, None));
 
     let effects = press(&mut model, ":query nope\r");
     assert!(

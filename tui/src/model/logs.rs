@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use voteops_observability::logs::{LogLine, LogQuery, Way};
+use voteops_observability::logs::{Excerpt, LogLine, LogQuery, Way};
 
 use crate::message::Refusal;
 use crate::model::prompt::Filter;
@@ -30,8 +30,8 @@ pub(crate) struct LogQuestion {
 /// What is told of a question.
 #[derive(Debug)]
 pub(crate) enum LogNews {
-    /// The lines that there are, oldest first.
-    Begin(Vec<LogLine>),
+    /// The lines that there are.
+    Begin(Excerpt),
     /// Lines that came since, oldest first.
     More(Vec<LogLine>),
     /// Why there is no answer, and when it is asked again, if it is.
@@ -62,8 +62,8 @@ pub(crate) struct Logs {
     found: Matches,
     /// Whether the question was answered.
     pub(crate) loaded: bool,
-    /// Whether there may be older lines in the time that were not read.
-    cut: bool,
+    /// Since when the lines of the time were read, in Unix nanoseconds, if not since its beginning.
+    cut_ns: Option<i64>,
     /// How lines come, where that makes a difference.
     pub(crate) way: Option<Way>,
     /// When the last good answer came.
@@ -97,17 +97,17 @@ impl Logs {
     }
 
     /// Begins with the newest lines of the time that was asked for.
-    pub(crate) fn begin(&mut self, lines: Vec<LogLine>) {
+    pub(crate) fn begin(&mut self, found: Excerpt) {
         self.clear();
-        self.cut = lines.len() >= FIRST_LINES;
-        self.add(lines);
+        self.cut_ns = found.cut_ns;
+        self.add(found.lines);
     }
 
-    /// The time of the oldest line, in Unix nanoseconds, when there may be older ones that are
-    /// not here.
+    /// Since when all lines are here, in Unix nanoseconds, when there may be older ones that are
+    /// not.
     pub(crate) fn cut_ns(&self) -> Option<i64> {
-        let oldest = self.lines.front().filter(|_| self.cut || self.dropped > 0);
-        oldest.map(|line| line.at_ns)
+        let oldest = self.lines.front().filter(|_| self.dropped > 0);
+        oldest.map(|line| line.at_ns).max(self.cut_ns)
     }
 
     /// Adds lines; the oldest go when there are too many.
@@ -285,14 +285,20 @@ mod tests {
         assert_eq!(logs.len(), 32);
         assert_eq!(logs.next_hit(0, false), None);
         assert_eq!(logs.cut_ns(), None);
-        logs.begin((0..3).map(|n| line(70 + n, "new")).collect());
+        let new = || (0..3).map(|n| line(70 + n, "new")).collect::<Vec<_>>();
+        logs.begin(new().into());
         assert_eq!((logs.len(), logs.cut_ns()), (3, None));
-        let many = (0..i64::try_from(FIRST_LINES).unwrap()).map(|n| line(90 + n, "new"));
-        logs.begin(many.collect());
-        assert_eq!(logs.cut_ns(), Some(90), "older ones were not read");
+        logs.begin(Excerpt {
+            lines: new(),
+            cut_ns: Some(60),
+        });
+        assert_eq!(logs.cut_ns(), Some(60), "older ones were not read");
+        let most = i64::try_from(MAX_LINES).unwrap();
+        logs.add((0..most).map(|n| line(90 + n, "newer")).collect());
+        assert_eq!(logs.cut_ns(), Some(90), "older ones are not here any more");
         logs.clear();
-        assert_eq!(logs.len(), 0);
-        let used = 32 + 3 + FIRST_LINES as u64;
+        assert_eq!((logs.len(), logs.cut_ns()), (0, None));
+        let used = 32 + 3 + 3 + MAX_LINES as u64;
         assert_eq!(logs.base, used, "numbers are never used twice");
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use voteops_observability::BackendError;
-use voteops_observability::logs::{self, Feed, Live, LogLine, LogSource};
+use voteops_observability::logs::{self, Excerpt, Feed, Live, LogSource};
 
 use super::{backoff, refusal};
 use crate::message::Message;
@@ -80,9 +80,9 @@ async fn answer(
     let mut failures = 0;
     loop {
         let answer = match &mut following {
-            None => begin(source, &question).await.map(|(feed, lines)| {
+            None => begin(source, &question).await.map(|(feed, found)| {
                 following = Some(Following::new(source, &question, feed));
-                (LogNews::Begin(lines), None)
+                (LogNews::Begin(found), None)
             }),
             Some(Following::Asking(feed)) => {
                 let lines = feed.next(logs::now_ns()).await;
@@ -136,20 +136,20 @@ async fn answer(
 async fn begin(
     source: &LogSource,
     question: &LogQuestion,
-) -> Result<(Feed, Vec<LogLine>), BackendError> {
+) -> Result<(Feed, Excerpt), BackendError> {
     let to_ns = question.end.map_or_else(logs::now_ns, |end| {
         i64::try_from(end.as_nanosecond()).unwrap_or(i64::MAX)
     });
     let span_ns = i64::try_from(question.span.as_nanos()).unwrap_or(i64::MAX);
     let from_ns = to_ns.saturating_sub(span_ns);
     let query = &question.query;
-    let lines = source.newest(query, from_ns, to_ns, FIRST_LINES).await?;
+    let found = source.newest(query, from_ns, to_ns, FIRST_LINES).await?;
     // Of a cut beginning nothing more is asked: what follows goes on from its first line.
-    let begin_ns = lines.first().map_or(to_ns, |line| line.at_ns);
+    let begin_ns = found.lines.first().map_or(to_ns, |line| line.at_ns);
     let begin_ns = begin_ns.max(to_ns.saturating_sub(OVERLAP_NS)).min(to_ns);
     let mut feed = Feed::new(source.clone(), query.clone(), begin_ns);
-    feed.know(&lines);
-    Ok((feed, lines))
+    feed.know(&found.lines);
+    Ok((feed, found))
 }
 
 /// Lines that are written while the first question is answered may come before its end.

@@ -196,7 +196,7 @@ fn logs_states() -> Vec<Model> {
     vec![
         logs::tests::on_logs(None),
         logs::tests::on_logs(Some("loki")),
-        told("loki", "", vec![LogNews::Begin(Vec::new())]),
+        told("loki", "", vec![LogNews::Begin(Vec::new().into())]),
         told("log files", "e", Vec::new()),
         told("loki", "", vec![LogNews::By(Way::Tail)]),
         told("loki", "", vec![polling()]),
@@ -205,7 +205,11 @@ fn logs_states() -> Vec<Model> {
         told("loki", "", vec![failed()]),
         told("log files", "k\r", Vec::new()),
         told("loki", "kc", vec![more()]),
-        told("loki", "h", vec![LogNews::Begin(logs::tests::some())]),
+        told(
+            "loki",
+            "h",
+            vec![LogNews::Begin(logs::tests::some().into())],
+        ),
         pressed(told("loki", "", Vec::new()), "/zzz\r"),
         told("loki", "n", Vec::new()),
         told("loki", "szzz\r", Vec::new()),

@@ -111,8 +111,8 @@ fn answer(model: &mut Model, state: State) {
     if let Some(question) = wanted(model).logs {
         let lines = match state {
             State::Error => LogNews::Failed(refusal(), Some(at(4))),
-            State::Empty => LogNews::Begin(Vec::new()),
-            _ => LogNews::Begin(lines()),
+            State::Empty => LogNews::Begin(Vec::new().into()),
+            _ => LogNews::Begin(lines().into()),
         };
         update(model, Message::Logs(question.clone(), lines));
         if state == State::Stale {

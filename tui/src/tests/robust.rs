@@ -210,7 +210,7 @@ fn shown(model: &mut Model, screen: Screen, rest: &Rest) {
     if let Some(question) = wanted.logs {
         update(
             model,
-            Message::Logs(question, LogNews::Begin(lines.clone())),
+            Message::Logs(question, LogNews::Begin(lines.clone().into())),
         );
     }
     press(model, keys);

@@ -88,9 +88,9 @@ async fn in_files(files: &LogFiles) -> BTreeMap<String, Wrote> {
     let until_ns = now_ns() - (SHIPPING_S * 1e9) as i64;
     let back_ns = i64::try_from(LOOK_BACK.as_nanos()).unwrap_or(i64::MAX);
     let (source, all) = (LogSource::Files(files.clone()), LogQuery::default());
-    let lines = source.newest(&all, now_ns() - back_ns, until_ns, usize::MAX);
+    let newest = source.newest(&all, now_ns() - back_ns, until_ns, usize::MAX);
     // They come oldest first.
-    for line in lines.await.unwrap_or_default() {
+    for line in newest.await.unwrap_or_default().lines {
         if let Some(service) = line.service() {
             found.insert(service.to_owned(), Wrote::InFile(age_of(&line)));
         }

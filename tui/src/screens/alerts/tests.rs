@@ -87,7 +87,10 @@ fn written(model: &Model) -> Message {
         let at_ns = i64::try_from(at(10 * n - 300).as_nanosecond()).unwrap();
         LogLine::new(at_ns, std::sync::Arc::clone(&labels), text)
     };
-    Message::Logs(question, LogNews::Begin((0..30).map(line).collect()))
+    Message::Logs(
+        question,
+        LogNews::Begin((0..30).map(line).collect::<Vec<_>>().into()),
+    )
 }
 
 #[test]

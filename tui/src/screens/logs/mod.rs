@@ -170,12 +170,12 @@ pub(crate) fn take_in(model: &mut Model, asked: &LogQuestion, news: LogNews) {
     }
     let at = model.live.now;
     match news {
-        LogNews::Begin(lines) => {
+        LogNews::Begin(found) => {
             model.logs_pane.question = Some(asked.clone());
             model.logs_pane.fresh = 0;
             model.logs_pane.expanded = None;
-            note_services(&mut model.logs_pane, &lines);
-            model.logs.begin(lines);
+            note_services(&mut model.logs_pane, &found.lines);
+            model.logs.begin(found);
             place_begin(model);
         }
         LogNews::More(lines) => {

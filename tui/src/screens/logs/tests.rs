@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crossterm::event::Event;
 use ratatui::style::{Color, Modifier};
-use voteops_observability::logs::{Level, Way};
+use voteops_observability::logs::{Excerpt, Level, Way};
 
 use super::*;
 use crate::deeds::Deed;
@@ -70,7 +70,7 @@ pub(crate) fn tell(model: &mut Model, news: LogNews) {
 
 pub(crate) fn told(source: &'static str) -> Model {
     let mut model = on_logs(Some(source));
-    tell(&mut model, LogNews::Begin(some()));
+    tell(&mut model, LogNews::Begin(some().into()));
     model
 }
 
@@ -139,7 +139,7 @@ fn toggles_ask_another_question_and_old_answers_are_past() {
     assert_eq!(question.query.least, Some(Level::Error));
     update(
         &mut model,
-        Message::Logs(before, LogNews::Begin(Vec::new())),
+        Message::Logs(before, LogNews::Begin(Vec::new().into())),
     );
     assert!(
         text(&model, (80, 24)).contains("connection refused"),
@@ -217,7 +217,7 @@ fn filters_hide_and_context_shows_what_is_around() {
     let question = wanted(&model).logs.unwrap();
     assert_eq!(question.query.instances, ["vote-app-1"]);
     assert_eq!(question.end, Some(at(-60)));
-    tell(&mut model, LogNews::Begin(some()));
+    tell(&mut model, LogNews::Begin(some().into()));
     let frame = text(&model, (80, 24));
     assert!(frame.contains("› 14:11:20 E error"), "{frame}");
     assert!(frame.contains("Esc goes back"));
@@ -228,7 +228,7 @@ fn filters_hide_and_context_shows_what_is_around() {
 #[test]
 fn empty_and_without_a_source_are_told_apart() {
     let mut empty = on_logs(Some("loki"));
-    tell(&mut empty, LogNews::Begin(Vec::new()));
+    tell(&mut empty, LogNews::Begin(Vec::new().into()));
     insta::assert_snapshot!("logs_empty_80x24", text(&empty, (80, 24)));
     insta::assert_snapshot!("logs_none_80x24", text(&on_logs(None), (80, 24)));
     assert!(wanted(&on_logs(None)).logs.is_none());
@@ -264,7 +264,7 @@ fn wide_lines_wrap_or_move_sideways() {
     let long = format!("begin {} end", "0123456789 ".repeat(30));
     tell(
         &mut model,
-        LogNews::Begin(vec![line(-9, "worker-1", "INFO", &long)]),
+        LogNews::Begin(vec![line(-9, "worker-1", "INFO", &long)].into()),
     );
     assert!(!text(&model, (80, 24)).contains("end"));
     press(&mut model, "w");
@@ -315,13 +315,13 @@ fn texts_name_the_keys_that_were_chosen() {
     press(&mut model, "k");
     says(&model, "stopped, nothing new, F1 follows");
     press(&mut model, "c");
-    tell(&mut model, LogNews::Begin(some()));
+    tell(&mut model, LogNews::Begin(some().into()));
     says(&model, "context, F2 goes back");
     press(&mut model, "/zzz");
     enter(&mut model);
     says(&model, "kept by the filter; F2 removes it.");
     let mut empty = with_keys(on_logs(Some("loki")), chosen);
-    tell(&mut empty, LogNews::Begin(Vec::new()));
+    tell(&mut empty, LogNews::Begin(Vec::new().into()));
     says(
         &empty,
         "F3 shows more time, e more levels, F4 other services.",
@@ -354,7 +354,7 @@ fn texts_leave_out_what_has_no_key() {
     enter(&mut model);
     says(&model, "kept by the filter.");
     let mut empty = with_keys(on_logs(Some("loki")), chosen);
-    tell(&mut empty, LogNews::Begin(Vec::new()));
+    tell(&mut empty, LogNews::Begin(Vec::new().into()));
     says(&empty, "No lines in this time. e shows more levels.");
     let chosen: Vec<_> = chosen
         .iter()
@@ -380,7 +380,11 @@ fn what_was_not_read_is_not_shown_as_silence() {
         let at_ns = newest_ns - (count - n) * 300_000_000_000 / count;
         LogLine::new(at_ns, Arc::clone(&labels), "x".into())
     };
-    tell(&mut model, LogNews::Begin((0..count).map(line).collect()));
+    let found = Excerpt {
+        lines: (0..count).map(line).collect(),
+        cut_ns: Some(newest_ns - 300_000_000_000),
+    };
+    tell(&mut model, LogNews::Begin(found));
     let frame = text(&model, (120, 40));
     assert!(frame.contains("older ones not read"), "{frame}");
     let volume = frame.lines().find(|line| line.contains("····")).unwrap();
@@ -390,4 +394,19 @@ fn what_was_not_read_is_not_shown_as_silence() {
         unread.abs_diff(read) <= 2,
         "{unread} and {read} in {volume}"
     );
+    let read = Excerpt {
+        lines: some().split_off(40),
+        cut_ns: Some(newest_ns - 200_000_000_000),
+    };
+    tell(&mut model, LogNews::Begin(read));
+    let frame = text(&model, (120, 40));
+    assert!(frame.contains("3 lines, older ones not read"), "{frame}");
+    let none = Excerpt {
+        lines: Vec::new(),
+        cut_ns: Some(newest_ns),
+    };
+    tell(&mut model, LogNews::Begin(none));
+    let frame = text(&model, (120, 40));
+    let told = "No lines in this time; nothing before 14:13:20 was read.";
+    assert!(frame.contains(told), "{frame}");
 }

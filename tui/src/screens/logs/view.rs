@@ -68,6 +68,7 @@ pub(crate) fn brief(model: &Model, columns: usize, rows: usize) -> Vec<Line<'sta
         (Some((refusal, _)), _) => format!("✗ {}", tr!(&refusal.full)),
         (None, false) => format!("◌ {}", tr!("asking")),
         (None, true) => match model.logs.all().count() {
+            0 if model.logs.cut_ns().is_some() => tr!("older ones not read").into(),
             0 => tr!("no lines in this time").into(),
             1 => tr!("1 line").into(),
             count => tr!("%{count} lines", count = count).into(),
@@ -121,7 +122,18 @@ fn nothing(model: &Model, columns: usize) -> Vec<Line<'static>> {
         }
     } else {
         let more = hints::what_shows_more(model);
-        format!("{}{more}", tr!("No lines in this time."))
+        let cut = model.logs.cut_ns();
+        let cut = cut.and_then(|ns| Timestamp::from_nanosecond(ns.into()).ok());
+        let none = if let Some(at) = cut {
+            let time = clock(at, &model.setup.zone);
+            tr!(
+                "No lines in this time; nothing before %{time} was read.",
+                time = time
+            )
+        } else {
+            tr!("No lines in this time.")
+        };
+        format!("{none}{more}")
     };
     plain(model, &told, columns)
 }
