@@ -117,7 +117,8 @@ fn alerts_text(out: &mut String, snapshot: &Snapshot) {
                 );
             }
         }
-        let (quiet, all) = (quiet.count(), alerts.len());
+        let is_rule = |alert: &&&AlertStatus| alert.origin != Origin::Alertmanager;
+        let (quiet, all) = (quiet.count(), alerts.iter().filter(is_rule).count());
         line(out, &format!("  ● {quiet} of {all} rules inactive"));
         for heartbeat in heartbeats {
             let name = rules.full_name(heartbeat);

@@ -13,6 +13,7 @@ pub mod config;
 pub mod doctor;
 pub mod folded;
 pub mod grafana;
+pub mod held;
 pub mod logql;
 pub mod logs;
 pub mod marks;

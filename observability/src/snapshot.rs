@@ -10,14 +10,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::alertmanager::Alertmanager;
+use crate::alertmanager::{Alertmanager, HeldAlert};
 use crate::backend::BackendError;
 use crate::combined::Question;
 use crate::grafana::Grafana;
 use crate::prometheus::{AlertState, Labels, Prometheus, RuleGroup, RuleKind};
 use crate::signals::{self, Component, Signal, SignalState, Threshold};
 use crate::units::Unit;
-use crate::{promql, rules};
+use crate::{held, promql, rules};
 
 /// What the readings are taken from.
 #[derive(Debug, Clone)]
@@ -79,15 +79,17 @@ impl Reading {
     }
 }
 
-/// Who evaluates an alert rule.
+/// Who tells of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
-    /// Prometheus.
+    /// Prometheus, which evaluates the rule.
     #[default]
     Prometheus,
-    /// Grafana.
+    /// Grafana, which evaluates the rule.
     Grafana,
+    /// Alertmanager alone: none of the rules that are known makes it.
+    Alertmanager,
 }
 
 impl Origin {
@@ -97,14 +99,15 @@ impl Origin {
         match self {
             Self::Prometheus => "prometheus",
             Self::Grafana => "grafana",
+            Self::Alertmanager => "alertmanager",
         }
     }
 }
 
-/// An alert rule with the most urgent of its alerts.
+/// An alert rule with the most urgent of its alerts, or alerts of one name without a rule that is known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlertStatus {
-    /// Who evaluates the rule.
+    /// Who tells of it.
     #[serde(default)]
     pub origin: Origin,
     /// The alert's name.
@@ -125,9 +128,9 @@ pub struct AlertStatus {
     pub labels: Labels,
     /// The annotations of the most urgent alert, rendered, or of the rule, as templates.
     pub annotations: Labels,
-    /// The expression.
+    /// The expression; empty without a rule.
     pub expr: String,
-    /// `for`, in seconds.
+    /// `for`, in seconds; 0 without a rule.
     pub for_s: f64,
     /// Why the last evaluation failed.
     pub error: Option<String>,
@@ -157,8 +160,8 @@ pub struct Snapshot {
     pub taken_at: Timestamp,
     /// The signals, in the catalogue's order.
     pub signals: Vec<Reading>,
-    /// The alert rules, most urgent first; `None` when nobody could be asked for them, which is
-    /// not the same as none.
+    /// The alert rules, most urgent first, and the alerts that only Alertmanager tells of; `None`
+    /// when nobody could be asked for rules, which is not the same as none.
     pub alerts: Option<Vec<AlertStatus>>,
     /// Whose rules could not be asked for, and are missing from `alerts`.
     pub alerts_missing: Vec<Origin>,
@@ -256,12 +259,14 @@ impl AlertStatus {
         self.is_heartbeat() && self.state == AlertState::Firing
     }
 
-    /// The rule's name, with who evaluates it where that is not Prometheus.
+    /// The rule's name, with who tells of it where that is not Prometheus.
     #[must_use]
     pub fn full_name(&self) -> String {
         match self.origin {
             Origin::Prometheus => self.name.clone(),
-            Origin::Grafana => format!("{} ({})", self.name, self.origin.name()),
+            Origin::Grafana | Origin::Alertmanager => {
+                format!("{} ({})", self.name, self.origin.name())
+            }
         }
     }
 }
@@ -301,6 +306,12 @@ impl Snapshot {
         let mut told = vec![(Origin::Prometheus, groups.map(alert_statuses))];
         told.extend(managed.map(|(managed, _)| (Origin::Grafana, managed.ok())));
         let (alerts, alerts_missing) = merged(told);
+        let held = held.and_then(|(held, _)| held.ok());
+        // Which alerts have no rule is known only by the rules.
+        let alerts = match (alerts, held) {
+            (Some(rules), Some(held)) if groups.is_some() => Some(with_held(rules, &held)),
+            (alerts, _) => alerts,
+        };
         Self {
             taken_at: Timestamp::now(),
             signals,
@@ -358,6 +369,13 @@ fn merged(
         all.sort_by(by_urgency);
     }
     (all, missing)
+}
+
+/// The rules, and the alerts that only Alertmanager tells of.
+fn with_held(mut rules: Vec<AlertStatus>, held: &[HeldAlert]) -> Vec<AlertStatus> {
+    rules.extend(held::without_rule(held, &rules));
+    rules.sort_by(by_urgency);
+    rules
 }
 
 async fn timed<T>(answer: impl Future<Output = T>) -> (T, Duration) {

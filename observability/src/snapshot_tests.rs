@@ -113,3 +113,38 @@ async fn of_two_limits_that_is_told_which_the_value_passes() {
         );
     }
 }
+
+#[tokio::test]
+async fn alerts_that_only_alertmanager_holds_fire() {
+    let own = json!([rule("B", "inactive")]);
+    let server = ruled("/api/v1/rules", own).await;
+    let held = |name: &str, state: &str| {
+        json!({
+            "labels": {"alertname": name}, "fingerprint": name, "status": {"state": state},
+            "startsAt": "2026-11-25T10:00:00Z", "endsAt": "2026-11-25T12:00:00Z",
+        })
+    };
+    let all = [
+        held("A", "active"),
+        held("B", "active"),
+        held("C", "suppressed"),
+    ];
+    Mock::given(path("/api/v2/alerts"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(all))
+        .mount(&server)
+        .await;
+    let taken = async |prometheus: &str| {
+        Snapshot::take(&Sources {
+            prometheus: Prometheus::new(&prometheus.parse().unwrap()).unwrap(),
+            alertmanager: Some(Alertmanager::new(&server.uri().parse().unwrap()).unwrap()),
+            grafana: None,
+            signals: Vec::new(),
+        })
+        .await
+    };
+    let both = taken(&server.uri()).await;
+    assert_eq!(told(&both).unwrap(), ["A (alertmanager)", "B"]);
+    assert_eq!(both.firing().count(), 1);
+    let away = taken("http://127.0.0.1:1").await;
+    assert_eq!(told(&away), None, "which have no rule is not known");
+}

@@ -131,6 +131,22 @@ fn nothing_that_a_server_says_steers_the_terminal() {
 }
 
 #[test]
+fn an_alert_that_only_alertmanager_tells_of_is_no_rule() {
+    let alerts = vec![
+        alert("A", Origin::Alertmanager, AlertState::Firing),
+        alert("B", Origin::Prometheus, AlertState::Inactive),
+    ];
+    let snapshot = snapshot(Some(alerts), Vec::new());
+    assert_eq!(snapshot.firing().count(), 1);
+    let mut out = String::new();
+    alerts_text(&mut out, &snapshot);
+    assert_eq!(
+        out,
+        "  ✖ A (alertmanager) FIRING: slow\n  ● 1 of 1 rules inactive\n"
+    );
+}
+
+#[test]
 fn a_heartbeat_is_told_when_it_stops() {
     let heartbeat = |state| AlertStatus {
         labels: [("severity".to_owned(), "none".to_owned())].into(),
@@ -183,7 +199,9 @@ fn what_is_printed_is_as_its_schema_says() {
     let schema = serde_json::from_str(schema).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let away = snapshot(None, vec![Origin::Prometheus, Origin::Grafana]);
-    for snapshot in [both(), away] {
+    let alone = alert("A", Origin::Alertmanager, AlertState::Firing);
+    let alone = snapshot(Some(vec![alone]), Vec::new());
+    for snapshot in [both(), away, alone] {
         let printed = Printed {
             snapshot: &snapshot,
             components: None,

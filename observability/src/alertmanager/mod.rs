@@ -40,6 +40,26 @@ pub struct HeldAlert {
     pub status: HeldStatus,
 }
 
+impl HeldAlert {
+    /// Its name; its identity where it has none.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let name = self.labels.get("alertname");
+        name.unwrap_or(&self.fingerprint)
+    }
+
+    /// Whether it is neither silenced nor inhibited.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        let HeldStatus {
+            state,
+            silenced_by,
+            inhibited_by,
+        } = &self.status;
+        state == "active" && silenced_by.is_empty() && inhibited_by.is_empty()
+    }
+}
+
 /// Whether a held alert is notified about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -17,7 +17,7 @@ use crate::webhook::ReceiverClient;
 /// The value of the label `service` of the line that is pushed.
 const SERVICE: &str = "doctor";
 /// What the alert is called, before a number that makes it one of its own.
-const ALERT: &str = "VoteopsDoctor";
+pub(crate) const ALERT: &str = "VoteopsDoctor";
 /// Between two looks whether it arrived.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 

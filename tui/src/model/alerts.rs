@@ -5,7 +5,8 @@ use voteops_observability::snapshot::{AlertStatus, Origin, Reading};
 
 use crate::model::{Backend, Data, Setup};
 
-/// The alert rules that are known. Each origin's stay until it tells others.
+/// The alert rules that are known, and the alerts that only Alertmanager tells of. Each origin's stay
+/// until it tells others.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Alerts {
     rules: FoldedRules,
@@ -47,15 +48,24 @@ impl Alerts {
 
     /// Replaces the rules of an origin; gives the rules of all as they were.
     pub(crate) fn replace(&mut self, origin: Origin, rules: Vec<AlertStatus>) -> Vec<AlertStatus> {
-        let before = self.all().to_vec();
         self.doubted.retain(|other| *other != origin);
-        let mut every = self.every();
-        every.retain(|rule| rule.origin != origin);
-        let own = rules.into_iter().filter(|rule| rule.origin == origin);
-        every.extend(own);
         if !self.is_known(origin) {
             self.told_by.push(origin);
         }
+        self.put(origin, rules)
+    }
+
+    /// Replaces the alerts that only Alertmanager tells of, which makes no rules known; gives those of
+    /// all as they were.
+    pub(crate) fn hold(&mut self, alerts: Vec<AlertStatus>) -> Vec<AlertStatus> {
+        self.put(Origin::Alertmanager, alerts)
+    }
+
+    fn put(&mut self, origin: Origin, alerts: Vec<AlertStatus>) -> Vec<AlertStatus> {
+        let before = self.all().to_vec();
+        let mut every = self.every();
+        every.retain(|alert| alert.origin != origin);
+        every.extend(alerts.into_iter().filter(|alert| alert.origin == origin));
         self.rules.set(&every, self.doubted.is_empty());
         before
     }

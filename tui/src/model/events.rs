@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use voteops_observability::alertmanager::HeldAlert;
 use voteops_observability::prometheus::AlertState;
 use voteops_observability::snapshot::AlertStatus;
 use voteops_observability::units;
@@ -63,6 +64,26 @@ pub(crate) fn changes(
             change(old, alert, at)
         })
         .collect()
+}
+
+/// The events that lead from `before` to `after` of the alerts that only Alertmanager tells of, beside
+/// all that it holds and the rules: what is silenced now, or has a rule, is not over.
+pub(crate) fn held_changes(
+    before: &[AlertStatus],
+    after: &[AlertStatus],
+    (held, rules): (&[HeldAlert], &[AlertStatus]),
+    at: Timestamp,
+) -> Vec<Event> {
+    let is_over = |alert: &&AlertStatus| {
+        !held.iter().any(|held| held.name() == alert.name)
+            && !rules.iter().any(|rule| rule.name == alert.name)
+    };
+    let over = before.iter().filter(is_over).map(|alert| AlertStatus {
+        state: AlertState::Inactive,
+        ..alert.clone()
+    });
+    let after: Vec<_> = after.iter().cloned().chain(over).collect();
+    changes(Some(before), &after, at)
 }
 
 /// The events that lead from `before` (`None`: not known) to `after`. What was over before the

@@ -78,11 +78,12 @@ impl Feed {
     /// Time between two questions of those that are asked rarely.
     pub(crate) const RARE: Duration = Duration::from_secs(5);
 
-    /// The question for the rules of an origin.
+    /// The question for what an origin tells of alerts.
     pub(crate) fn of_rules(origin: Origin) -> Self {
         match origin {
             Origin::Prometheus => Self::Rules,
             Origin::Grafana => Self::GrafanaRules,
+            Origin::Alertmanager => Self::Held,
         }
     }
 

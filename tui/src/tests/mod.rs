@@ -6,6 +6,7 @@ mod faults;
 pub(crate) mod fixtures;
 mod frames;
 pub(crate) mod grafana;
+mod held;
 mod indonesian;
 mod keys;
 mod lang;

@@ -4,6 +4,7 @@ mod click;
 mod input;
 
 use jiff::Timestamp;
+use voteops_observability::held;
 use voteops_observability::prometheus::Sample;
 use voteops_observability::snapshot::{AlertStatus, Origin, Reading};
 use voteops_observability::units;
@@ -180,6 +181,7 @@ fn take_in(model: &mut Model, facts: Facts, at: Timestamp) -> Vec<String> {
         }
         Facts::Held(held) => {
             data.held = Some(held);
+            take_held(model, at);
             Vec::new()
         }
     }
@@ -193,6 +195,34 @@ fn take_alerts(model: &mut Model, origin: Origin, alerts: Vec<AlertStatus>, at: 
         data.events.push(event);
     }
     let before = data.alerts.replace(origin, alerts);
+    if model.frozen.is_none() {
+        reselect(&mut model.alerts_pane, &before, data.alerts.all());
+    }
+    take_held(model, at);
+}
+
+/// Takes into the model which held alerts none of the rules makes, and tells what changed. Before
+/// Prometheus told its rules that is not known of any.
+fn take_held(model: &mut Model, at: Timestamp) {
+    let data = &mut model.live;
+    let Some(held) = data
+        .held
+        .as_ref()
+        .filter(|_| data.alerts.is_known(Origin::Prometheus))
+    else {
+        return;
+    };
+    let every = data.alerts.every().into_iter();
+    let (before, rules): (Vec<_>, Vec<_>) =
+        every.partition(|alert| alert.origin == Origin::Alertmanager);
+    let alerts = held::without_rule(held, &rules);
+    if alerts == before {
+        return;
+    }
+    for event in events::held_changes(&before, &alerts, (held, &rules), at) {
+        data.events.push(event);
+    }
+    let before = data.alerts.hold(alerts);
     if model.frozen.is_none() {
         reselect(&mut model.alerts_pane, &before, data.alerts.all());
     }

@@ -39,7 +39,10 @@ pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
     for (key, text) in times(model, alert) {
         page.entry(&key, &text);
     }
-    page.entry(&tr!("value"), &against(model, alert));
+    let has_rule = alert.origin != Origin::Alertmanager;
+    if has_rule {
+        page.entry(&tr!("value"), &against(model, alert));
+    }
     page.annotations(alert);
     if let Some(error) = &alert.error {
         page.entry(&tr!("rule error"), error);
@@ -52,8 +55,10 @@ pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
         .iter()
         .map(|(key, value)| format!("{key}={value}"));
     page.entry(&tr!("labels"), &labels.collect::<Vec<_>>().join(", "));
-    let held_for = Duration::try_from_secs_f64(alert.for_s).unwrap_or_default();
-    page.entry(&tr!("for"), &units::prometheus_duration(held_for));
+    if has_rule {
+        let held_for = Duration::try_from_secs_f64(alert.for_s).unwrap_or_default();
+        page.entry(&tr!("for"), &units::prometheus_duration(held_for));
+    }
     for (index, line) in alert.expr.lines().enumerate() {
         let key = if index == 0 {
             tr!("expression")

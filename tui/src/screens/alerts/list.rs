@@ -88,13 +88,14 @@ fn none_told(model: &Model) -> Vec<String> {
     let alerts = &model.shown().alerts;
     let origins = model.setup.origins().iter();
     let without = origins.filter(|origin| alerts.is_known(**origin));
-    let told = without.map(|origin| match origin {
-        Origin::Prometheus => {
-            tr!("Prometheus evaluates no alert rules: look at rule_files in its configuration.")
-        }
-        Origin::Grafana => {
-            tr!("Grafana evaluates no alert rules, or none that may be read from here.")
-        }
+    let told = without.filter_map(|origin| match origin {
+        Origin::Prometheus => Some(tr!(
+            "Prometheus evaluates no alert rules: look at rule_files in its configuration."
+        )),
+        Origin::Grafana => Some(tr!(
+            "Grafana evaluates no alert rules, or none that may be read from here."
+        )),
+        Origin::Alertmanager => None,
     });
     told.map(Cow::into_owned).collect()
 }

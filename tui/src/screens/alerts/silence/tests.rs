@@ -41,7 +41,7 @@ pub(crate) fn model() -> Model {
     let mut model = firing();
     model.setup.user = "ann".into();
     model.screen = Screen::Alerts;
-    let alerts = vec![held("WorkerDown", &["a"]), held("Other", &[])];
+    let alerts = vec![held("WorkerDown", &["a"]), held("RedisDown", &[])];
     update(&mut model, told(Feed::Held, 0, Ok(Facts::Held(alerts))));
     let silences = vec![
         silence("c", SilenceState::Expired, -60),
@@ -129,10 +129,10 @@ fn the_preview_follows_what_is_written() {
         panic!("no form");
     };
     assert_eq!(form.at, 0);
-    form.fields[0] = tui_input::Input::new("alertname=~\"Work.*|Other\"".into());
+    form.fields[0] = tui_input::Input::new("alertname=~\"Work.*|RedisDown\"".into());
     let shown = text(&model, (80, 24));
     assert!(
-        shown.contains("matches 2 alerts now: Other, WorkerDown"),
+        shown.contains("matches 2 alerts now: RedisDown, WorkerDown"),
         "{shown}"
     );
     press(&mut model, ", job=\"x\"");
