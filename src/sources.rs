@@ -179,7 +179,10 @@ fn of_context(name: &str, context: &Context) -> Result<Found, Failure> {
     Ok(Found {
         sources: Sources {
             prometheus: Prometheus::with_access(&context.prometheus, &access).map_err(usage)?,
-            alertmanager: alertmanager.transpose().map_err(usage)?,
+            alertmanager: alertmanager
+                .transpose()
+                .map_err(usage)?
+                .map(|it| it.filtered(context.alertmanager_filter.0.clone())),
             grafana: grafana.transpose().map_err(usage)?,
             signals,
         },

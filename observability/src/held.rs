@@ -9,7 +9,7 @@ use crate::prometheus::AlertState;
 use crate::rules;
 use crate::snapshot::{AlertStatus, Origin};
 
-/// The held alerts that fire, neither silenced nor inhibited, and whose name none of `rules` has: one
+/// The held alerts of this service that fire, neither silenced nor inhibited, and whose name none of `rules` has: one
 /// for each name, in their order. Heartbeats are left out, since who is to beat is known by a rule only,
 /// and so is what `voteops doctor --probe` sends.
 #[must_use]
@@ -18,7 +18,7 @@ pub fn without_rule(held: &[HeldAlert], rules: &[AlertStatus]) -> Vec<AlertStatu
     for alert in held.iter().filter(|alert| alert.is_active()) {
         let has_rule = rules.iter().any(|rule| rule.name == alert.name());
         let is_probe = alert.name().starts_with(ALERT);
-        if !has_rule && !is_probe && !rules::is_heartbeat(&alert.labels) {
+        if !has_rule && !is_probe && !alert.is_of_others && !rules::is_heartbeat(&alert.labels) {
             named.entry(alert.name()).or_default().push(alert);
         }
     }
@@ -80,6 +80,10 @@ mod tests {
                 "active",
             ),
             held(&json!({"alertname": "A"}), 1, "active"),
+            HeldAlert {
+                is_of_others: true,
+                ..held(&json!({"alertname": "Billing"}), 1, "active")
+            },
             held(&json!({}), 1, "active"),
         ];
         let all = without_rule(&held, &[]);

@@ -107,6 +107,7 @@ fn told(context: &Context) -> Value {
     let signals: Vec<_> = context.signals.iter().map(|signal| &signal.id).collect();
     json!({
         "backends": backends,
+        "alertmanager_filter": context.alertmanager_filter.0.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "read_only": context.read_only,
         "only_own_signals": context.only_own_signals,
         "signals": signals,

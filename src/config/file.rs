@@ -9,6 +9,7 @@ use regex::Regex;
 use serde::Deserialize;
 use url::Url;
 use voteops_observability::access::{Access, Login, Secret};
+use voteops_observability::alertmanager::silences::{self, Matcher, MatcherError};
 use voteops_observability::signals::Signal;
 
 use super::values::{duration, fault_length, keys, rate, share};
@@ -78,6 +79,9 @@ pub(crate) struct Context {
     pub(crate) prometheus: Url,
     /// Alerts that are held and notified about.
     pub(crate) alertmanager: Option<Url>,
+    /// What alerts have to match that no known rule makes, to be of this service.
+    #[serde(default)]
+    pub(crate) alertmanager_filter: Filter,
     /// The alert rules that Grafana evaluates.
     pub(crate) grafana: Option<Url>,
     /// Log lines.
@@ -97,6 +101,19 @@ pub(crate) struct Context {
     /// Whether only these signals are shown, and not the voting service's.
     #[serde(default)]
     pub(crate) only_own_signals: bool,
+}
+
+/// Matchers of alerts, as `amtool` takes them.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Filter(pub(crate) Vec<Matcher>);
+
+impl TryFrom<String> for Filter {
+    type Error = MatcherError;
+
+    fn try_from(text: String) -> Result<Self, MatcherError> {
+        silences::parse(&text).map(Self)
+    }
 }
 
 /// How a server is spoken to.

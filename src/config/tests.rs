@@ -28,6 +28,7 @@ fn the_example_is_sound_with_and_without_its_comments() {
     assert_eq!(Keys::parse(&file.console.keys).err(), None);
     let prod = &file.contexts["prod"];
     assert!(prod.read_only && prod.only_own_signals);
+    assert_eq!(prod.alertmanager_filter.0[0].to_string(), "team=\"shop\"");
     assert_eq!(prod.signals[0].title, "Checkouts");
     let access = prod.access("loki");
     assert_eq!(access.tenant.as_deref(), Some("team-a"));

@@ -10,11 +10,14 @@ use url::Url;
 use crate::access::Access;
 use crate::backend::{BackendError, Http};
 use crate::prometheus::Labels;
+use silences::Matcher;
 
 /// A client of one Alertmanager.
 #[derive(Debug, Clone)]
 pub struct Alertmanager {
     http: Http,
+    /// What alerts have to match to be of this service.
+    filter: Vec<Matcher>,
 }
 
 /// An alert as Alertmanager holds it.
@@ -38,6 +41,9 @@ pub struct HeldAlert {
     pub fingerprint: String,
     /// Whether it is silenced or inhibited.
     pub status: HeldStatus,
+    /// Whether it is not of the service that is looked at ([`Alertmanager::filtered`]); not told by Alertmanager.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_of_others: bool,
 }
 
 impl HeldAlert {
@@ -128,14 +134,21 @@ impl Alertmanager {
     /// # Errors
     /// [`BackendError::BadUrl`], [`BackendError::NoAccess`].
     pub fn with_access(base: &Url, access: &Access) -> Result<Self, BackendError> {
-        Ok(Self {
-            http: Http::with_access(base, access)?,
-        })
+        Http::with_access(base, access).map(Self::of)
+    }
+
+    /// The same, whose alerts are those of others unless they match all of these: several teams may share it.
+    #[must_use]
+    pub fn filtered(self, filter: Vec<Matcher>) -> Self {
+        Self { filter, ..self }
     }
 
     /// The one that a client speaks to.
     pub(crate) fn of(http: Http) -> Self {
-        Self { http }
+        Self {
+            http,
+            filter: Vec::new(),
+        }
     }
 
     /// The server's address.
@@ -153,7 +166,11 @@ impl Alertmanager {
     /// # Errors
     /// Any [`BackendError`].
     pub async fn alerts(&self) -> Result<Vec<HeldAlert>, BackendError> {
-        self.http.get_json("api/v2/alerts", &[]).await
+        let mut held: Vec<HeldAlert> = self.http.get_json("api/v2/alerts", &[]).await?;
+        for alert in &mut held {
+            alert.is_of_others = !silences::matches(&self.filter, &alert.labels);
+        }
+        Ok(held)
     }
 
     /// What it says of itself.
@@ -256,5 +273,32 @@ mod tests {
             }
         );
         assert!(root_timing("receivers: []").is_err());
+    }
+
+    #[tokio::test]
+    async fn alerts_of_others_are_told_apart() {
+        let alert = |team: &str| {
+            serde_json::json!({
+                "labels": {"alertname": "A", "team": team}, "fingerprint": team,
+                "status": {"state": "active"},
+                "startsAt": "2026-11-25T10:00:00Z", "endsAt": "2026-11-25T12:00:00Z",
+            })
+        };
+        let held = serde_json::json!([alert("shop"), alert("billing")]);
+        let app = axum::Router::new().route(
+            "/api/v2/alerts",
+            axum::routing::get(async move || axum::Json(held)),
+        );
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let alertmanager = Alertmanager::new(&base.parse().unwrap()).unwrap();
+        let of_others = async |alertmanager: &Alertmanager| -> Vec<bool> {
+            let held = alertmanager.alerts().await.unwrap();
+            held.iter().map(|alert| alert.is_of_others).collect()
+        };
+        assert_eq!(of_others(&alertmanager).await, [false, false]);
+        let ours = silences::parse("team=\"shop\"").unwrap();
+        assert_eq!(of_others(&alertmanager.filtered(ours)).await, [false, true]);
     }
 }

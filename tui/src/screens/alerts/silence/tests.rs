@@ -11,6 +11,7 @@ use crate::update::update;
 
 fn held(name: &str, silenced_by: &[&str]) -> HeldAlert {
     HeldAlert {
+        is_of_others: false,
         updated_at: None,
         labels: [("alertname".to_owned(), name.to_owned())].into(),
         annotations: [].into(),
