@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Board, Dashboard, Kind, Makings, Panel, READABLE, logs_of};
+use crate::logs::{Level, LogQuery};
 use crate::marks;
 use crate::provision::links::LOGS;
 use crate::provision::panel::Source;
@@ -46,14 +47,18 @@ pub(super) fn board(makings: &Makings) -> Dashboard {
         12,
         7,
     );
-    let errors = "{service=~\".+\", level=~\"(?i)error\"}";
+    let errors = LogQuery {
+        least: Some(Level::Error),
+        ..LogQuery::default()
+    };
+    let errors = errors.to_logql();
     board.panel(
         Panel::new(
             Kind::Volume,
             "Errors by service",
-            "Lines at level error, of all services.",
+            "Lines at level error or worse, of all services.",
         )
-        .asking("{{service}}", counted("service", errors)),
+        .asking("{{service}}", counted("service", &errors)),
         12,
         7,
     );
