@@ -66,6 +66,28 @@ fn a_click_selects_a_rule_and_another_opens_it() {
 }
 
 #[test]
+fn a_long_notice_is_told_to_its_end_and_goes_by_a_click() {
+    const WHY: &str = "cannot write /srv/incidents/2026-11-30/votes-behind-the-gateway/evidence.md: \
+                       no space left on device";
+    let mut model = sized(firing(), Screen::Alerts);
+    model.size = (40, 15);
+    let before = text(&model, model.size);
+    model.notice = Some(WHY.to_owned());
+    let told = text(&model, model.size);
+    let last: Vec<_> = told.lines().skip(12).collect();
+    assert_eq!(last.concat().replace(' ', ""), WHY.replace(' ', ""));
+    for row in [14, 12] {
+        model.notice = Some(WHY.to_owned());
+        click(&mut model, 1, row);
+        assert_eq!(text(&model, model.size), before);
+    }
+    model.notice = Some("again ".repeat(100));
+    let told = text(&model, model.size);
+    assert_eq!(told.lines().filter(|line| line.contains("again")).count(), 4);
+    assert!(told.trim_end().ends_with('…'), "{told}");
+}
+
+#[test]
 fn a_click_selects_a_target_an_experiment_and_a_log_line() {
     let of_targets = targets::tests::with_targets(live(), targets::tests::some());
     let of_experiments = chaos::tests::with(chaos::tests::some());

@@ -14,6 +14,9 @@ pub(super) fn on_click(model: &mut Model, at: (u16, u16)) -> Vec<Effect> {
     if model.help || model.asking || model.prompt.is_some() || screens::spot(model).is_some() {
         return Vec::new();
     }
+    if view::is_in_footer(model, at.1) && model.notice.take().is_some() {
+        return vec![Effect::RedrawNow];
+    }
     if let Some(action) = view::hit(model, at) {
         return act(model, action);
     }

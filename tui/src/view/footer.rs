@@ -1,4 +1,4 @@
-//! The keys of the screen in one line; `?` shows all of them.
+//! The keys of the screen in one line, `?` shows all of them; or what was last told.
 
 use std::borrow::Cow;
 
@@ -9,14 +9,20 @@ use crate::lang::{en, tr};
 use crate::model::Model;
 use crate::screens;
 use crate::theme::Tone;
-use crate::view::text::{cut, flow, span, width};
+use crate::view::text::{flow, span, width, wrapped_within};
+
+/// The rows that a notice may take of the screen.
+const MOST_ROWS: usize = 4;
 
 /// The most useful keys that fit into `columns`, help and quit always among them; or what was
-/// last told.
-pub(crate) fn line(model: &Model, columns: usize) -> Line<'static> {
+/// last told, in as many lines as it needs.
+pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
     let theme = model.setup.theme;
     if let Some(notice) = &model.notice {
-        return Line::from(span(cut(notice, columns), theme.style(Tone::Plain)));
+        let lines = wrapped_within(notice, columns, MOST_ROWS).into_iter();
+        return lines
+            .map(|line| Line::from(span(line, theme.style(Tone::Plain))))
+            .collect();
     }
     let shown = fitting(model, columns);
     let hints = shown.iter().map(|hint| {
@@ -26,7 +32,8 @@ pub(crate) fn line(model: &Model, columns: usize) -> Line<'static> {
         ]
     });
     let mut lines = flow(hints.collect(), columns, GAP);
-    lines.drain(..).next().unwrap_or_default()
+    lines.truncate(1);
+    lines
 }
 
 /// The action of the hint at a column.

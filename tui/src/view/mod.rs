@@ -20,6 +20,7 @@ pub(crate) mod timeline;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 use ratatui::{Frame, Terminal};
 
@@ -60,9 +61,7 @@ fn draw(model: &Model, frame: &mut Frame) {
     }
     match &model.prompt {
         Some(prompt) => prompt::draw(model, prompt, frame, footer),
-        // It tells its own keys.
-        None if screens::spot(model).is_some() => {}
-        None => frame.render_widget(Paragraph::new(footer::line(model, columns)), footer),
+        None => frame.render_widget(Paragraph::new(footer_lines(model, columns)), footer),
     }
     if model.help {
         help::draw(model, frame);
@@ -75,13 +74,23 @@ fn draw(model: &Model, frame: &mut Frame) {
 }
 
 fn regions(model: &Model, area: Rect) -> [Rect; 3] {
-    let header = header::lines(model, area.width.into()).len();
-    Layout::vertical([
-        Constraint::Length(u16::try_from(header).unwrap_or(u16::MAX)),
-        Constraint::Fill(1),
-        Constraint::Length(1),
-    ])
-    .areas(area)
+    let columns = area.width.into();
+    let header = header::lines(model, columns).len();
+    let footer = match &model.prompt {
+        Some(_) => 1,
+        None => footer_lines(model, columns).len().max(1),
+    };
+    let length = |rows: usize| Constraint::Length(u16::try_from(rows).unwrap_or(u16::MAX));
+    Layout::vertical([length(header), Constraint::Fill(1), length(footer)]).areas(area)
+}
+
+/// What the footer says while nothing is typed there.
+fn footer_lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
+    match screens::spot(model) {
+        // It tells its own keys.
+        Some(_) => Vec::new(),
+        None => footer::lines(model, columns),
+    }
 }
 
 fn too_small(frame: &mut Frame, area: Rect) {
@@ -91,7 +100,7 @@ fn too_small(frame: &mut Frame, area: Rect) {
         size = format!("{}x{}", area.width, area.height)
     );
     let lines = text::wrap(&needs, area.width.into());
-    let lines: Vec<_> = lines.into_iter().map(ratatui::text::Line::from).collect();
+    let lines: Vec<_> = lines.into_iter().map(Line::from).collect();
     frame.render_widget(Paragraph::new(lines), area);
 }
 
@@ -124,13 +133,17 @@ pub(crate) fn pointed(model: &Model, row: u16) -> Option<(u16, u16)> {
     (body.contains((body.x, row).into()) && listed).then_some((pointer, row))
 }
 
+/// Whether a row is the footer's.
+pub(crate) fn is_in_footer(model: &Model, row: u16) -> bool {
+    let [_, _, footer] = regions(model, Rect::new(0, 0, model.size.0, model.size.1));
+    (footer.top()..footer.bottom()).contains(&row)
+}
+
 /// What a click at (column, row) of the footer means.
 pub(crate) fn hit(model: &Model, (column, row): (u16, u16)) -> Option<Action> {
-    let [_, _, footer] = regions(model, Rect::new(0, 0, model.size.0, model.size.1));
-    if row == footer.y {
-        return footer::hit(model, footer.width.into(), column.into());
-    }
-    None
+    is_in_footer(model, row)
+        .then(|| footer::hit(model, model.size.0.into(), column.into()))
+        .flatten()
 }
 
 /// The model without a terminal.

@@ -8,7 +8,10 @@ use ratatui::widgets::{Clear, Paragraph};
 use crate::model::Model;
 use crate::model::prompt::Prompt;
 use crate::theme::Tone;
-use crate::view::text::{cut, span, width};
+use crate::view::text::{cut, span, width, wrapped_within};
+
+/// The rows that an error may take of the screen.
+const MOST_ERROR_ROWS: usize = 4;
 
 /// Draws the line, what is wrong with it above it, and the cursor.
 pub(crate) fn draw(model: &Model, prompt: &Prompt, frame: &mut Frame, area: Rect) {
@@ -29,14 +32,21 @@ pub(crate) fn draw(model: &Model, prompt: &Prompt, frame: &mut Frame, area: Rect
         .saturating_add(column)
         .min(area.right().saturating_sub(1));
     frame.set_cursor_position(Position::new(column, area.y));
-    if let Some(error) = &prompt.error
-        && area.y > 0
-    {
-        let above = Rect::new(area.x, area.y - 1, area.width, 1);
-        let told = span(cut(error, above.width.into()), theme.style(Tone::Warning));
-        frame.render_widget(Clear, above);
-        frame.render_widget(Paragraph::new(Line::from(told)), above);
+    if let Some(error) = &prompt.error {
+        draw_error(model, error, frame, area);
     }
+}
+
+/// Draws what is wrong with the line, as far as there is room above it.
+fn draw_error(model: &Model, error: &str, frame: &mut Frame, area: Rect) {
+    let room = usize::from(area.y).min(MOST_ERROR_ROWS);
+    let lines = wrapped_within(error, area.width.into(), room);
+    let rows = u16::try_from(lines.len()).unwrap_or(area.y).min(area.y);
+    let above = Rect::new(area.x, area.y - rows, area.width, rows);
+    let style = model.setup.theme.style(Tone::Warning);
+    let lines = lines.into_iter().map(|line| Line::from(span(line, style)));
+    frame.render_widget(Clear, above);
+    frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()), above);
 }
 
 /// The text without its first `columns`.

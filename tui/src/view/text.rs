@@ -95,6 +95,16 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines.iter().map(|line| format!("{indent}{line}")).collect()
 }
 
+/// The text wrapped into at most `rows` lines, with an ellipsis where it is cut.
+pub(crate) fn wrapped_within(text: &str, columns: usize, rows: usize) -> Vec<String> {
+    let mut lines = wrap(text, columns);
+    if lines.len() > rows {
+        let rest = lines.drain(rows.saturating_sub(1)..).collect::<Vec<_>>();
+        lines.push(cut(&rest.join(" "), columns));
+    }
+    lines
+}
+
 /// Puts groups of spans into lines of at most `columns`, `gap` columns apart.
 pub(crate) fn flow(
     groups: Vec<Vec<Span<'static>>>,
@@ -138,6 +148,13 @@ mod tests {
         assert_eq!(cut("漢字漢字", 5), "漢字…");
         assert_eq!(left("漢", 4), "漢  ");
         assert_eq!(right("a\tb", 5), "  a b");
+    }
+
+    #[test]
+    fn wrapped_text_is_cut_where_its_rows_end() {
+        assert_eq!(wrapped_within("one two", 5, 2), ["one", "two"]);
+        assert_eq!(wrapped_within("one two three", 5, 2), ["one", "two …"]);
+        assert_eq!(wrapped_within("one", 5, 1), ["one"]);
     }
 
     #[test]
