@@ -119,7 +119,7 @@ where
         let mut pace = Pace::new();
         let mut listening = true;
         self.draw(model)?;
-        self.want(model);
+        wanted(model).tell(&self.wanted);
         loop {
             let next_frame = pace.next(model.frozen.is_some() && self.panic_at.is_none());
             let message = tokio::select! {
@@ -153,17 +153,8 @@ where
                     Effect::Quit(outcome) => return Ok(outcome),
                 }
             }
-            self.want(model);
+            wanted(model).tell(&self.wanted);
         }
-    }
-
-    fn want(&self, model: &Model) {
-        let needs = wanted(model);
-        self.wanted.send_if_modified(|known| {
-            let changed = *known != needs;
-            *known = needs;
-            changed
-        });
     }
 
     fn draw(&mut self, model: &mut Model) -> Result<(), Error> {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use crate::model::logs::LogQuestion;
 use crate::model::{Model, Screen};
@@ -36,6 +37,15 @@ impl Wanted {
         if !self.charts.iter().any(|known| known == expr) {
             self.charts.push(expr.to_owned());
         }
+    }
+
+    /// Tells the tasks that ask, unless they know it already.
+    pub(crate) fn tell(self, tasks: &watch::Sender<Self>) {
+        tasks.send_if_modified(|known| {
+            let changed = *known != self;
+            *known = self;
+            changed
+        });
     }
 }
 

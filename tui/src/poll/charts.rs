@@ -29,29 +29,12 @@ pub(super) async fn charts(
     let mut failures = 0;
     loop {
         let now = wanted.borrow_and_update().clone();
-        let mut answers = stream::iter(now.charts.clone())
-            .map(|expr| ask_chart(prometheus.clone(), expr, now.clone()))
-            .buffer_unordered(AT_ONCE);
-        let mut failed = false;
         let asked = Instant::now();
-        loop {
-            let (expr, answer) = tokio::select! {
-                answer = answers.next() => match answer {
-                    Some(answer) => answer,
-                    None => break,
-                },
-                // Nobody waits for the rest any more.
-                changed = wanted.changed() => match changed {
-                    Ok(()) => break,
-                    Err(_) => return,
-                },
-            };
-            failed |= answer.is_err();
-            let message = Message::Charted(expr, Box::new(answer));
-            if messages.send(message).await.is_err() {
-                return;
-            }
-        }
+        let failed = match ask_all(&prometheus, &now, &messages, &mut wanted).await {
+            Round::Answered { failed } => failed,
+            Round::Overtaken => continue,
+            Round::Ended => return,
+        };
         failures = if failed { failures + 1 } else { 0 };
         let wait = if failed {
             backoff(failures, refresh)
@@ -62,6 +45,46 @@ pub(super) async fn charts(
         tokio::select! {
             () = sleep(wait), if !idle => {}
             changed = wanted.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// How the asking of all charts went.
+enum Round {
+    /// Every one was answered, or refused.
+    Answered { failed: bool },
+    /// Others are wanted now: nobody waits for the rest any more.
+    Overtaken,
+    /// The console does not listen any more.
+    Ended,
+}
+
+/// Asks for all charts of what is wanted, unless that changes meanwhile.
+async fn ask_all(
+    prometheus: &Prometheus,
+    now: &Wanted,
+    messages: &Sender<Message>,
+    wanted: &mut watch::Receiver<Wanted>,
+) -> Round {
+    let mut answers = stream::iter(now.charts.clone())
+        .map(|expr| ask_chart(prometheus.clone(), expr, now.clone()))
+        .buffer_unordered(AT_ONCE);
+    let mut failed = false;
+    loop {
+        let (expr, answer) = tokio::select! {
+            answer = answers.next() => match answer {
+                Some(answer) => answer,
+                None => return Round::Answered { failed },
+            },
+            changed = wanted.changed() => match changed {
+                Ok(()) => return Round::Overtaken,
+                Err(_) => return Round::Ended,
+            },
+        };
+        failed |= answer.is_err();
+        let message = Message::Charted(expr, Box::new(answer));
+        if messages.send(message).await.is_err() {
+            return Round::Ended;
         }
     }
 }
@@ -93,4 +116,54 @@ fn range(from_s: f64, to_s: f64) -> Option<Range> {
         from: at(from_s)?,
         to: at(to_s)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::sync::mpsc;
+    use wiremock::matchers::path;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+
+    const SPAN: Duration = Duration::from_mins(10);
+
+    fn pinned(end_s: i64) -> Wanted {
+        Wanted {
+            charts: vec!["up".into()],
+            span: SPAN,
+            end: Some(Timestamp::from_second(end_s).unwrap()),
+            step: Duration::from_secs(5),
+            ..Wanted::default()
+        }
+    }
+
+    async fn slow() -> MockServer {
+        let server = MockServer::builder().start().await;
+        let none = json!({"status": "success", "data": {"resultType": "matrix", "result": []}});
+        let answer = ResponseTemplate::new(200).set_body_json(none);
+        Mock::given(path("/api/v1/query_range"))
+            .respond_with(answer.set_delay(Duration::from_millis(300)))
+            .mount(&server)
+            .await;
+        server
+    }
+
+    #[tokio::test]
+    async fn a_pan_while_a_query_is_under_way_is_asked_too() {
+        let server = slow().await;
+        let prometheus = Prometheus::new(&server.uri().parse().unwrap()).unwrap();
+        let (sender, mut messages) = mpsc::channel(64);
+        let (wants, wanted) = watch::channel(pinned(1_790_000_000));
+        tokio::spawn(charts(prometheus, Duration::from_secs(1), sender, wanted));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        wants.send_replace(pinned(1_789_999_850));
+        let answer = tokio::time::timeout(Duration::from_secs(10), messages.recv()).await;
+        let Ok(Some(Message::Charted(_, answer))) = answer else {
+            panic!("{answer:?}");
+        };
+        let to = answer.unwrap().range.unwrap().to;
+        assert_eq!(to.as_second(), 1_789_999_850);
+    }
 }

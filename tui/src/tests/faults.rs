@@ -78,7 +78,7 @@ impl Fed {
     async fn shows(&mut self, words: &[&str]) -> String {
         let found = tokio::time::timeout(DEADLINE, async {
             loop {
-                self.wanted.send_replace(wanted(&self.model));
+                wanted(&self.model).tell(&self.wanted);
                 let message = self.messages.recv().await.unwrap();
                 update(&mut self.model, message);
                 update(&mut self.model, Message::Now(jiff::Timestamp::now()));

@@ -69,6 +69,11 @@ pub(crate) fn note(model: &Model, exprs: &[&str], most: usize) -> Option<String>
             let stale = age_s.map_or_else(String::new, |age_s| format!("{}: ", marks::aged(age_s)));
             return Some(format!("{stale}{}", tr!(&refusal.full)));
         }
+        let every_s = model.setup.refresh.max(model.window.step()).as_secs_f64();
+        let old_s = (STALE * every_s).max(model.setup.stale_after_s);
+        if is_of_another_time(model, charted, old_s) {
+            return Some(tr!("this time is being asked for").into());
+        }
         let (shown, found) = (charted.series.len().min(most), charted.found);
         if found > shown {
             let told = tr!(
@@ -78,13 +83,28 @@ pub(crate) fn note(model: &Model, exprs: &[&str], most: usize) -> Option<String>
             );
             return Some(told.into());
         }
-        let every_s = model.setup.refresh.max(model.window.step()).as_secs_f64();
-        let old_s = (STALE * every_s).max(model.setup.stale_after_s);
         age_s
             .filter(|age_s| model.window.end.is_none() && *age_s > old_s)
             .map(|age_s| marks::aged(age_s).into())
             .or_else(|| charted.warnings.first().map(|text| format!("▲ {text}")))
     })
+}
+
+/// Whether an answer is of another time than the one that is drawn, which is being asked for: its
+/// curves lack a part of it. One that is less than `old_s` behind a clock is of the same time. A
+/// recording is not asked again.
+fn is_of_another_time(model: &Model, charted: &Charted, old_s: f64) -> bool {
+    let Some(asked) = charted.range.filter(|_| !model.setup.recorded) else {
+        return false;
+    };
+    let drawn = range(model);
+    let length_s = |range: Range| seconds_between(range.from, range.to);
+    // A pan moves by more than this, however rarely is asked.
+    let most_s = old_s.min(length_s(drawn) / 8.0);
+    let until = model.window.end.or(charted.at).unwrap_or(drawn.to);
+    let apart_s = seconds_between(asked.to, until).abs();
+    let longer_s = (length_s(asked) - length_s(drawn)).abs();
+    apart_s.max(longer_s) > most_s
 }
 
 /// When alerts became pending and firing, and when experiments began.

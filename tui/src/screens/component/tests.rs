@@ -72,6 +72,34 @@ fn on(mut model: Model, key: &str) -> Model {
 }
 
 #[test]
+fn an_answer_of_another_time_is_told_until_this_one_is_answered() {
+    let mut model = on(live(), "4");
+    let asked = |model: &mut Model| {
+        for expr in wanted(model).charts {
+            let charted = Charted {
+                range: Some(model.window.range(at(0))),
+                step_s: 2.5,
+                at: Some(at(0)),
+                ..Charted::default()
+            };
+            update(model, Message::Charted(expr, Box::new(Ok(charted))));
+        }
+    };
+    asked(&mut model);
+    for keys in ["h", "h", "-", "0"] {
+        assert!(!text(&model, (120, 40)).contains("being asked for"));
+        press(&mut model, keys);
+        let frame = text(&model, (120, 40));
+        assert!(frame.contains("this time is being asked for"), "{keys}");
+        asked(&mut model);
+    }
+    model.setup.recorded = true;
+    press(&mut model, "h");
+    let frame = text(&model, (120, 40));
+    assert!(!frame.contains("being asked for"), "{frame}");
+}
+
+#[test]
 fn of_thousands_of_instances_only_whole_ones_are_drawn_and_the_count_is_told() {
     let mut model = on(live(), "4");
     press(&mut model, "i");
