@@ -46,38 +46,33 @@ impl Alerts {
         self.told_by.is_empty()
     }
 
-    /// Replaces the rules of an origin; gives the rules of all as they were.
-    pub(crate) fn replace(&mut self, origin: Origin, rules: Vec<AlertStatus>) -> Vec<AlertStatus> {
+    /// Replaces the rules of an origin.
+    pub(crate) fn replace(&mut self, origin: Origin, rules: Vec<AlertStatus>) {
         self.doubted.retain(|other| *other != origin);
         if !self.is_known(origin) {
             self.told_by.push(origin);
         }
-        self.put(origin, rules)
+        self.put(origin, rules);
     }
 
-    /// Replaces the alerts that only Alertmanager tells of, which makes no rules known; gives those of
-    /// all as they were.
-    pub(crate) fn hold(&mut self, alerts: Vec<AlertStatus>) -> Vec<AlertStatus> {
-        self.put(Origin::Alertmanager, alerts)
+    /// Replaces the alerts that only Alertmanager tells of, which makes no rules known.
+    pub(crate) fn hold(&mut self, alerts: Vec<AlertStatus>) {
+        self.put(Origin::Alertmanager, alerts);
     }
 
-    fn put(&mut self, origin: Origin, alerts: Vec<AlertStatus>) -> Vec<AlertStatus> {
-        let before = self.all().to_vec();
+    fn put(&mut self, origin: Origin, alerts: Vec<AlertStatus>) {
         let mut every = self.every();
         every.retain(|alert| alert.origin != origin);
         every.extend(alerts.into_iter().filter(|alert| alert.origin == origin));
         self.rules.set(&every, self.doubted.is_empty());
-        before
     }
 
-    /// Takes note that an origin cannot be asked: what it said is no longer what the other says. Gives the rules as they were.
-    pub(crate) fn doubt(&mut self, origin: Origin) -> Vec<AlertStatus> {
-        let before = self.all().to_vec();
+    /// Takes note that an origin cannot be asked: what it said is no longer what the other says.
+    pub(crate) fn doubt(&mut self, origin: Origin) {
         if !self.doubted.contains(&origin) {
             self.doubted.push(origin);
             self.rules.set(&self.every(), false);
         }
-        before
     }
 }
 

@@ -145,14 +145,16 @@ fn back(model: &mut Model) {
     if std::mem::take(&mut model.help) || screens::close(model) {
         return;
     }
+    let held = alerts::held(model);
     if model.filters.remove(&model.screen).is_none() {
         model.screen = Screen::Overview;
     }
+    alerts::reselect(model, held.as_ref());
 }
 
 /// Freezing pins the window too, so that charts hold still with the rest.
 fn freeze(model: &mut Model) {
-    let before = model.alerts().to_vec();
+    let held = alerts::held(model);
     if let Some(frozen) = model.frozen.take() {
         if model.window.end == Some(frozen.now) {
             model.window.end = None;
@@ -161,8 +163,7 @@ fn freeze(model: &mut Model) {
         model.window.end = model.window.end.or(Some(model.live.now));
         model.frozen = Some(Box::new(model.live.clone()));
     }
-    let after = model.alerts().to_vec();
-    alerts::reselect(&mut model.alerts_pane, &before, &after);
+    alerts::reselect(model, held.as_ref());
 }
 
 /// A key of the line that is being typed.
@@ -218,16 +219,25 @@ fn enter(model: &mut Model, purpose: Purpose, line: &str) -> Result<Vec<Effect>,
             obey(model, order)
         }
         Purpose::Filter => {
-            match Filter::parse(line)? {
-                Some(filter) => model.filters.insert(model.screen, filter),
-                None => model.filters.remove(&model.screen),
-            };
-            screens::travel(model, Travel::First);
+            filter(model, Filter::parse(line)?);
             Ok(Vec::new())
         }
         Purpose::LogQuery | Purpose::LogSearch | Purpose::ExportPath | Purpose::FaultLength => {
             screens::entered(model, purpose, line)
         }
+    }
+}
+
+/// Filters the screen's list and selects its first row; a rule that is read stays open.
+fn filter(model: &mut Model, filter: Option<Filter>) {
+    let read = alerts::held(model).filter(|_| model.alerts_pane.expanded);
+    match filter {
+        Some(filter) => model.filters.insert(model.screen, filter),
+        None => model.filters.remove(&model.screen),
+    };
+    screens::travel(model, Travel::First);
+    if model.screen == Screen::Alerts {
+        alerts::reselect(model, read.as_ref());
     }
 }
 

@@ -13,7 +13,7 @@ use crate::lang::{speaking, tr};
 use crate::message::{Answered, Effect, Facts, Message, Refusal};
 use crate::model::events;
 use crate::model::{Data, Feed, Model, Setup, seconds_between};
-use crate::screens::{self, alerts::reselect};
+use crate::screens::{self, alerts};
 use crate::settings::{Event, Outcome, Severity};
 use crate::wanted::wanted;
 
@@ -120,10 +120,9 @@ fn on_answer(model: &mut Model, answered: Answered) {
             data.feeds
                 .failed(answered.feed, answered.at, refusal, answered.next_try);
             if let Some(origin) = answered.feed.origin() {
-                let before = data.alerts.doubt(origin);
-                if model.frozen.is_none() {
-                    reselect(&mut model.alerts_pane, &before, model.live.alerts.all());
-                }
+                let held = alerts::held(model);
+                model.live.alerts.doubt(origin);
+                alerts::reselect(model, held.as_ref());
             }
             None
         }
@@ -189,21 +188,21 @@ fn take_in(model: &mut Model, facts: Facts, at: Timestamp) -> Vec<String> {
 
 /// Takes the rules of an origin into the model, tells what changed, and keeps the selection.
 fn take_alerts(model: &mut Model, origin: Origin, alerts: Vec<AlertStatus>, at: Timestamp) {
+    let held = alerts::held(model);
     let data = &mut model.live;
     let known = data.alerts.is_known(origin).then(|| data.alerts.every());
     for event in events::changes(known.as_deref(), &alerts, at) {
         data.events.push(event);
     }
-    let before = data.alerts.replace(origin, alerts);
-    if model.frozen.is_none() {
-        reselect(&mut model.alerts_pane, &before, data.alerts.all());
-    }
+    data.alerts.replace(origin, alerts);
+    alerts::reselect(model, held.as_ref());
     take_held(model, at);
 }
 
 /// Takes into the model which held alerts none of the rules makes, and tells what changed. Before
 /// Prometheus told its rules that is not known of any.
 fn take_held(model: &mut Model, at: Timestamp) {
+    let chosen = alerts::held(model);
     let data = &mut model.live;
     let Some(held) = data
         .held
@@ -215,17 +214,15 @@ fn take_held(model: &mut Model, at: Timestamp) {
     let every = data.alerts.every().into_iter();
     let (before, rules): (Vec<_>, Vec<_>) =
         every.partition(|alert| alert.origin == Origin::Alertmanager);
-    let alerts = held::without_rule(held, &rules);
-    if alerts == before {
+    let without_rule = held::without_rule(held, &rules);
+    if without_rule == before {
         return;
     }
-    for event in events::held_changes(&before, &alerts, (held, &rules), at) {
+    for event in events::held_changes(&before, &without_rule, (held, &rules), at) {
         data.events.push(event);
     }
-    let before = data.alerts.hold(alerts);
-    if model.frozen.is_none() {
-        reselect(&mut model.alerts_pane, &before, data.alerts.all());
-    }
+    data.alerts.hold(without_rule);
+    alerts::reselect(model, chosen.as_ref());
 }
 
 fn read(setup: &Setup, data: &mut Data, values: &[Option<f64>], at: Timestamp) {

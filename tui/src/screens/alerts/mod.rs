@@ -181,14 +181,23 @@ pub(crate) fn close(model: &mut Model) -> bool {
     was
 }
 
-/// Keeps the rule that the user chose, or reads, selected when the order changes.
-pub(crate) fn reselect(pane: &mut Pane, before: &[AlertStatus], after: &[AlertStatus]) {
-    let selected = before
-        .get(pane.selected)
-        .filter(|_| pane.chosen || pane.expanded)
-        .and_then(|rule| after.iter().position(|other| same_rule(rule, other)));
-    pane.selected = selected.unwrap_or_default();
-    pane.expanded &= !after.is_empty();
+/// The rule that the user chose, or reads.
+pub(crate) fn held(model: &Model) -> Option<AlertStatus> {
+    let pane = model.alerts_pane;
+    let held = selected(model).filter(|_| pane.chosen || pane.expanded);
+    held.cloned()
+}
+
+/// Keeps the rule that was held selected when the order, or what the filter keeps, changed. Another
+/// rule is not opened in its place.
+pub(crate) fn reselect(model: &mut Model, held: Option<&AlertStatus>) {
+    let place = held.and_then(|rule| {
+        let kept = kept(model);
+        kept.iter().position(|other| same_rule(rule, other))
+    });
+    let pane = &mut model.alerts_pane;
+    pane.selected = place.unwrap_or_default();
+    pane.expanded &= place.is_some();
 }
 
 /// Draws the screen.

@@ -9,7 +9,9 @@ use crate::message::Message;
 use crate::model::Feed;
 use crate::model::charts::Charted;
 use crate::model::logs::LogNews;
-use crate::tests::fixtures::{BACKLOG, answered, at, firing, in_trouble, press, rules, text};
+use crate::tests::fixtures::{
+    BACKLOG, answered, at, firing, in_trouble, inactive, press, rules, text,
+};
 use crate::update::update;
 use crate::wanted::wanted;
 
@@ -130,6 +132,34 @@ fn a_filter_keeps_rules_by_name_label_and_annotation() {
     }
     enter(&mut model);
     assert_eq!(kept(&model).len(), 20);
+}
+
+#[test]
+fn with_a_filter_the_selected_rule_stays_selected_whatever_comes() {
+    let mut model = firing();
+    press(&mut model, "5/Worker\rj");
+    let rule = selected(&model).unwrap().name.clone();
+    // What fires and what resolves moves the others.
+    let hear = |model: &mut Model, alerts: Vec<AlertStatus>| {
+        update(model, answered(Feed::Rules, 1, Ok(rules(alerts))));
+        assert_eq!(selected(model).unwrap().name, rule);
+    };
+    hear(&mut model, inactive());
+    press(&mut model, "\r");
+    hear(&mut model, in_trouble());
+    press(&mut model, " ");
+    hear(&mut model, inactive());
+    press(&mut model, " ");
+    assert_eq!(selected(&model).unwrap().name, rule);
+    assert!(model.alerts_pane.expanded);
+    press(&mut model, "/|Redis\r");
+    assert_eq!(selected(&model).unwrap().name, rule);
+    assert!(model.alerts_pane.expanded, "it is read on");
+    press(&mut model, "\x1b\x1b");
+    assert!(model.filters.is_empty());
+    assert_eq!(selected(&model).unwrap().name, rule);
+    press(&mut model, "\r/Nothing\r");
+    assert!(!model.alerts_pane.expanded, "no other rule is opened");
 }
 
 #[test]
