@@ -23,6 +23,8 @@ pub(crate) struct Wanted {
     pub(crate) end: Option<Timestamp>,
     /// The time between two points.
     pub(crate) step: Duration,
+    /// Whether a sample of the alerts' history is to stand for the step before it.
+    pub(crate) looks_back: bool,
     /// Log lines over the window.
     pub(crate) logs: Option<LogQuestion>,
     /// Whether the scrape targets are shown.
@@ -51,10 +53,12 @@ impl Wanted {
 
 /// What the model's screen needs.
 pub(crate) fn wanted(model: &Model) -> Wanted {
+    let step = model.window.step();
     let mut wanted = Wanted {
         span: model.window.span,
         end: model.window.end,
-        step: model.window.step(),
+        step,
+        looks_back: model.setup.looks_back(step.as_secs_f64()),
         ..Wanted::default()
     };
     match model.screen {

@@ -169,6 +169,7 @@ fn charts_wanted(model: &mut Model) -> Wanted {
             }
         }
         (all.span, all.end, all.step) = (wants.span, wants.end, wants.step);
+        all.looks_back = wants.looks_back;
     };
     for (screen, _) in SCREENS {
         model.screen = screen;

@@ -1,11 +1,14 @@
 //! What range queries answered: the material of every chart.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use voteops_observability::prometheus::{Answer, Series};
 
 use crate::message::Refusal;
+use crate::model::Setup;
 use crate::model::window::Range;
 
 /// Series of one query that are kept.
@@ -14,8 +17,31 @@ pub(crate) const MAX_SERIES: usize = 10_000;
 /// looked at.
 pub(crate) const WHOLE_SERIES: usize = 200;
 
-/// The query behind the alerts' history.
+/// The query behind the alerts' history, by which it is known whatever its step is: see [`asked`].
 pub(crate) const ALERTS_QUERY: &str = "max by (alertname, alertstate) (ALERTS{severity!=\"none\"})";
+/// Time between two evaluations of most rules on an unscaled stack, in seconds.
+const EVALUATED_S: f64 = 15.0;
+
+/// What is sent to the server for a query. An instant of each step says nothing of an alert that came
+/// and went between two, so over long steps the alerts' history looks back for a whole one. Rules
+/// that are evaluated less often than that have samples outside of some steps, but go on at instants.
+pub(crate) fn asked(expr: &str, step: Duration, looks_back: bool) -> Cow<'_, str> {
+    if !looks_back || expr != ALERTS_QUERY {
+        return expr.into();
+    }
+    let alerts = "ALERTS{severity!=\"none\"}";
+    let step = step.as_millis();
+    let told = format!("last_over_time({alerts}[{step}ms]) or {alerts}");
+    format!("max by (alertname, alertstate) ({told})").into()
+}
+
+impl Setup {
+    /// Whether a sample of the alerts' history stands for the step before it, rather than for its
+    /// instant: when rules are evaluated more than once in a step.
+    pub(crate) fn looks_back(&self, step_s: f64) -> bool {
+        step_s * self.time_scale > EVALUATED_S
+    }
+}
 
 /// What a query answered last.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -11,7 +11,7 @@ use voteops_observability::prometheus::Prometheus;
 
 use super::{backoff, refusal};
 use crate::message::{Message, Refusal};
-use crate::model::charts::Charted;
+use crate::model::charts::{self, Charted};
 use crate::model::window::Range;
 use crate::wanted::Wanted;
 
@@ -100,8 +100,9 @@ pub(crate) async fn ask_chart(
     // Points keep their places in time, so that a chart moves by whole points.
     let to_s = (end.as_duration().as_secs_f64() / step_s).floor() * step_s;
     let from_s = to_s - wanted.span.as_secs_f64();
+    let asked = charts::asked(&expr, wanted.step, wanted.looks_back);
     let answer = prometheus
-        .query_range(&expr, from_s, to_s, wanted.step)
+        .query_range(&asked, from_s, to_s, wanted.step)
         .await;
     let (range, first) = (range(from_s, to_s), wanted.first_series);
     let answer = answer
@@ -126,8 +127,11 @@ mod tests {
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
+    use crate::model::charts::ALERTS_QUERY;
 
     const SPAN: Duration = Duration::from_mins(10);
+    const LOOKING_BACK: &str = "max by (alertname, alertstate) (last_over_time(\
+        ALERTS{severity!=\"none\"}[360000ms]) or ALERTS{severity!=\"none\"})";
 
     fn pinned(end_s: i64) -> Wanted {
         Wanted {
@@ -148,6 +152,25 @@ mod tests {
             .mount(&server)
             .await;
         server
+    }
+
+    #[tokio::test]
+    async fn over_long_steps_the_alerts_are_looked_back_for() {
+        let server = slow().await;
+        let prometheus = Prometheus::new(&server.uri().parse().unwrap()).unwrap();
+        for (looks_back, is_sent) in [(false, ALERTS_QUERY), (true, LOOKING_BACK)] {
+            let wanted = Wanted {
+                looks_back,
+                step: Duration::from_mins(6),
+                ..pinned(1_790_000_000)
+            };
+            let (expr, answer) = ask_chart(prometheus.clone(), ALERTS_QUERY.into(), wanted).await;
+            assert!(answer.is_ok() && expr == ALERTS_QUERY, "{answer:?}");
+            let sent = server.received_requests().await.unwrap().pop().unwrap();
+            let mut sent = url::form_urlencoded::parse(&sent.body);
+            let (_, sent) = sent.find(|(key, _)| key == "query").unwrap();
+            assert_eq!(sent, is_sent);
+        }
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use ratatui::text::Span;
-use voteops_observability::prometheus::AlertState;
+use voteops_observability::prometheus::{AlertState, Series};
 use voteops_observability::snapshot::{AlertStatus, Origin};
 use voteops_observability::units;
 
@@ -19,10 +19,12 @@ use crate::view::text::{clock, span};
 pub(crate) struct Stretch {
     /// Pending or firing.
     pub(crate) state: AlertState,
-    /// Its first sample.
+    /// When it began at the earliest.
     pub(crate) from: Timestamp,
-    /// A step after its last sample: each sample stands for the time up to the next one.
+    /// When it ended at the latest.
     pub(crate) to: Timestamp,
+    /// Whether it may have been up to a step shorter at both ends.
+    pub(crate) at_most: bool,
 }
 
 /// The states of all alerts of a rule along the window, oldest first; `None` until that was
@@ -31,39 +33,47 @@ pub(crate) fn stretches(model: &Model, rule: &AlertStatus) -> Option<Vec<Stretch
     if rule.origin != Origin::Prometheus {
         return None;
     }
-    let name = &rule.name;
     let charted = model.charts.get(ALERTS_QUERY)?;
     charted.at?;
-    let gap_s = charted.step_s * (GAP_STEPS - 1.0);
-    let step = SignedDuration::try_from_secs_f64(charted.step_s).unwrap_or_default();
+    let at_most = model.setup.looks_back(charted.step_s);
     let mut found: Vec<Stretch> = Vec::new();
     let of_it = charted.series.iter();
-    for series in of_it.filter(|series| series.labels.get("alertname") == Some(name)) {
+    for series in of_it.filter(|series| series.labels.get("alertname") == Some(&rule.name)) {
         let state = match series.labels.get("alertstate").map(String::as_str) {
             Some("firing") => AlertState::Firing,
             Some("pending") => AlertState::Pending,
             _ => continue,
         };
-        let mut last: Option<Stretch> = None;
-        for at in series
-            .samples
-            .iter()
-            .filter_map(|sample| instant(sample.at_s))
-        {
-            let to = at.checked_add(step).unwrap_or(at);
-            match &mut last {
-                Some(stretch) if seconds_between(stretch.to, at) <= gap_s => stretch.to = to,
-                _ => found.extend(last.replace(Stretch {
-                    state,
-                    from: at,
-                    to,
-                })),
-            }
-        }
-        found.extend(last);
+        found.extend(joined(series, state, charted.step_s, at_most));
     }
     found.sort_by_key(|stretch| (stretch.from, stretch.to));
     Some(found)
+}
+
+/// The samples of a state, those that follow each other as one stretch. Each stands for the time up
+/// to the next one, or, `at_most`, for the time since the one before, in some of which it held.
+fn joined(series: &Series, state: AlertState, step_s: f64, at_most: bool) -> Vec<Stretch> {
+    let gap_s = step_s * (GAP_STEPS - 1.0);
+    let step = SignedDuration::try_from_secs_f64(step_s).unwrap_or_default();
+    let mut found: Vec<Stretch> = Vec::new();
+    let samples = series.samples.iter();
+    for at in samples.filter_map(|sample| instant(sample.at_s)) {
+        let (from, to) = if at_most {
+            (at.checked_sub(step).unwrap_or(at), at)
+        } else {
+            (at, at.checked_add(step).unwrap_or(at))
+        };
+        match found.last_mut() {
+            Some(stretch) if seconds_between(stretch.to, from) <= gap_s => stretch.to = to,
+            _ => found.push(Stretch {
+                state,
+                from,
+                to,
+                at_most,
+            }),
+        }
+    }
+    found
 }
 
 fn instant(at_s: f64) -> Option<Timestamp> {
@@ -129,10 +139,13 @@ pub(crate) fn told(model: &Model, rule: &AlertStatus) -> Option<String> {
     let told = stretches.iter().rev().take(MOST).map(|stretch| {
         let at = clock(stretch.from, &model.setup.zone);
         let age = units::age(seconds_between(stretch.from, stretch.to));
-        if stretch.state == AlertState::Firing {
-            tr!("firing %{time} for %{age}", time = at, age = age)
-        } else {
-            tr!("pending %{time} for %{age}", time = at, age = age)
+        match (stretch.state, stretch.at_most) {
+            (AlertState::Firing, false) => tr!("firing %{time} for %{age}", time = at, age = age),
+            (AlertState::Firing, true) => {
+                tr!("firing %{time} for at most %{age}", time = at, age = age)
+            }
+            (_, false) => tr!("pending %{time} for %{age}", time = at, age = age),
+            (_, true) => tr!("pending %{time} for at most %{age}", time = at, age = age),
         }
     });
     let mut told: Vec<_> = told.collect();

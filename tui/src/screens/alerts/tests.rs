@@ -177,6 +177,34 @@ fn the_history_is_told_in_words_and_along_the_window() {
 }
 
 #[test]
+fn over_long_steps_a_short_alert_is_told_with_the_most_that_it_may_have_lasted() {
+    let mut model = hub();
+    assert!(!wanted(&model).looks_back);
+    press(&mut model, ":range 1d\r");
+    assert!(wanted(&model).looks_back);
+    let labels = [("alertname", BACKLOG), ("alertstate", "firing")];
+    let sample = |step: i64| Sample {
+        at_s: at(-360 * step).as_duration().as_secs_f64(),
+        value: 1.0,
+    };
+    let charted = Charted {
+        found: 1,
+        series: vec![Series {
+            labels: labels.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            samples: vec![sample(50), sample(49), sample(10)],
+        }],
+        at: Some(at(0)),
+        step_s: 360.0,
+        ..Charted::default()
+    };
+    let message = Message::Charted(ALERTS_QUERY.into(), Box::new(Ok(charted)));
+    update(&mut model, message);
+    let frame = text(&model, (120, 40));
+    let told = "firing 13:07:20 for at most 6m00s, firing 09:07:20 for at most 12m00s";
+    assert!(frame.contains(told), "{frame}");
+}
+
+#[test]
 fn the_list_has_the_history_where_there_is_room() {
     let mut model = firing();
     press(&mut model, "5");
