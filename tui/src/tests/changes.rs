@@ -12,6 +12,7 @@ use crate::tests::fixtures::{
     sort, text,
 };
 use crate::update::update;
+use crate::wanted::wanted;
 
 fn told(model: &Model) -> Vec<&str> {
     let newest = model.live.events.newest();
@@ -161,6 +162,20 @@ fn lost_answers_leave_a_gap() {
         end.starts_with(|c| c != ' ') && end[3..].starts_with("  "),
         "{end:?}"
     );
+}
+
+#[test]
+fn a_frozen_frame_asks_for_its_own_time_until_it_is_thawed() {
+    let mut model = live();
+    press(&mut model, "4 ");
+    update(&mut model, Message::Now(at(100)));
+    for keys in ["0", "hl", "hhl0", ":live\r"] {
+        press(&mut model, keys);
+        assert_eq!(wanted(&model).end, Some(at(0)), "{keys}");
+        assert!(text(&model, (120, 40)).contains("frozen"));
+    }
+    press(&mut model, " ");
+    assert_eq!(wanted(&model).end, None);
 }
 
 #[test]

@@ -93,7 +93,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             model.help_scroll = step.from(model.help_scroll, page, last);
         }
         Action::Travel(step) => screens::travel(model, step),
-        Action::Shift(shift) => model.window.shift(shift, model.shown().now),
+        Action::Shift(given) => shift(model, given),
         Action::Command => ask(model, Purpose::Command, String::new()),
         Action::Filter => {
             let known = model.filters.get(&model.screen);
@@ -150,6 +150,14 @@ fn back(model: &mut Model) {
         model.screen = Screen::Overview;
     }
     alerts::reselect(model, held.as_ref());
+}
+
+/// Moves or stretches the window. In a frozen frame it follows no clock: the newest that there is
+/// to see is the frame's own time.
+fn shift(model: &mut Model, shift: Shift) {
+    model.window.shift(shift, model.shown().now);
+    let frozen = model.frozen.as_ref().map(|frozen| frozen.now);
+    model.window.end = model.window.end.or(frozen);
 }
 
 /// Freezing pins the window too, so that charts hold still with the rest.
@@ -249,7 +257,7 @@ fn obey(model: &mut Model, order: Order) -> Result<Vec<Effect>, String> {
             show(model, Screen::Logs);
             return Ok(effects);
         }
-        Order::Live => model.window.shift(Shift::Live, model.live.now),
+        Order::Live => shift(model, Shift::Live),
         Order::Range(span) => model.window.span = span,
         Order::Query(expr) => {
             screens::explore::show(model, expr);
