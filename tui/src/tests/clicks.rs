@@ -74,7 +74,7 @@ fn a_long_notice_is_told_to_its_end_and_goes_by_a_click() {
     let before = text(&model, model.size);
     model.notice = Some(WHY.to_owned());
     let told = text(&model, model.size);
-    let last: Vec<_> = told.lines().skip(12).collect();
+    let last: Vec<_> = told.lines().skip(11).collect();
     assert_eq!(last.concat().replace(' ', ""), WHY.replace(' ', ""));
     for row in [14, 12] {
         model.notice = Some(WHY.to_owned());
@@ -83,7 +83,10 @@ fn a_long_notice_is_told_to_its_end_and_goes_by_a_click() {
     }
     model.notice = Some("again ".repeat(100));
     let told = text(&model, model.size);
-    assert_eq!(told.lines().filter(|line| line.contains("again")).count(), 4);
+    assert_eq!(
+        told.lines().filter(|line| line.contains("again")).count(),
+        4
+    );
     assert!(told.trim_end().ends_with('…'), "{told}");
 }
 
