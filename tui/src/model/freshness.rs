@@ -1,10 +1,12 @@
 //! How fresh each answer is, and what a backend's badge says.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use voteops_observability::snapshot::Origin;
 
+use crate::lang::tr;
 use crate::message::Refusal;
 use crate::model::seconds_between;
 
@@ -73,6 +75,20 @@ impl Backend {
 }
 
 impl Feed {
+    /// Whether a failure is news: of what the backend stands by, and of what can fail beside that.
+    pub(crate) fn is_news(self) -> bool {
+        self == Self::Slos || self.backend().feeds().contains(&self)
+    }
+
+    /// Who is lost when it fails.
+    pub(crate) fn subject(self) -> Cow<'static, str> {
+        let backend = self.backend().name();
+        match self {
+            Self::Slos => format!("{backend} ({})", tr!("objectives")).into(),
+            _ => backend.into(),
+        }
+    }
+
     /// How many kinds there are.
     const COUNT: usize = 8;
     /// Time between two questions of those that are asked rarely.
@@ -136,6 +152,8 @@ struct Freshness {
     last_good: Option<Timestamp>,
     latency: Duration,
     failure: Option<Failure>,
+    /// Whether there was news of the failure.
+    told: bool,
     warnings: Vec<String>,
 }
 
@@ -243,6 +261,21 @@ impl Feeds {
             since,
             next_try,
         });
+    }
+
+    /// Takes down that there is news of a failure.
+    pub(crate) fn tell(&mut self, feed: Feed) {
+        self.feeds[feed.index()].told = true;
+    }
+
+    /// Whether there was news of the failure, which is over then.
+    pub(crate) fn take_told(&mut self, feed: Feed) -> bool {
+        std::mem::take(&mut self.feeds[feed.index()].told)
+    }
+
+    /// Why a feed's last question has no answer.
+    pub(crate) fn failure(&self, feed: Feed) -> Option<&Failure> {
+        self.feeds[feed.index()].failure.as_ref()
     }
 
     /// The warnings of the last good answer.

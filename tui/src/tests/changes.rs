@@ -4,12 +4,12 @@ use crossterm::event::{Event as Input, KeyCode, KeyEvent};
 use voteops_observability::prometheus::AlertState;
 use voteops_observability::snapshot::AlertStatus;
 
-use crate::message::{Effect, Facts, Message};
+use crate::message::{Effect, Facts, Message, Refusal};
 use crate::model::{Feed, Model, Screen};
 use crate::settings::{Outcome, Severity};
 use crate::tests::fixtures::{
-    BACKLOG, WELL, answered, at, connecting, in_trouble, inactive, live, press, refusal, rules,
-    sort, text,
+    BACKLOG, WELL, answered, at, buffer, connecting, in_trouble, inactive, live, press, refusal,
+    rules, slos, sort, stale, text,
 };
 use crate::update::update;
 use crate::wanted::wanted;
@@ -162,6 +162,76 @@ fn lost_answers_leave_a_gap() {
         end.starts_with(|c| c != ' ') && end[3..].starts_with("  "),
         "{end:?}"
     );
+}
+
+fn objectives_fail(model: &mut Model, after_s: i64) {
+    let failed = Refusal {
+        short: "HTTP 422".into(),
+        full: "prometheus refuses it: query processing would load too many samples".into(),
+    };
+    update(model, answered(Feed::Slos, after_s, Err(failed)));
+}
+
+#[test]
+fn objectives_that_alone_cannot_be_asked_for_are_told() {
+    let mut model = connecting();
+    let signals = Facts::Signals(WELL.to_vec(), Vec::new());
+    update(&mut model, answered(Feed::Signals, 0, Ok(signals)));
+    objectives_fail(&mut model, 0);
+    let never = text(&model, (120, 45));
+    assert!(
+        never.contains("◌ objectives: prometheus refuses"),
+        "{never}"
+    );
+    let small = text(&model, (80, 24));
+    assert!(small.contains("◌ objectives: HTTP 422"), "{small}");
+    assert!(told(&model)[0].starts_with("prometheus (objectives) cannot be asked"));
+
+    let mut model = live();
+    objectives_fail(&mut model, 30);
+    objectives_fail(&mut model, 45);
+    update(&mut model, Message::Now(at(45)));
+    let frame = text(&model, (120, 45));
+    assert!(
+        frame.contains("◌ objectives: prometheus refuses"),
+        "{frame}"
+    );
+    let (x, y) = found(&text(&model, (170, 45)), "0.1x");
+    let dim = ratatui::style::Modifier::DIM;
+    assert!(buffer(&model, (170, 45))[(x, y)].modifier.contains(dim));
+    update(&mut model, answered(Feed::Slos, 60, Ok(slos(0.9))));
+    assert_eq!(
+        told(&model)[..2],
+        [
+            "prometheus (objectives) is back after 1m00s",
+            "prometheus (objectives) lost: prometheus refuses it: \
+             query processing would load too many samples",
+        ]
+    );
+}
+
+#[test]
+fn objectives_that_fail_with_all_of_prometheus_are_not_told_apart() {
+    let mut model = stale();
+    objectives_fail(&mut model, 13);
+    let signals = Facts::Signals(WELL.to_vec(), Vec::new());
+    update(&mut model, answered(Feed::Rules, 20, Ok(rules(inactive()))));
+    update(&mut model, answered(Feed::Signals, 20, Ok(signals)));
+    update(&mut model, answered(Feed::Slos, 21, Ok(slos(0.9))));
+    let told = told(&model);
+    assert!(told.iter().all(|text| !text.contains("objectives")));
+    assert!(told.iter().any(|text| text.contains("is back")));
+}
+
+/// Where a frame has a text.
+fn found(frame: &str, words: &str) -> (u16, u16) {
+    let lines = frame.lines().enumerate();
+    let mut places = lines.filter_map(|(y, line)| {
+        let before = line.split_once(words)?.0;
+        let x = u16::try_from(before.chars().count()).unwrap();
+        Some((x, u16::try_from(y).unwrap()))
+    });
+    places.next().unwrap()
 }
 
 #[test]

@@ -99,49 +99,28 @@ fn redraw_if_live(model: &Model) -> Vec<Effect> {
 }
 
 fn on_answer(model: &mut Model, answered: Answered) {
-    let backend = answered.feed.backend();
-    let counts = backend.feeds().contains(&answered.feed);
-    let was_failing = model.live.feeds.is_failing(backend);
-    let away_since = match answered.result {
+    let (feed, at) = (answered.feed, answered.at);
+    match answered.result {
         Ok(facts) => {
-            let warnings = take_in(model, facts, answered.at);
+            let warnings = take_in(model, facts, at);
             let data = &mut model.live;
-            tell_new_warnings(data, answered.feed, answered.at, &warnings);
-            data.feeds
-                .answered(answered.feed, answered.at, answered.latency, warnings)
+            tell_new_warnings(data, feed, at, &warnings);
+            let away_since = data.feeds.answered(feed, at, answered.latency, warnings);
+            if let Some(since) = away_since {
+                tell_back(data, feed, at, since);
+            }
         }
         Err(refusal) => {
             let data = &mut model.live;
-            if counts && !was_failing {
-                let lost = data.feeds.has_answered(answered.feed);
-                tell_lost(data, answered.feed, answered.at, lost, &refusal);
-            }
-            note_gap(&model.setup, data, answered.feed, answered.at);
-            data.feeds
-                .failed(answered.feed, answered.at, refusal, answered.next_try);
-            if let Some(origin) = answered.feed.origin() {
+            tell_lost(data, feed, at, &refusal);
+            note_gap(&model.setup, data, feed, at);
+            data.feeds.failed(feed, at, refusal, answered.next_try);
+            if let Some(origin) = feed.origin() {
                 let held = alerts::held(model);
                 model.live.alerts.doubt(origin);
                 alerts::reselect(model, held.as_ref());
             }
-            None
         }
-    };
-    if let Some(since) = away_since
-        && counts
-        && !model.live.feeds.is_failing(backend)
-    {
-        let away = units::age(seconds_between(since, answered.at));
-        model.live.events.push(Event {
-            at: answered.at,
-            text: tr!(
-                "%{backend} is back after %{age}",
-                backend = backend.name(),
-                age = away
-            )
-            .into(),
-            severity: Severity::Good,
-        });
     }
 }
 
@@ -257,10 +236,16 @@ fn fill(data: &mut Data, filled: &[Vec<Sample>]) {
     }
 }
 
-fn tell_lost(data: &mut Data, feed: Feed, at: Timestamp, lost: bool, refusal: &Refusal) {
-    let name = feed.backend().name();
+/// Tells that a question fails, unless that is known, or its whole backend fails.
+fn tell_lost(data: &mut Data, feed: Feed, at: Timestamp, refusal: &Refusal) {
+    let is_known = data.feeds.is_failing(feed.backend()) || data.feeds.failure(feed).is_some();
+    if is_known || !feed.is_news() {
+        return;
+    }
+    data.feeds.tell(feed);
+    let name = feed.subject();
     let reason = tr!(&refusal.full);
-    let text = if lost {
+    let text = if data.feeds.has_answered(feed) {
         tr!(
             "%{backend} lost: %{reason}",
             backend = name,
@@ -277,6 +262,27 @@ fn tell_lost(data: &mut Data, feed: Feed, at: Timestamp, lost: bool, refusal: &R
         at,
         text: text.into(),
         severity: Severity::Warning,
+    });
+}
+
+/// Tells that the last of what failed is answered again. Of what failed with its whole backend
+/// there was no news.
+fn tell_back(data: &mut Data, feed: Feed, at: Timestamp, since: Timestamp) {
+    let backend = feed.backend();
+    let was_told = data.feeds.take_told(feed) || backend.feeds().contains(&feed);
+    if !was_told || data.feeds.is_failing(backend) {
+        return;
+    }
+    let away = units::age(seconds_between(since, at));
+    data.events.push(Event {
+        at,
+        text: tr!(
+            "%{backend} is back after %{age}",
+            backend = feed.subject(),
+            age = away
+        )
+        .into(),
+        severity: Severity::Good,
     });
 }
 

@@ -6,10 +6,11 @@ use ratatui::text::{Line, Span};
 use voteops_observability::slo::SloReading;
 
 use crate::lang::tr;
+use crate::message::Refusal;
 use crate::model::{Data, Feed, Model};
 use crate::theme::Tone;
-use crate::view::marks::{self, Mark};
-use crate::view::text::{left, right, span};
+use crate::view::marks::{self, Mark, dimmed};
+use crate::view::text::{cut, left, right, span};
 
 /// Budget left below which it is worth a look.
 const LOW: f64 = 0.25;
@@ -26,7 +27,9 @@ pub(crate) fn short(model: &Model) -> Vec<Vec<Span<'static>>> {
         left(a).total_cmp(&left(b))
     });
     let Some(worst) = worst else {
-        return Vec::new();
+        let failure = failure(data).into_iter();
+        let unknown = failure.map(|refusal| vec![unknown(&refusal.short).span(theme)]);
+        return unknown.collect();
     };
     let mut groups = vec![vec![
         span(
@@ -46,13 +49,39 @@ pub(crate) fn short(model: &Model) -> Vec<Vec<Span<'static>>> {
         } else {
             Tone::Dim
         };
-        groups.push(vec![span(told, theme.style(tone))]);
+        let is_old = data.feeds.failure(Feed::Slos).is_some();
+        let style = dimmed(theme.style(tone), is_old);
+        groups.push(vec![span(told, style)]);
     }
     groups
 }
 
-/// Every objective in a line of its own, under a heading; empty when nothing is known.
+/// Every objective in a line of its own, under a heading, and why they cannot be asked for; empty
+/// when nothing is known.
 pub(crate) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
+    let data = model.shown();
+    let mut lines = known(model, columns);
+    lines.extend(failure(data).map(|refusal| {
+        let why = unknown(&tr!(&refusal.full)).span(model.setup.theme);
+        Line::from(span(cut(&why.content, columns), why.style))
+    }));
+    lines
+}
+
+/// Why the objectives alone cannot be asked for. When nothing else can be either, that is told of
+/// their backend.
+fn failure(data: &Data) -> Option<&Refusal> {
+    let is_alone = !data.feeds.is_failing(Feed::Slos.backend());
+    let failure = data.feeds.failure(Feed::Slos).filter(|_| is_alone)?;
+    Some(&failure.refusal)
+}
+
+fn unknown(reason: &str) -> Mark {
+    let told = tr!("objectives: %{reason}", reason = reason);
+    Mark::new("◌", told, Tone::Warning)
+}
+
+fn known(model: &Model, columns: usize) -> Vec<Line<'static>> {
     let theme = model.setup.theme;
     let data = model.shown();
     let Some(slos) = data.slos.as_ref().filter(|slos| !slos.is_empty()) else {
@@ -90,11 +119,13 @@ fn line(model: &Model, data: &Data, slo: &SloReading, skipped: usize) -> Line<'s
         span(left(&name, NAME), theme.style(Tone::Plain)),
         budget(data, slo).cell(theme, BUDGET),
     ];
+    let is_old = data.feeds.failure(Feed::Slos).is_some();
     for (_, burn) in slo.burns.iter().skip(skipped) {
         let told = burn.map_or_else(|| "–".into(), times);
         let fast = burn.is_some_and(|burn| burn > TOO_FAST);
         let tone = if fast { Tone::Warning } else { Tone::Plain };
-        spans.push(span(right(&told, BURN), theme.style(tone)));
+        let style = dimmed(theme.style(tone), is_old);
+        spans.push(span(right(&told, BURN), style));
     }
     Line::from(spans)
 }
