@@ -144,10 +144,7 @@ where
                     // Who does it may have ended: the console is leaving.
                     Effect::Do(deed) => drop(self.deeds.send(deed)),
                     Effect::Suspend => {
-                        (self.suspend)()?;
-                        self.terminal
-                            .clear()
-                            .map_err(|error| Error::Terminal(error.into()))?;
+                        self.suspend(model)?;
                         pace.now();
                     }
                     Effect::Quit(outcome) => return Ok(outcome),
@@ -155,6 +152,23 @@ where
             }
             wanted(model).tell(&self.wanted);
         }
+    }
+
+    /// Gives the terminal back, and has it as before once the process is continued: with the mouse,
+    /// at the size that it has by then.
+    fn suspend(&mut self, model: &mut Model) -> Result<(), Error> {
+        (self.suspend)()?;
+        let terminal = |error: B::Error| Error::Terminal(error.into());
+        self.terminal.clear().map_err(terminal)?;
+        let size = self.terminal.size().map_err(terminal)?;
+        update(
+            model,
+            Message::Input(Input::Resize(size.width, size.height)),
+        );
+        if model.mouse {
+            drop(self.deeds.send(Deed::Mouse(true)));
+        }
+        Ok(())
     }
 
     fn draw(&mut self, model: &mut Model) -> Result<(), Error> {

@@ -15,6 +15,7 @@ use ratatui::layout::{Position, Size};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::deeds::Deed;
 use crate::event_loop::{Clock, Console};
 use crate::message::{Facts, Message};
 use crate::model::{Feed, Model};
@@ -33,6 +34,16 @@ struct Screen {
     inner: TestBackend,
     frames: watch::Sender<String>,
     drawn: Arc<Mutex<usize>>,
+}
+
+impl Screen {
+    fn new(frames: watch::Sender<String>) -> Self {
+        Self {
+            inner: TestBackend::new(120, 36),
+            frames,
+            drawn: Arc::default(),
+        }
+    }
 }
 
 /// A [`TestBackend`] cannot fail.
@@ -96,9 +107,8 @@ fn start_with(mut model: Model, is_taken: fn() -> bool) -> Running {
     let (sender, frames) = watch::channel(String::new());
     let drawn = Arc::new(Mutex::new(0));
     let screen = Screen {
-        inner: TestBackend::new(120, 36),
-        frames: sender,
         drawn: Arc::clone(&drawn),
+        ..Screen::new(sender)
     };
     let ended = tokio::spawn(async move {
         let mut terminal = Terminal::new(screen)?;
@@ -246,6 +256,53 @@ async fn a_frozen_frame_stays_while_data_arrives() {
     running.press(KeyCode::Esc);
     running.press(KeyCode::Char(' '));
     running.shows("queue 4321").await;
+}
+
+/// Runs a loop on a screen of 120 by 36 until its input ends it; gives what it ordered.
+async fn run_through(
+    model: &mut Model,
+    input: impl Stream<Item = Input>,
+) -> mpsc::UnboundedReceiver<Deed> {
+    let mut terminal = Terminal::new(Screen::new(watch::channel(String::new()).0)).unwrap();
+    let (deeds, ordered) = mpsc::unbounded_channel();
+    let (_sender, messages) = mpsc::channel(1);
+    let mut console = Console {
+        terminal: &mut terminal,
+        input: Box::pin(futures::StreamExt::map(input, Ok)),
+        messages,
+        is_taken: || true,
+        wanted: watch::channel(Wanted::default()).0,
+        deeds,
+        suspend: || Ok(()),
+        clock: Clock::System,
+        panic_at: None,
+    };
+    let outcome = tokio::time::timeout(DEADLINE, console.run(model)).await;
+    assert_eq!(outcome.unwrap().unwrap(), Outcome::Quit);
+    ordered
+}
+
+fn pressed(code: char, modifiers: KeyModifiers) -> Input {
+    Input::Key(KeyEvent::new(KeyCode::Char(code), modifiers))
+}
+
+#[tokio::test]
+async fn once_continued_it_has_the_mouse_again_and_the_terminals_size() {
+    let keys = || {
+        let suspend = pressed('z', KeyModifiers::CONTROL);
+        futures::stream::iter([suspend, pressed('q', KeyModifiers::NONE)])
+    };
+    let mut model = live();
+    (model.mouse, model.size) = (false, (80, 24));
+    let mut ordered = run_through(&mut model, keys()).await;
+    assert_eq!(model.size, (120, 36));
+    assert!(
+        ordered.recv().await.is_none(),
+        "the terminal's mouse stays so"
+    );
+    model.mouse = true;
+    let mut ordered = run_through(&mut model, keys()).await;
+    assert_eq!(ordered.recv().await, Some(Deed::Mouse(true)));
 }
 
 #[tokio::test]
