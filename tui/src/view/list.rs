@@ -10,6 +10,11 @@ use crate::lang::tr;
 use crate::theme::{Theme, Tone};
 use crate::view::text::{cut, span};
 
+/// The selected row of so many: the last one when the list has become shorter.
+pub(crate) fn selected(chosen: usize, count: usize) -> usize {
+    chosen.min(count.saturating_sub(1))
+}
+
 /// The index of the first row that is seen when `selected` has to be.
 pub(crate) fn first(selected: usize, rows: usize) -> usize {
     (selected + 1).saturating_sub(rows.max(1))

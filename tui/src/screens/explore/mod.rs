@@ -60,10 +60,11 @@ fn first_whole(model: &Model) -> usize {
 
 /// Moves the selection.
 pub(crate) fn travel(model: &mut Model, step: Travel) {
-    let last = series(model).len().saturating_sub(1);
+    let count = series(model).len();
     let page_rows = usize::from(body(model).height / LIST_SHARE);
     let pane = &mut model.explore_pane;
-    pane.selected = step.from(pane.selected, page_rows, last);
+    let selected = list::selected(pane.selected, count);
+    pane.selected = step.from(selected, page_rows, count.saturating_sub(1));
 }
 
 /// The series that the filter keeps.
@@ -98,7 +99,8 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let rows = wanted.min(area.height / LIST_SHARE);
     let [above, below] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(rows)]).areas(area);
-    let first = list::first(model.explore_pane.selected, rows.saturating_sub(1).into());
+    let selected = list::selected(model.explore_pane.selected, shown.len());
+    let first = list::first(selected, rows.saturating_sub(1).into());
     let chart = Chart {
         // The window of the list is what is drawn, so that scrolling shows every series.
         curves: shown
@@ -131,7 +133,7 @@ fn list_lines(model: &Model, chart: &Chart, shown: &[&Series], area: Rect) -> Ve
     let filter = filter.map(|filter| filter.text.as_str());
     let told = list::count(shown.len(), all, &tr!("series"), filter);
     let mut lines = vec![list::dim(theme, &told, columns)];
-    let selected = model.explore_pane.selected;
+    let selected = list::selected(model.explore_pane.selected, shown.len());
     let first = list::first(selected, rows);
     for (index, series) in shown.iter().enumerate().skip(first).take(rows) {
         let curve = Curve {
@@ -280,6 +282,23 @@ mod tests {
         let samples = model.charts.get(EXPR).unwrap().series.iter();
         let samples: usize = samples.map(|series| series.samples.len()).sum();
         assert!(samples <= 200 * 241 + 9_800, "{samples}");
+    }
+
+    #[test]
+    fn the_last_series_is_seen_when_others_have_gone() {
+        let mut model = entered(EXPR);
+        answered(&mut model, 30);
+        press(&mut model, "G");
+        answered(&mut model, 3);
+        let seen = text(&model, (120, 40));
+        let pointed = |frame: &str, name: &str| {
+            let pointed = frame.lines().find(|line| line.starts_with('›'));
+            pointed.is_some_and(|line| line.contains(name))
+        };
+        assert!(pointed(&seen, "app-2"), "{seen}");
+        press(&mut model, "k");
+        let seen = text(&model, (120, 40));
+        assert!(pointed(&seen, "app-1"), "{seen}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use voteops_observability::prometheus::{Target, TargetHealth};
 
 use crate::keys::Travel;
 use crate::model::{Model, Screen};
-use crate::view::body;
+use crate::view::{body, list};
 use crate::wanted::Wanted;
 
 pub(crate) use view::draw;
@@ -24,10 +24,11 @@ pub(crate) fn want(_model: &Model, wanted: &mut Wanted) {
 
 /// Moves the selection.
 pub(crate) fn travel(model: &mut Model, step: Travel) {
-    let last = targets(model).len().saturating_sub(1);
+    let count = targets(model).len();
     let page_rows = usize::from(body(model).height / 2);
     let pane = &mut model.targets_pane;
-    pane.selected = step.from(pane.selected, page_rows, last);
+    let selected = list::selected(pane.selected, count);
+    pane.selected = step.from(selected, page_rows, count.saturating_sub(1));
 }
 
 /// The targets that the filter keeps, those that are down first.

@@ -102,6 +102,19 @@ fn ten_thousand_targets_are_filtered_and_scrolled() {
 }
 
 #[test]
+fn the_last_target_is_seen_when_others_have_gone() {
+    let many = (0..100_u16).map(|port| target("vote_app", port, TargetHealth::Up, ""));
+    let mut model = with_targets(live(), many.collect());
+    press(&mut model, "G");
+    let facts = Facts::Targets(some());
+    update(&mut model, answered(Feed::Targets, 1, Ok(facts)));
+    let frame = text(&model, (80, 24));
+    let pointed = frame.lines().find(|line| line.starts_with('›'));
+    assert!(pointed.unwrap().contains("127.0.0.1:8080"), "{frame}");
+    assert!(frame.contains("job=vote_app"), "{frame}");
+}
+
+#[test]
 fn targets_are_asked_for_only_here() {
     let mut model = live();
     assert!(!crate::wanted::wanted(&model).targets);

@@ -38,7 +38,7 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let above_rows = u16::try_from(above.len()).unwrap_or(u16::MAX);
     let shown = targets(model);
     let about = shown
-        .get(model.targets_pane.selected)
+        .get(list::selected(model.targets_pane.selected, shown.len()))
         .map(|target| details(model, target, columns));
     let about = about.unwrap_or_default();
     let rest = area.height.saturating_sub(above_rows);
@@ -177,7 +177,7 @@ fn list_lines(model: &Model, shown: &[&Target], columns: usize, rows: usize) -> 
     }
     let mut lines = vec![Line::from(heading), columns_line(theme, columns)];
     let room = rows.saturating_sub(lines.len());
-    let selected = model.targets_pane.selected;
+    let selected = list::selected(model.targets_pane.selected, shown.len());
     let first = list::first(selected, room);
     let seen = shown.iter().enumerate().skip(first).take(room);
     lines.extend(
