@@ -119,6 +119,8 @@ fn what_alertmanager_refuses_is_told_and_what_was_written_stays() {
         shown.contains("no such thing") && shown.contains("why"),
         "{shown}"
     );
+    let small = text(&model, (40, 15));
+    assert!(small.contains("no such thing"), "{small}");
     assert_eq!(deeds(&press(&mut model, "\ry")).len(), 1);
 }
 

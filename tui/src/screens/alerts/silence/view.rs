@@ -5,7 +5,7 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::Line;
-use voteops_observability::alertmanager::silences::{Silence, SilenceState};
+use voteops_observability::alertmanager::silences::{NewSilence, Silence, SilenceState};
 use voteops_observability::units;
 
 use super::{FIELDS, Form, List, SEND, Silencing, Stage, shown};
@@ -39,7 +39,6 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> bool {
 fn draw_form(model: &Model, form: &Form, frame: &mut Frame, area: Rect) {
     let theme = model.setup.theme;
     let columns = usize::from(area.width);
-    let plain = |text: String| Line::from(span(text, theme.style(Tone::Plain)));
     let mut lines = vec![Line::from(span(tr!("Silence"), theme.heading()))];
     let room = columns.saturating_sub(NAME + 2);
     for (index, name) in FIELDS.iter().enumerate() {
@@ -66,30 +65,14 @@ fn draw_form(model: &Model, form: &Form, frame: &mut Frame, area: Rect) {
         ]));
     }
     lines.push(Line::default());
-    lines.extend(preview(model, form, columns));
-    if let Ok(silence) = form.silence(model) {
-        let until = clock(silence.ends_at, &model.setup.zone);
-        let length = units::age(
-            silence
-                .ends_at
-                .duration_since(silence.starts_at)
-                .as_secs_f64(),
-        );
-        let told = tr!(
-            "until %{time}, %{length} from now",
-            time = until,
-            length = length
-        );
-        lines.push(plain(told.into()));
-        if let Some(url) = address(model) {
-            let call = silence.amtool(&url);
-            let call = wrap(&call, columns).into_iter();
-            lines.extend(call.map(|line| Line::from(span(line, theme.style(Tone::Dim)))));
-        }
-    }
+    // What is wrong is seen however little room there is below it.
     if let Some(problem) = &form.problem {
         let told = wrap(problem, columns).into_iter();
         lines.extend(told.map(|line| Line::from(span(line, theme.style(Tone::Warning)))));
+    }
+    lines.extend(preview(model, form, columns));
+    if let Ok(silence) = form.silence(model) {
+        lines.extend(consequence(model, &silence, columns));
     }
     let told = match form.stage {
         Stage::Writing => {
@@ -103,6 +86,24 @@ fn draw_form(model: &Model, form: &Form, frame: &mut Frame, area: Rect) {
         Stage::Sent => tr!("asking Alertmanager…").into(),
     };
     list::covering(lines, &told, row_style(form.stage, theme), frame, area);
+}
+
+/// Until when it would hold, and how it would be made without the console.
+fn consequence(model: &Model, silence: &NewSilence, columns: usize) -> Vec<Line<'static>> {
+    let theme = model.setup.theme;
+    let until = clock(silence.ends_at, &model.setup.zone);
+    let length = silence.ends_at.duration_since(silence.starts_at);
+    let told = tr!(
+        "until %{time}, %{length} from now",
+        time = until,
+        length = units::age(length.as_secs_f64())
+    );
+    let mut lines = vec![Line::from(span(told, theme.style(Tone::Plain)))];
+    if let Some(url) = address(model) {
+        let call = wrap(&silence.amtool(&url), columns).into_iter();
+        lines.extend(call.map(|line| Line::from(span(line, theme.style(Tone::Dim)))));
+    }
+    lines
 }
 
 /// A question with the keys that answer it.
