@@ -24,7 +24,10 @@ pub(crate) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             let on = !pane.follow;
             follow(model, on);
         }
-        Action::Service => pane.query.services = next_service(pane),
+        Action::Service => {
+            pane.query.services = next_service(pane);
+            pane.query.entered = None;
+        }
         Action::Level => {
             pane.query.least = match pane.query.least {
                 None => Some(Level::Error),

@@ -153,6 +153,19 @@ fn toggles_ask_another_question_and_old_answers_are_past() {
 }
 
 #[test]
+fn a_toggle_takes_the_place_of_a_query_that_was_entered() {
+    for toggle in ["v", "e"] {
+        let mut model = told("loki");
+        press(&mut model, ":logs {service=\"worker\"}\r");
+        let before = wanted(&model).logs.unwrap().query.to_logql();
+        press(&mut model, toggle);
+        let after = wanted(&model).logs.unwrap().query;
+        assert_eq!(after.entered, None, "{toggle}");
+        assert_ne!(after.to_logql(), before, "{toggle}");
+    }
+}
+
+#[test]
 fn a_refused_query_is_told_in_lokis_words_and_the_lines_stay() {
     let mut model = told("loki");
     press(&mut model, ":logs {service=\"worker\" |= \"x\"");
