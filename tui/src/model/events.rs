@@ -41,9 +41,11 @@ impl Events {
     }
 }
 
-/// What makes two statuses the same rule.
+/// What makes two statuses the same rule. Rules of one name may differ in `for` alone: one warns
+/// early, the other one pages. Labels are those of an alert while there is one, so they do not count.
 pub(crate) fn same_rule(a: &AlertStatus, b: &AlertStatus) -> bool {
-    a.origin == b.origin && a.name == b.name && a.expr == b.expr
+    let same_for = a.for_s.total_cmp(&b.for_s).is_eq();
+    a.origin == b.origin && a.name == b.name && a.expr == b.expr && same_for
 }
 
 /// The events that lead from `before` (`None`: not known) to `after`.

@@ -191,9 +191,17 @@ pub(crate) fn held(model: &Model) -> Option<AlertStatus> {
 /// Keeps the rule that was held selected when the order, or what the filter keeps, changed. Another
 /// rule is not opened in its place.
 pub(crate) fn reselect(model: &mut Model, held: Option<&AlertStatus>) {
+    let before = model.alerts_pane.selected;
     let place = held.and_then(|rule| {
         let kept = kept(model);
-        kept.iter().position(|other| same_rule(rule, other))
+        let same = kept.iter().enumerate();
+        let same = same.filter(|(_, other)| same_rule(rule, other));
+        // Rules may differ in labels alone, or not at all.
+        let nearest = same.min_by_key(|(place, other)| {
+            let differs = rule.labels != other.labels;
+            (differs, place.abs_diff(before))
+        });
+        nearest.map(|(place, _)| place)
     });
     let pane = &mut model.alerts_pane;
     pane.selected = place.unwrap_or_default();

@@ -163,6 +163,39 @@ fn with_a_filter_the_selected_rule_stays_selected_whatever_comes() {
 }
 
 #[test]
+fn rules_that_differ_in_for_or_labels_alone_are_told_apart() {
+    let mut alerts = in_trouble();
+    let pending = |alert: &&AlertStatus| alert.state == AlertState::Pending;
+    let early = alerts.iter().find(pending).unwrap().clone();
+    let late = AlertStatus {
+        for_s: early.for_s + 600.0,
+        state: AlertState::Inactive,
+        ..early.clone()
+    };
+    let labels = [("severity".to_owned(), "info".to_owned())].into();
+    let other = AlertStatus {
+        labels,
+        ..late.clone()
+    };
+    alerts.extend([late, other]);
+    crate::tests::fixtures::sort(&mut alerts);
+    let mut model = firing();
+    press(&mut model, "5");
+    let hear = |model: &mut Model| {
+        update(model, answered(Feed::Rules, 1, Ok(rules(alerts.clone()))));
+    };
+    hear(&mut model);
+    let events = model.live.events.newest().count();
+    for _ in 0..alerts.len() {
+        press(&mut model, "j");
+        let place = model.alerts_pane.selected;
+        hear(&mut model);
+        assert_eq!(model.alerts_pane.selected, place);
+    }
+    assert_eq!(model.live.events.newest().count(), events);
+}
+
+#[test]
 fn the_history_is_told_in_words_and_along_the_window() {
     let model = hub();
     let frame = text(&model, (120, 40));
