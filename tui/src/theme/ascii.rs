@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use crate::view::text::width;
 
 /// The glyphs that the console draws, and what stands for each.
-const GLYPHS: [(char, char); 40] = [
+const GLYPHS: [(char, char); 41] = [
     ('●', 'o'),
     ('■', '#'),
     ('▲', '^'),
@@ -14,6 +14,7 @@ const GLYPHS: [(char, char); 40] = [
     ('✗', 'x'),
     ('·', '-'),
     ('…', '~'),
+    ('µ', 'u'),
     ('–', '-'),
     ('—', '-'),
     ('†', '+'),
@@ -105,10 +106,10 @@ mod tests {
     #[test]
     fn glyphs_curves_and_foreign_text_keep_their_columns() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 16, 1));
-        buffer.set_string(0, 0, "● ⠉⣀⠒⣿⠀ 漢字é ok…", Style::new());
+        buffer.set_string(0, 0, "● ⠉⣀⠒⣿⠀ 漢字é 9µs…", Style::new());
         only(&mut buffer);
         let line: String = (0..16).map(|x| buffer[(x, 0)].symbol()).collect();
-        assert_eq!(line, "o '.-*  ????? ok");
+        assert_eq!(line, "o '.-*  ????? 9u");
     }
 
     #[test]
