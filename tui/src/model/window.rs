@@ -106,6 +106,11 @@ impl Window {
         }
     }
 
+    /// Shows so much time.
+    pub(crate) fn stretch(&mut self, span: Duration, now: Timestamp) {
+        self.zoom(span, self.range(now), now);
+    }
+
     /// The cursor stays where it is on the screen's time; without one the end does.
     fn zoom(&mut self, span: Duration, range: Range, now: Timestamp) {
         if let Some(cursor) = self.cursor {
@@ -180,6 +185,21 @@ mod tests {
         assert_eq!((range.from, range.to), (at(9550), at(9850)));
         window.shift(Shift::Live, now);
         assert_eq!(window, Window::live(Duration::from_mins(5)));
+    }
+
+    #[test]
+    fn any_length_keeps_the_cursor_in_sight() {
+        let now = at(10_000);
+        let mut window = window();
+        for _ in 0..50 {
+            window.shift(Shift::CursorEarlier, now);
+        }
+        for span_s in [60, 604_800, 90] {
+            window.stretch(Duration::from_secs(span_s), now);
+            assert_eq!(window.span.as_secs(), span_s);
+            let (range, cursor) = (window.range(now), window.cursor.unwrap());
+            assert!(range.from <= cursor && cursor <= range.to && range.to <= now);
+        }
     }
 
     proptest! {

@@ -5,6 +5,7 @@ use voteops_observability::prometheus::AlertState;
 use voteops_observability::snapshot::AlertStatus;
 
 use crate::message::{Effect, Facts, Message, Refusal};
+use crate::model::window::Shift;
 use crate::model::{Feed, Model, Screen};
 use crate::settings::{Outcome, Severity};
 use crate::tests::fixtures::{
@@ -246,6 +247,19 @@ fn a_frozen_frame_asks_for_its_own_time_until_it_is_thawed() {
     }
     press(&mut model, " ");
     assert_eq!(wanted(&model).end, None);
+}
+
+#[test]
+fn a_range_that_is_entered_has_the_cursor_in_it() {
+    let mut model = live();
+    press(&mut model, "4");
+    for _ in 0..50 {
+        model.window.shift(Shift::CursorEarlier, at(0));
+    }
+    press(&mut model, ":range 1m\r");
+    let (range, cursor) = (model.window.range(at(0)), model.window.cursor.unwrap());
+    assert!(range.from <= cursor && cursor <= range.to);
+    assert_eq!(model.window.span, std::time::Duration::from_mins(1));
 }
 
 #[test]

@@ -152,10 +152,15 @@ fn back(model: &mut Model) {
     alerts::reselect(model, held.as_ref());
 }
 
-/// Moves or stretches the window. In a frozen frame it follows no clock: the newest that there is
-/// to see is the frame's own time.
+/// Moves or stretches the window.
 fn shift(model: &mut Model, shift: Shift) {
     model.window.shift(shift, model.shown().now);
+    pin(model);
+}
+
+/// In a frozen frame the window follows no clock: the newest that there is to see is the frame's
+/// own time.
+fn pin(model: &mut Model) {
     let frozen = model.frozen.as_ref().map(|frozen| frozen.now);
     model.window.end = model.window.end.or(frozen);
 }
@@ -258,7 +263,10 @@ fn obey(model: &mut Model, order: Order) -> Result<Vec<Effect>, String> {
             return Ok(effects);
         }
         Order::Live => shift(model, Shift::Live),
-        Order::Range(span) => model.window.span = span,
+        Order::Range(span) => {
+            model.window.stretch(span, model.shown().now);
+            pin(model);
+        }
         Order::Query(expr) => {
             screens::explore::show(model, expr);
             show(model, Screen::Explore);
