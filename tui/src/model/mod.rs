@@ -32,7 +32,7 @@ use crate::experiments::{Experiment, Offer};
 use crate::keys::KeyMap;
 use crate::lang::Lang;
 use crate::screens::{self, chaos, component, explore, targets};
-use crate::settings::Settings;
+use crate::settings::{Outcome, Settings};
 use crate::theme::Theme;
 use charts::Charts;
 use events::Events;
@@ -380,8 +380,8 @@ pub(crate) struct Model {
     pub(crate) help: bool,
     /// First row of the help that is shown.
     pub(crate) help_scroll: usize,
-    /// Whether the question whether to leave is open.
-    pub(crate) asking: bool,
+    /// How it ends if the question whether to leave is answered with yes, while that is open.
+    pub(crate) asking: Option<Outcome>,
     /// The line that is being typed.
     pub(crate) prompt: Option<Prompt>,
     /// Commands that were entered, oldest first.
@@ -432,7 +432,7 @@ impl Model {
             screen: Screen::Overview,
             help: false,
             help_scroll: 0,
-            asking: false,
+            asking: None,
             prompt: None,
             entered: Vec::new(),
             filters: BTreeMap::new(),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::lang::tr;
 use crate::model::{Model, Setup};
+use crate::settings::Outcome;
 
 impl Setup {
     /// Why nothing may be changed from here, if so.
@@ -23,8 +24,8 @@ impl Setup {
 }
 
 impl Model {
-    /// What is asked before leaving, when something has to be.
-    pub(crate) fn quit_question(&self) -> Option<String> {
+    /// What is asked before leaving in a way, when something has to be.
+    pub(crate) fn leave_question(&self, outcome: &Outcome) -> Option<String> {
         let running = match self.running {
             0 => None,
             1 => Some(tr!(
@@ -38,7 +39,13 @@ impl Model {
         let prompt = self.setup.quit_prompt.as_ref().map(|prompt| tr!(prompt));
         match (prompt, running) {
             (Some(prompt), Some(running)) => Some(format!("{running} {prompt}")),
-            (None, Some(running)) => Some(format!("{running} {}", tr!("Quit?"))),
+            (None, Some(running)) => {
+                let leave = match outcome {
+                    Outcome::Context { name, .. } => tr!("Go to %{name}?", name = name),
+                    Outcome::Quit | Outcome::Signal(_) => tr!("Quit?"),
+                };
+                Some(format!("{running} {leave}"))
+            }
             (prompt, None) => prompt.map(Cow::into_owned),
         }
     }

@@ -5,7 +5,7 @@ use ratatui::style::{Color, Modifier};
 
 use crate::message::{Facts, Message};
 use crate::model::{Model, Screen};
-use crate::settings::{Event, Severity};
+use crate::settings::{Event, Outcome, Severity};
 use crate::tests::fixtures::{
     answered, at, buffer, connecting, error, firing, inactive, live, press, rules, stale, text,
 };
@@ -128,7 +128,7 @@ fn help_and_question() {
     model.screen = Screen::Alerts;
     snapshot("help_alerts", &model, &[(40, 15)]);
     model.help = false;
-    model.asking = true;
+    model.asking = Some(Outcome::Quit);
     model.setup.quit_prompt = Some("Quitting stops the stack. Quit?".into());
     snapshot("question", &model, &[(40, 15), (80, 24)]);
 }

@@ -11,7 +11,11 @@ use super::input::{act, drawn};
 /// Takes a click at (column, row): does what a hint says, selects what is listed there, or opens it
 /// when it is selected already.
 pub(super) fn on_click(model: &mut Model, at: (u16, u16)) -> Vec<Effect> {
-    if model.help || model.asking || model.prompt.is_some() || screens::spot(model).is_some() {
+    if model.help
+        || model.asking.is_some()
+        || model.prompt.is_some()
+        || screens::spot(model).is_some()
+    {
         return Vec::new();
     }
     if view::is_in_footer(model, at.1) && model.notice.take().is_some() {

@@ -43,10 +43,10 @@ pub(super) fn drawn(model: &mut Model, change: impl FnOnce(&mut Model)) -> Vec<E
 }
 
 fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
-    if model.prompt.is_some() && !model.asking {
+    if model.prompt.is_some() && model.asking.is_none() {
         return on_typed(model, key);
     }
-    if !model.asking
+    if model.asking.is_none()
         && !model.help
         && let Some(effects) = screens::on_key(model, key)
     {
@@ -60,7 +60,7 @@ fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
 
 /// Where the next key is pressed.
 fn spot(model: &Model) -> Spot {
-    if model.asking {
+    if model.asking.is_some() {
         return Spot::Question;
     }
     let over = screens::spot(model).filter(|_| !model.help);
@@ -72,10 +72,13 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     model.notice = None;
     let mut effects = Vec::new();
     match action {
-        Action::Yes => return vec![Effect::Quit(Outcome::Quit)],
+        Action::Yes => {
+            let outcome = model.asking.take().unwrap_or(Outcome::Quit);
+            return vec![Effect::Quit(outcome)];
+        }
         Action::Quit | Action::Interrupt => return quit(model),
         Action::Suspend => return vec![Effect::Suspend],
-        Action::No => model.asking = false,
+        Action::No => model.asking = None,
         // Who asks takes the answer before.
         Action::Confirm | Action::Decline => {}
         Action::Help => {
@@ -112,10 +115,18 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 }
 
 fn quit(model: &mut Model) -> Vec<Effect> {
-    if model.asking || model.quit_question().is_none() {
+    if model.asking.is_some() {
         return vec![Effect::Quit(Outcome::Quit)];
     }
-    model.asking = true;
+    leave(model, Outcome::Quit)
+}
+
+/// Leaves, or asks first when something would end by it.
+fn leave(model: &mut Model, outcome: Outcome) -> Vec<Effect> {
+    if model.leave_question(&outcome).is_none() {
+        return vec![Effect::Quit(outcome)];
+    }
+    model.asking = Some(outcome);
     vec![Effect::RedrawNow]
 }
 
@@ -288,7 +299,7 @@ fn obey(model: &mut Model, order: Order) -> Result<Vec<Effect>, String> {
 }
 
 /// Leaves for another context.
-fn go_to(model: &Model, name: String) -> Result<Vec<Effect>, String> {
+fn go_to(model: &mut Model, name: String) -> Result<Vec<Effect>, String> {
     let names = &model.setup.contexts;
     if names.is_empty() {
         let told = tr!("there are no contexts here; voteops config init writes an example");
@@ -303,5 +314,5 @@ fn go_to(model: &Model, name: String) -> Result<Vec<Effect>, String> {
         return Err(told.into());
     }
     let kept = Box::new(Kept::of(model));
-    Ok(vec![Effect::Quit(Outcome::Context { name, kept })])
+    Ok(leave(model, Outcome::Context { name, kept }))
 }

@@ -83,6 +83,11 @@ fn change(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::Running(count) => {
             model.running = count;
+            // A question whose reason is gone would take keys unseen.
+            if let Some(outcome) = model.asking.take() {
+                let is_reasonable = model.leave_question(&outcome).is_some();
+                model.asking = Some(outcome).filter(|_| is_reasonable);
+            }
             vec![Effect::Redraw]
         }
         Message::Signal(number) => vec![Effect::Quit(Outcome::Signal(number))],

@@ -11,6 +11,7 @@ use crate::commands::COMMANDS;
 use crate::keys::{Action, Bound, Spot, Travel};
 use crate::lang::tr;
 use crate::model::Model;
+use crate::settings::Outcome;
 use crate::theme::Tone;
 use crate::view::text::{cut, left, line_width, span, width, wrap};
 
@@ -121,7 +122,7 @@ fn entries(model: &Model) -> Vec<(String, String)> {
 }
 
 /// Draws the question whether to leave.
-pub(crate) fn draw_question(model: &Model, frame: &mut Frame, question: &str) {
+pub(crate) fn draw_question(model: &Model, outcome: &Outcome, frame: &mut Frame, question: &str) {
     let theme = model.setup.theme;
     let room = usize::from(frame.area().width).saturating_sub(4).min(60);
     let mut lines: Vec<_> = wrap(question, room)
@@ -135,7 +136,11 @@ pub(crate) fn draw_question(model: &Model, frame: &mut Frame, question: &str) {
     let answers = answers.collect::<Vec<_>>().join("   ");
     lines.push(Line::default());
     lines.push(Line::from(span(answers, theme.heading())));
-    popup(frame, &tr!("Quit"), lines);
+    let title = match outcome {
+        Outcome::Context { .. } => tr!("Another context"),
+        Outcome::Quit | Outcome::Signal(_) => tr!("Quit"),
+    };
+    popup(frame, &title, lines);
 }
 
 fn answer(bound: &Bound) -> String {

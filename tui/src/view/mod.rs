@@ -66,10 +66,10 @@ fn draw(model: &Model, frame: &mut Frame) {
     if model.help {
         help::draw(model, frame);
     }
-    if model.asking
-        && let Some(question) = model.quit_question()
+    if let Some(outcome) = &model.asking
+        && let Some(question) = model.leave_question(outcome)
     {
-        help::draw_question(model, frame, &question);
+        help::draw_question(model, outcome, frame, &question);
     }
 }
 

@@ -5,6 +5,7 @@ use super::*;
 use crate::experiments::{Offer, Plan, Stage};
 use crate::message::Message;
 use crate::model::Offers;
+use crate::settings::Outcome;
 use crate::tests::fixtures::{at, buffer, live, press, text};
 use crate::update::update;
 
@@ -193,9 +194,31 @@ fn what_runs_is_ended_by_a_key_and_told_before_leaving() {
     press(&mut model, "q");
     let told = text(&model, (80, 24));
     assert!(
-        model.asking && told.contains("begun here is ended"),
+        model.asking.is_some() && told.contains("begun here is ended"),
         "{told}"
     );
     update(&mut model, Message::Running(0));
-    assert_eq!(model.quit_question(), None);
+    assert_eq!(model.asking, None);
+    assert_eq!(press(&mut model, "q"), [Effect::Quit(Outcome::Quit)]);
+}
+
+#[test]
+fn going_to_another_context_asks_before_it_ends_experiments() {
+    let mut model = live();
+    model.setup.contexts = vec!["prod".into()];
+    update(&mut model, Message::Running(2));
+    press(&mut model, ":context prod\r");
+    let asked = text(&model, (80, 24));
+    assert!(
+        asked.contains("to prod?") && asked.contains("Another context"),
+        "{asked}"
+    );
+    press(&mut model, "n");
+    assert_eq!(model.asking, None);
+    press(&mut model, ":context prod\r");
+    let effects = press(&mut model, "y");
+    assert!(
+        matches!(&effects[..], [Effect::Quit(Outcome::Context { name, .. })] if name == "prod"),
+        "{effects:?}"
+    );
 }
