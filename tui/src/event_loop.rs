@@ -137,6 +137,8 @@ where
                     continue;
                 }
             };
+            // Of a frozen frame the last one may be long past, but silences begin now.
+            update(model, Message::Now(self.clock.now()));
             for effect in update(model, message) {
                 match effect {
                     Effect::Redraw => pace.soon(),

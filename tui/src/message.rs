@@ -22,7 +22,7 @@ use crate::settings::{Event, Outcome};
 /// Something that the model has to know.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// It is this time now; sent before every frame.
+    /// It is this time now; sent before every frame and whatever else happens.
     Now(Timestamp),
     /// The user did something.
     Input(crossterm::event::Event),

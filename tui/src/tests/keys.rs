@@ -1,5 +1,5 @@
 //! The loop with scripted keys and messages. Tests wait for a frame that shows what they wait
-//! for; they never sleep.
+//! for; only one about time sleeps.
 
 use std::convert::Infallible;
 use std::io;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use ratatui::Terminal;
 use ratatui::backend::{Backend, ClearType, TestBackend, WindowSize};
 use ratatui::buffer::Cell;
@@ -303,6 +303,21 @@ async fn once_continued_it_has_the_mouse_again_and_the_terminals_size() {
     model.mouse = true;
     let mut ordered = run_through(&mut model, keys()).await;
     assert_eq!(ordered.recv().await, Some(Deed::Mouse(true)));
+}
+
+#[tokio::test]
+async fn a_key_in_a_frozen_frame_is_pressed_now() {
+    let mut model = live();
+    let freeze = futures::stream::iter([pressed(' ', KeyModifiers::NONE)]);
+    let pause = Duration::from_millis(200);
+    let quit = futures::stream::once(async move {
+        tokio::time::sleep(pause).await;
+        pressed('q', KeyModifiers::NONE)
+    });
+    run_through(&mut model, freeze.chain(quit)).await;
+    let since = model.frozen.unwrap().now;
+    let passed = model.live.now.duration_since(since);
+    assert!(passed.unsigned_abs() >= pause, "{passed:?}");
 }
 
 #[tokio::test]
