@@ -67,6 +67,21 @@ pub(crate) enum Action {
     Chaos(chaos::Action),
 }
 
+impl Action {
+    /// Whether it does something to what the screen shows.
+    pub(crate) fn is_of_screen(self) -> bool {
+        matches!(
+            self,
+            Self::Open
+                | Self::Shift(_)
+                | Self::Component(_)
+                | Self::Alerts(_)
+                | Self::Logs(_)
+                | Self::Chaos(_)
+        )
+    }
+}
+
 /// A step in a list or a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Travel {

@@ -66,6 +66,26 @@ fn a_click_selects_a_rule_and_another_opens_it() {
 }
 
 #[test]
+fn nothing_is_done_to_a_screen_that_the_help_hides() {
+    let mut model = sized(firing(), Screen::Alerts);
+    press(&mut model, "j");
+    let before = text(&model, SIZE);
+    press(&mut model, "?");
+    press(&mut model, "\rsSLh-G");
+    let kind = MouseEventKind::ScrollDown;
+    let mouse = MouseEvent {
+        kind,
+        column: 3,
+        row: 9,
+        modifiers: KeyModifiers::NONE,
+    };
+    update(&mut model, Message::Input(Input::Mouse(mouse)));
+    assert!(model.help && model.silencing.spot().is_none());
+    press(&mut model, "\x1b");
+    assert_eq!(text(&model, SIZE), before);
+}
+
+#[test]
 fn a_long_notice_is_told_to_its_end_and_goes_by_a_click() {
     const WHY: &str = "cannot write /srv/incidents/2026-11-30/votes-behind-the-gateway/evidence.md: \
                        no space left on device";

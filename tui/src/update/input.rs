@@ -28,8 +28,8 @@ pub(super) fn on_input(model: &mut Model, input: &Input) -> Vec<Effect> {
             vec![Effect::RedrawNow]
         }
         Input::Mouse(mouse) => match mouse.kind {
-            MouseEventKind::ScrollDown => drawn(model, |m| screens::travel(m, Travel::Down)),
-            MouseEventKind::ScrollUp => drawn(model, |m| screens::travel(m, Travel::Up)),
+            MouseEventKind::ScrollDown => drawn(model, |m| travel(m, Travel::Down)),
+            MouseEventKind::ScrollUp => drawn(model, |m| travel(m, Travel::Up)),
             MouseEventKind::Down(MouseButton::Left) => on_click(model, (mouse.column, mouse.row)),
             _ => Vec::new(),
         },
@@ -69,6 +69,10 @@ fn spot(model: &Model) -> Spot {
 
 /// Does what an action asks for, and draws.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    // Nothing is done to what the help hides.
+    if model.help && action.is_of_screen() {
+        return Vec::new();
+    }
     model.notice = None;
     let mut effects = Vec::new();
     match action {
@@ -90,12 +94,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Next => show(model, model.screen.next()),
         Action::Previous => show(model, model.screen.previous()),
         Action::Back => back(model),
-        Action::Travel(step) if model.help => {
-            let last = view::help_last(model);
-            let page = usize::from(model.size.1) / 2;
-            model.help_scroll = step.from(model.help_scroll, page, last);
-        }
-        Action::Travel(step) => screens::travel(model, step),
+        Action::Travel(step) => travel(model, step),
         Action::Shift(given) => shift(model, given),
         Action::Command => ask(model, Purpose::Command, String::new()),
         Action::Filter => {
@@ -112,6 +111,17 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     }
     effects.push(Effect::RedrawNow);
     effects
+}
+
+/// Moves in the help, or in what the screen lists.
+fn travel(model: &mut Model, step: Travel) {
+    if model.help {
+        let last = view::help_last(model);
+        let page = usize::from(model.size.1) / 2;
+        model.help_scroll = step.from(model.help_scroll, page, last);
+    } else {
+        screens::travel(model, step);
+    }
 }
 
 fn quit(model: &mut Model) -> Vec<Effect> {
