@@ -18,8 +18,8 @@ use crate::wanted::Wanted;
 /// Longest list of chart queries that are under way at once.
 const AT_ONCE: usize = 4;
 
-/// Asks the charts' queries: at once when they or their time change, and every refresh, or once
-/// in a step when that is longer, while their window follows the clock.
+/// Asks the charts' queries: at once when they or their time change, and every refresh, or as soon
+/// as there is another point when that takes longer, while their window follows the clock.
 pub(super) async fn charts(
     prometheus: Prometheus,
     refresh: Duration,
@@ -29,7 +29,7 @@ pub(super) async fn charts(
     let mut failures = 0;
     loop {
         let now = wanted.borrow_and_update().clone();
-        let asked = Instant::now();
+        let (asked, began) = (Timestamp::now(), Instant::now());
         let failed = match ask_all(&prometheus, &now, &messages, &mut wanted).await {
             Round::Answered { failed } => failed,
             Round::Overtaken => continue,
@@ -39,7 +39,8 @@ pub(super) async fn charts(
         let wait = if failed {
             backoff(failures, refresh)
         } else {
-            refresh.max(now.step).saturating_sub(asked.elapsed())
+            let every = refresh.max(until_next(asked, now.step));
+            every.saturating_sub(began.elapsed())
         };
         let idle = now.charts.is_empty() || (now.end.is_some() && !failed);
         tokio::select! {
@@ -47,6 +48,15 @@ pub(super) async fn charts(
             changed = wanted.changed() => if changed.is_err() { return },
         }
     }
+}
+
+/// The time from an instant to the next point.
+fn until_next(at: Timestamp, step: Duration) -> Duration {
+    let since_s = at
+        .as_duration()
+        .as_secs_f64()
+        .rem_euclid(step.as_secs_f64());
+    step.saturating_sub(Duration::from_secs_f64(since_s))
 }
 
 /// How the asking of all charts went.
@@ -171,6 +181,17 @@ mod tests {
             let (_, sent) = sent.find(|(key, _)| key == "query").unwrap();
             assert_eq!(sent, is_sent);
         }
+    }
+
+    #[test]
+    fn the_next_point_is_asked_for_when_it_is_due() {
+        let until = |at_ms: i64, step_s: u64| {
+            let at = Timestamp::from_millisecond(at_ms).unwrap();
+            until_next(at, Duration::from_secs(step_s)).as_secs_f64()
+        };
+        assert!((until(359_000, 360) - 1.0).abs() < 1e-6);
+        assert!((until(360_000, 360) - 360.0).abs() < 1e-6);
+        assert!((until(7_500, 5) - 2.5).abs() < 1e-6);
     }
 
     #[tokio::test]

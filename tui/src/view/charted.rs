@@ -31,6 +31,7 @@ pub(crate) fn chart<'a>(model: &Model, title: String) -> Chart<'a> {
         range: range(model),
         gap_s: GAP_STEPS * model.window.step().as_secs_f64(),
         hold_s: GAP_STEPS * model.window.step().as_secs_f64() + model.setup.stale_after_s,
+        is_live: model.window.end.is_none() && !model.setup.recorded,
         cursor: model.window.cursor,
         moments: moments(model),
         states: None,

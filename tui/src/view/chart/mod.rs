@@ -15,7 +15,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use voteops_observability::prometheus::Sample;
 use voteops_observability::signals::Threshold;
-use voteops_observability::units::Unit;
+use voteops_observability::units::{self, Unit};
 
 use crate::lang::tr;
 use crate::model::window::Range;
@@ -31,6 +31,10 @@ use scale::Scale;
 const MIN_ROWS: u16 = 4;
 /// Columns below which there is room for the heading only.
 const MIN_COLUMNS: u16 = 20;
+
+/// Age in seconds from which a last value is told with it: that of the newest point is less in
+/// windows of an hour.
+const OLD_S: f64 = 30.0;
 
 /// One line of a chart.
 #[derive(Debug, Clone)]
@@ -73,6 +77,9 @@ pub(crate) struct Chart<'a> {
     pub(crate) gap_s: f64,
     /// So long the last value stands, in seconds, for the legend.
     pub(crate) hold_s: f64,
+    /// Whether its right edge is now: the legend tells how old the last values are when they are not
+    /// of about then.
+    pub(crate) is_live: bool,
     /// The instant whose values the legend tells; without it the last ones.
     pub(crate) cursor: Option<Timestamp>,
     /// Alerts and experiments on the time axis.
@@ -88,6 +95,10 @@ pub(crate) struct Chart<'a> {
 impl Chart<'_> {
     /// The value of a curve at the cursor, or its last one in the range.
     pub(crate) fn told_value(&self, curve: &Curve) -> Option<f64> {
+        self.told(curve).map(|sample| sample.value)
+    }
+
+    fn told(&self, curve: &Curve) -> Option<Sample> {
         let at = self.cursor.unwrap_or(self.range.to);
         let at_s = at.as_duration().as_secs_f64();
         let hold_s = if self.cursor.is_some() {
@@ -96,7 +107,18 @@ impl Chart<'_> {
             self.hold_s
         };
         let before = curve.samples.iter().rev().find(|s| s.at_s <= at_s)?;
-        Some(before.value).filter(|value| at_s - before.at_s <= hold_s && !value.is_nan())
+        Some(*before).filter(|s| at_s - s.at_s <= hold_s && !s.value.is_nan())
+    }
+
+    /// The age of the newest value in the legend, when that is not the one of about now.
+    fn old_s(&self) -> Option<f64> {
+        if !self.is_live || self.cursor.is_some() {
+            return None;
+        }
+        let told = self.curves.iter().filter_map(|curve| self.told(curve));
+        let newest_s = told.map(|sample| sample.at_s).reduce(f64::max)?;
+        let age_s = self.range.to.as_duration().as_secs_f64() - newest_s;
+        Some(age_s).filter(|age_s| *age_s > OLD_S)
     }
 }
 
@@ -194,6 +216,10 @@ fn heading(chart: &Chart, theme: Theme, columns: usize) -> Line<'static> {
     };
     if let Some(mark) = &chart.mark {
         push(mark.span(theme));
+    }
+    if let Some(age_s) = chart.old_s() {
+        let told = tr!("%{age} ago", age = units::age(age_s));
+        push(span(told, theme.style(Tone::Dim)));
     }
     let count = chart.curves.len();
     for (index, curve) in chart.curves.iter().enumerate() {

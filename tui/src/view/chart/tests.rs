@@ -40,6 +40,7 @@ fn chart<'a>(curves: &'a [(&str, Vec<Sample>)]) -> Chart<'a> {
         },
         gap_s: 2.0,
         hold_s: 2.0,
+        is_live: false,
         cursor: None,
         moments: Vec::new(),
         states: None,
@@ -72,6 +73,33 @@ fn a_curve_has_axes_a_threshold_and_its_last_value() {
         ..chart(&curves)
     };
     insta::assert_snapshot!("chart", as_text(&drawn(&chart, (60, 12))));
+}
+
+#[test]
+fn a_last_value_that_is_not_of_now_is_told_with_its_age() {
+    let curves = [("", samples([(0, 1.0), (40, 7.0)]))];
+    let heading = |is_live, cursor, last: i64| {
+        let chart = Chart {
+            is_live,
+            cursor,
+            hold_s: 90.0,
+            range: Range {
+                from: at(0),
+                to: at(last),
+            },
+            ..chart(&curves)
+        };
+        let frame = as_text(&drawn(&chart, (60, 12)));
+        frame.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(heading(true, None, 100), "  Queue length  1m00s ago  7");
+    for (is_live, cursor, last) in [
+        (true, None, 69),
+        (false, None, 100),
+        (true, Some(at(40)), 100),
+    ] {
+        assert_eq!(heading(is_live, cursor, last), "  Queue length  7");
+    }
 }
 
 #[test]
