@@ -60,7 +60,9 @@ pub(crate) fn up(args: &UpArgs) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::SUCCESS);
         }
         if let Some(chosen) = chosen {
-            with_console(front, stop, &options, &chosen, args.front.allow_chaos).await
+            let console = with_console(front, stop, &options, &chosen, args.front.allow_chaos);
+            // In a place of its own: it takes more room than all that waits for it.
+            Box::pin(console).await
         } else {
             say!("voteops: all healthy; Ctrl-C stops the stack");
             in_foreground(front, stop).await
