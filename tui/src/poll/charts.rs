@@ -52,11 +52,10 @@ pub(super) async fn charts(
 
 /// The time from an instant to the next point.
 fn until_next(at: Timestamp, step: Duration) -> Duration {
-    let since_s = at
-        .as_duration()
-        .as_secs_f64()
-        .rem_euclid(step.as_secs_f64());
-    step.saturating_sub(Duration::from_secs_f64(since_s))
+    let step_ms = i64::try_from(step.as_millis()).unwrap_or(i64::MAX);
+    let since_ms = at.as_millisecond().checked_rem_euclid(step_ms);
+    let since_ms = since_ms.and_then(|ms| u64::try_from(ms).ok());
+    step.saturating_sub(Duration::from_millis(since_ms.unwrap_or_default()))
 }
 
 /// How the asking of all charts went.
@@ -192,6 +191,7 @@ mod tests {
         assert!((until(359_000, 360) - 1.0).abs() < 1e-6);
         assert!((until(360_000, 360) - 360.0).abs() < 1e-6);
         assert!((until(7_500, 5) - 2.5).abs() < 1e-6);
+        assert!(until(7_500, 0).abs() < 1e-6);
     }
 
     #[tokio::test]
