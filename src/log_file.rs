@@ -72,16 +72,19 @@ struct Rotating {
     path: PathBuf,
     file: File,
     written: u64,
+    /// Whether it is a file that can be set aside, and no terminal, pipe or `/dev/null`.
+    is_regular: bool,
 }
 
 impl Rotating {
     fn open(path: PathBuf) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(&path)?;
-        let written = file.metadata()?.len();
+        let metadata = file.metadata()?;
         Ok(Self {
             path,
             file,
-            written,
+            written: metadata.len(),
+            is_regular: metadata.is_file(),
         })
     }
 
@@ -96,7 +99,8 @@ impl Rotating {
 
 impl Write for Rotating {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.written + bytes.len() as u64 > MOST_BYTES && self.written > 0 {
+        let is_full = self.written + bytes.len() as u64 > MOST_BYTES && self.written > 0;
+        if is_full && self.is_regular {
             self.rotate()?;
         }
         let count = self.file.write(bytes)?;
@@ -148,6 +152,27 @@ mod tests {
         let mut again = Rotating::open(path.clone()).unwrap();
         again.write_all(b"y").unwrap();
         assert_eq!(fs::metadata(&path).unwrap().len(), before + 1);
+    }
+
+    #[test]
+    fn what_is_no_file_is_written_to_and_left_where_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let read = path.clone();
+        let reader = std::thread::spawn(move || {
+            let mut pipe = File::open(read).unwrap();
+            io::copy(&mut pipe, &mut io::sink()).unwrap()
+        });
+        let mut file = Rotating::open(path.clone()).unwrap();
+        let line = vec![b'x'; 1 << 18];
+        for _ in 0..9 {
+            file.write_all(&line).unwrap();
+        }
+        drop(file);
+        assert_eq!(reader.join().unwrap(), 9 << 18);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

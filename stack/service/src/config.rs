@@ -268,27 +268,35 @@ const PASSWORD_KEY: &str = "password=";
 
 /// The text with what stands between `user:` and the last `@`, and any `password=` in its query,
 /// replaced by `***`, for logs and errors. A password with an unescaped `/` or `#` is what makes a
-/// URL bad, so the URL is not parsed for this.
+/// URL bad, and so does a scheme that was forgotten, so the URL is not parsed for this.
 #[must_use]
 pub fn mask_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
+    let shown = mask_key(url);
+    let (scheme, rest) = match shown.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), shown.as_str()),
     };
-    let shown = match rest.rsplit_once('@') {
+    match rest.rsplit_once('@') {
         Some((user, host)) => {
             let name = user.split_once(':').map_or(user, |(name, _)| name);
-            format!("{scheme}://{name}:***@{host}")
-        }
-        None => url.to_owned(),
-    };
-    match shown.find(PASSWORD_KEY) {
-        Some(at) => {
-            let (before, value) = shown.split_at(at + PASSWORD_KEY.len());
-            let end = value.find('&').unwrap_or(value.len());
-            format!("{before}***{}", &value[end..])
+            format!("{scheme}{name}:***@{host}")
         }
         None => shown,
     }
+}
+
+/// The text with the values of all `password=` replaced: up to a `&`, or to a blank as in the words that
+/// PostgreSQL's own programs take, which may be quoted.
+fn mask_key(text: &str) -> String {
+    let Some((before, value)) = text.split_once(PASSWORD_KEY) else {
+        return text.to_owned();
+    };
+    let quoted = value.strip_prefix('\'').and_then(|it| it.split_once('\''));
+    let rest = match quoted {
+        Some((_, rest)) => rest,
+        None => &value[value.find(['&', ' ']).unwrap_or(value.len())..],
+    };
+    format!("{before}{PASSWORD_KEY}***{}", mask_key(rest))
 }
 
 /// The name of this process among its kind, `HOST-PID`, for services not given one.

@@ -106,6 +106,17 @@ fn a_password_is_not_repeated() {
             "postgres://h/db?password=x&a=b",
             "postgres://h/db?password=***&a=b",
         ),
+        (
+            "postgres://h:5432/d?password=p@ss",
+            "postgres://h:5432/d?password=***",
+        ),
+        ("default:hunter2@redis:6379", "default:***@redis:6379"),
+        (
+            "host=db password=hunter2 user=v",
+            "host=db password=*** user=v",
+        ),
+        ("password='a b' host=db", "password=*** host=db"),
+        ("127.0.0.1:6379", "127.0.0.1:6379"),
         // Rather too much than too little.
         ("redis://db:6379/0?a=b@c", "redis://db:***@c"),
     ] {
