@@ -2,11 +2,11 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use voteops_console::{Event as ConsoleEvent, Severity};
 use voteops_ledger::Ledger;
 use voteops_local::component::State;
@@ -19,6 +19,9 @@ use crate::args::{LookArgs, StackArgs, UpArgs};
 use crate::console::Preferences;
 use crate::failure::USAGE;
 use crate::{Failure, log_file, runtime, sources};
+
+/// Within this time a request to stop is the same as the one before.
+const SAME_REQUEST: Duration = Duration::from_millis(500);
 
 /// Prints a line; a terminal that is gone must not keep the stack from being stopped.
 macro_rules! say {
@@ -42,6 +45,9 @@ pub(crate) fn up(args: &UpArgs) -> Result<ExitCode, Failure> {
         // Before anything is started, so that a wrong configuration leaves nothing to stop.
         let chosen = console.then(|| Preferences::read(&args.config, &LookArgs::default()));
         let chosen = chosen.transpose()?;
+        if chosen.is_some() {
+            log_file::begin(None)?;
+        }
         // Before the supervisor is there, so that no request to stop is missed.
         let mut stop = StopRequests::new()?;
         let mut front = Front::start(&options, &launcher)?;
@@ -49,7 +55,7 @@ pub(crate) fn up(args: &UpArgs) -> Result<ExitCode, Failure> {
         let until = if chosen.is_some() { What::Serving } else { What::Healthy };
         match come_up(&mut front, &mut stop, &until).await {
             Up::Yes => {}
-            Up::Stopped => return stop_all(front, &mut stop).await,
+            Up::Stopped(number) => return stopped_early(front, number).await,
             Up::No => {
                 front.ended().await?;
                 return Err(Failure::new(1, "the stack did not come up"));
@@ -60,7 +66,7 @@ pub(crate) fn up(args: &UpArgs) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::SUCCESS);
         }
         if let Some(chosen) = chosen {
-            let console = with_console(front, stop, &options, &chosen, args.front.allow_chaos);
+            let console = with_console((front, stop), &options, &chosen, args.front.allow_chaos);
             // In a place of its own: it takes more room than all that waits for it.
             Box::pin(console).await
         } else {
@@ -119,8 +125,8 @@ enum Up {
     Yes,
     /// It failed; the supervisor is stopping what it started.
     No,
-    /// The user does not want to wait any longer.
-    Stopped,
+    /// The user does not want to wait any longer, and has sent this signal.
+    Stopped(i32),
 }
 
 /// Shows what comes up until `until` is told.
@@ -140,7 +146,7 @@ async fn come_up(front: &mut Front, stop: &mut StopRequests, until: &What) -> Up
                 }
                 None => return Up::No,
             },
-            () = stop.next() => return Up::Stopped,
+            number = stop.next() => return Up::Stopped(number),
         }
     }
 }
@@ -153,7 +159,7 @@ async fn in_foreground(mut front: Front, mut stop: StopRequests) -> Result<ExitC
                 let Some(event) = event else { break };
                 show(&event, started);
             }
-            () = stop.next() => return stop_all(front, &mut stop).await,
+            _ = stop.next() => return stop_all(front).await,
         }
     }
     front.ended().await?;
@@ -164,14 +170,18 @@ async fn in_foreground(mut front: Front, mut stop: StopRequests) -> Result<ExitC
 }
 
 async fn with_console(
-    mut front: Front,
-    mut stop: StopRequests,
+    (mut front, mut stop): (Front, StopRequests),
     options: &Options,
     chosen: &Preferences,
     allow_chaos: bool,
 ) -> Result<ExitCode, Failure> {
+    // From here on the console hears what is to stop it.
+    tokio::select! {
+        biased;
+        number = stop.next() => return stopped_early(front, number).await,
+        () = std::future::ready(()) => {}
+    }
     let stack = StackFile::find(Some(&options.data_dir))?;
-    log_file::begin(None)?;
     let (sender, events) = mpsc::unbounded_channel();
     let mut settings = chosen.settings(sources::of_stack(&stack)?, allow_chaos);
     settings.events = Some(events);
@@ -194,13 +204,27 @@ async fn with_console(
         outcome = voteops_console::run(settings) => outcome,
         () = relay => return Err(Failure::new(1, "the stack's events ended")),
     };
-    stop_all(front, &mut stop).await?;
-    Ok(crate::console::exit_code(&outcome?))
+    let stopped = stop_all(front).await;
+    let code = crate::console::exit_code(&outcome?);
+    match stopped {
+        Err(failure) if code != ExitCode::SUCCESS => {
+            eprintln!("voteops: {failure}");
+            Ok(code)
+        }
+        stopped => stopped.map(|_| code),
+    }
+}
+
+/// Stops a stack that is not up yet. Whoever waits for it hears that it never was.
+async fn stopped_early(front: Front, number: i32) -> Result<ExitCode, Failure> {
+    stop_all(front).await?;
+    // As shells have it, of a program that a signal has ended.
+    Ok(ExitCode::from(u8::try_from(128 + number).unwrap_or(1)))
 }
 
 /// Stops the stack, showing what stops. When that takes too long, or is asked for once more, the
 /// supervisor is killed, and the kernel kills the rest.
-async fn stop_all(mut front: Front, stop: &mut StopRequests) -> Result<ExitCode, Failure> {
+async fn stop_all(mut front: Front) -> Result<ExitCode, Failure> {
     say!("voteops: stopping the stack; once more kills it");
     let started = Instant::now();
     front.stop();
@@ -213,10 +237,22 @@ async fn stop_all(mut front: Front, stop: &mut StopRequests) -> Result<ExitCode,
         stopped = timeout(front::STOP_WAIT, over) => if stopped.is_err() {
             front.kill();
         },
-        () = stop.next() => front.kill(),
+        () = asked_again() => front.kill(),
     }
     front.ended().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until it is asked to stop once more. The same request may have come by two ways: to the process and to its group, from
+/// a terminal that was closed and from its shell.
+async fn asked_again() {
+    sleep(SAME_REQUEST).await;
+    match StopRequests::new() {
+        Ok(mut again) => {
+            again.next().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
 }
 
 fn show(event: &Event, started: Instant) {
@@ -305,12 +341,14 @@ impl StopRequests {
         })
     }
 
-    async fn next(&mut self) {
+    /// The number of the next one.
+    async fn next(&mut self) -> i32 {
         let [interrupt, terminate, hangup] = &mut self.signals;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
+        let kind = tokio::select! {
+            _ = interrupt.recv() => SignalKind::interrupt(),
+            _ = terminate.recv() => SignalKind::terminate(),
+            _ = hangup.recv() => SignalKind::hangup(),
+        };
+        kind.as_raw_value()
     }
 }

@@ -387,9 +387,8 @@ fn the_console_goes_to_other_contexts_and_begins_experiments() {
     assert!(stack.audit().contains("\"by\":\"guardian\""));
 }
 
-#[test]
-fn leaving_the_console_of_up_stops_the_stack_after_one_question() {
-    let home = Home::new();
+/// The console of a stack that it starts, which serves.
+fn console_of_up(home: &Home) -> Terminal {
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_voteops"));
     command.env("XDG_STATE_HOME", home.state_dir());
     let ports = home.port_base().to_string();
@@ -402,8 +401,30 @@ fn leaving_the_console_of_up_stops_the_stack_after_one_question() {
         "--data-dir",
     ]);
     command.arg(home.data_dir());
-    let mut terminal = Terminal::start(command, 120, 36);
+    let terminal = Terminal::start(command, 120, 36);
     terminal.wait_for("vote-app 2/2");
+    terminal
+}
+
+#[test]
+fn a_signal_to_the_console_of_up_stops_the_stack_in_order() {
+    let home = Home::new();
+    let mut terminal = console_of_up(&home);
+    let stack = voteops_local::StackFile::read(&home.data_dir()).unwrap();
+    // As a terminal that is closed and its shell do.
+    kill(terminal.pid(), Signal::HUP);
+    kill(terminal.pid(), Signal::HUP);
+    assert_eq!(terminal.ended(), 129);
+    assert_nothing_runs_of(&stack);
+    let events = std::fs::read_to_string(home.data_dir().join("events.jsonl")).unwrap();
+    let last = events.lines().last().unwrap();
+    assert!(last.contains("stopped"), "{last}");
+}
+
+#[test]
+fn leaving_the_console_of_up_stops_the_stack_after_one_question() {
+    let home = Home::new();
+    let mut terminal = console_of_up(&home);
     let stack = voteops_local::StackFile::read(&home.data_dir()).unwrap();
     terminal.press("q");
     terminal.wait_for("Stop the stack");

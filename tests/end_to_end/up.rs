@@ -1,12 +1,14 @@
 //! `voteops up`, and that nothing outlives it.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use voteops_local::component::{Kind, State};
 use voteops_observability::prometheus::{Prometheus, RuleKind};
-use voteops_observability::webhook::ReceiverClient;
+use voteops_observability::webhook::{ReceiverClient, WEBHOOK_PATH};
 
 use crate::support::{Home, Stack, assert_nothing_runs_of, kill, told, wait_until};
 
@@ -97,6 +99,62 @@ fn nothing_outlives_a_killed_front_or_a_killed_supervisor() {
     }
 }
 
+/// A console that is suspended, for one, reads nothing of what the supervisor tells.
+#[test]
+fn a_front_that_does_not_read_holds_up_nothing() {
+    let home = Home::new();
+    let mut front = home
+        .up(&["--no-tui", "--time-scale", "30"])
+        // They are for other servers, of the caller's.
+        .env("REDIS_PASSWORD", "of-another")
+        .env("REDIS_ADDR", "redis://127.0.0.1:1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let dir = home.data_dir();
+    let read = || voteops_local::StackFile::read(&dir);
+    wait_until("the stack serves", || {
+        read().is_some_and(|stack| stack.components.iter().all(|c| c.state == State::Healthy))
+    });
+    let stack = read().unwrap();
+    let front_pid = i32::try_from(front.id()).unwrap();
+    kill(front_pid, Signal::STOP);
+    let receiver = stack.url(Kind::Webhook).unwrap();
+    // More than a pipe holds, each told as an event.
+    for _ in 0..1500 {
+        notify(&receiver);
+    }
+    let worker = stack.of_kind(Kind::Worker).next().unwrap();
+    kill(i32::try_from(worker.pid.unwrap()).unwrap(), Signal::KILL);
+    wait_until("it is started again", || {
+        let stack = read().unwrap();
+        let now = stack.of_kind(Kind::Worker).next().unwrap();
+        now.pid != worker.pid && now.state == State::Healthy
+    });
+    let down = home.voteops(&["down"]);
+    assert!(down.status.success(), "{}", told(&down));
+    assert_nothing_runs_of(&stack);
+    kill(front_pid, Signal::CONT);
+    front.kill().unwrap();
+    front.wait().unwrap();
+}
+
+/// Posts a notification as Alertmanager does.
+fn notify(receiver: &url::Url) {
+    let body = r#"{"status":"firing","alerts":[{"status":"firing","labels":{"alertname":"A"},"startsAt":"2026-11-25T10:00:00Z"}]}"#;
+    let address = receiver.socket_addrs(|| None).unwrap()[0];
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!(
+        "POST {WEBHOOK_PATH} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
 #[test]
 fn a_second_stack_and_a_taken_port_are_told() {
     let home = Home::new();
@@ -149,7 +207,7 @@ fn a_start_that_cannot_succeed_says_why_and_leaves_nothing() {
     let line = std::fs::read(format!("/proc/{}/cmdline", stack.supervisor.pid)).unwrap();
     assert!(!String::from_utf8_lossy(&line).contains("s3cret"));
     kill(i32::try_from(up.id()).unwrap(), Signal::INT);
-    assert!(up.wait().unwrap().success());
+    assert_eq!(up.wait().unwrap().code(), Some(130), "it never was up");
     let alive = stack
         .components
         .iter()

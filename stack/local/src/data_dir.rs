@@ -1,8 +1,8 @@
 //! The directory that a stack writes to, and its lock.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use etcetera::{BaseStrategy, choose_base_strategy};
@@ -65,7 +65,10 @@ impl DataDir {
             dir: root.display().to_string(),
             reason: error.to_string(),
         };
-        std::fs::create_dir_all(root).map_err(|error| refused(&error))?;
+        // Votes and logs are in there; a directory that is there is as its owner has made it.
+        let mut private = DirBuilder::new();
+        let made = private.recursive(true).mode(0o700).create(root);
+        made.map_err(|error| refused(&error))?;
         let root = root.canonicalize().map_err(|error| refused(&error))?;
         let lock = OpenOptions::new()
             .create(true)
@@ -137,6 +140,23 @@ impl DataDir {
         Ok(path)
     }
 
+    /// What is in a file that only its owner can read, which is made with what `new` gives unless an earlier run has.
+    pub(crate) fn kept_secret(
+        &self,
+        name: &str,
+        new: impl FnOnce() -> String,
+    ) -> Result<String, Error> {
+        let path = self.root.join(name);
+        match std::fs::read_to_string(&path) {
+            Ok(kept) if !kept.is_empty() => Ok(kept),
+            _ => {
+                let made = new();
+                self.write_secret(name, &made)?;
+                Ok(made)
+            }
+        }
+    }
+
     /// Removes a file that an earlier run may have left.
     pub(crate) fn remove(&self, name: &str) -> Result<(), Error> {
         let path = self.root.join(name);
@@ -146,6 +166,19 @@ impl DataDir {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Renames a log that has become large to its name with `.1`, in place of the one before, so that what starts now begins
+/// another.
+pub(crate) fn set_aside(log: &Path) {
+    const LARGE_BYTES: u64 = 64 << 20;
+    let is_large = std::fs::metadata(log).is_ok_and(|it| it.len() > LARGE_BYTES);
+    if is_large {
+        let mut old = log.as_os_str().to_owned();
+        old.push(".1");
+        // One that stays goes on to grow, as it did.
+        let _ = std::fs::rename(log, old);
     }
 }
 
@@ -190,6 +223,21 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_that_is_made_is_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let temp = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let fresh = temp.path().join("fresh");
+        DataDir::open(&fresh).unwrap();
+        assert_eq!(mode(&fresh), 0o700);
+        let there = temp.path().join("there");
+        std::fs::create_dir(&there).unwrap();
+        let before = mode(&there);
+        DataDir::open(&there).unwrap();
+        assert_eq!(mode(&there), before);
+    }
+
+    #[test]
     fn a_file_in_the_way_is_named() {
         let temp = tempfile::tempdir().unwrap();
         let file = temp.path().join("file");
@@ -211,6 +259,27 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "secret");
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+        let kept = |new: &str| dir.kept_secret("password", || new.to_owned()).unwrap();
+        assert_eq!(kept("first"), "first");
+        assert_eq!(kept("second"), "first");
+    }
+
+    #[test]
+    fn a_log_that_has_become_large_is_set_aside() {
+        let temp = tempfile::tempdir().unwrap();
+        let log = temp.path().join("x.log");
+        set_aside(&log);
+        std::fs::write(&log, "a").unwrap();
+        set_aside(&log);
+        assert!(log.exists());
+        File::options()
+            .write(true)
+            .open(&log)
+            .unwrap()
+            .set_len(65 << 20)
+            .unwrap();
+        set_aside(&log);
+        assert!(!log.exists() && temp.path().join("x.log.1").exists());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener};
 
 use procfs::net::TcpState;
-use procfs::process::{FDTarget, all_processes};
+use procfs::process::{FDTarget, Process, all_processes};
 
 use crate::Error;
 
@@ -48,17 +48,30 @@ fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// The process that listens on `port`, as `name (pid N)`. `None` when it cannot be told, for a
-/// process of another user for instance.
-fn holder(port: u16) -> Option<String> {
+/// Whether a process, which has no children that do so in its stead, listens on `port`; `None` when that cannot be told.
+pub(crate) fn listens(pid: u32, port: u16) -> Option<bool> {
+    let process = Process::new(i32::try_from(pid).ok()?).ok()?;
+    let files = process.fd().ok()?;
+    let inodes = listening(port);
+    let mut files = files.flatten();
+    Some(files.any(|fd| matches!(fd.target, FDTarget::Socket(inode) if inodes.contains(&inode))))
+}
+
+/// The sockets that listen on `port`.
+fn listening(port: u16) -> BTreeSet<u64> {
     let entries = procfs::net::tcp()
         .into_iter()
         .chain(procfs::net::tcp6())
         .flatten();
-    let inodes: BTreeSet<u64> = entries
-        .filter(|entry| entry.state == TcpState::Listen && entry.local_address.port() == port)
-        .map(|entry| entry.inode)
-        .collect();
+    let entries = entries.filter(|entry| entry.state == TcpState::Listen);
+    let entries = entries.filter(|entry| entry.local_address.port() == port);
+    entries.map(|entry| entry.inode).collect()
+}
+
+/// The process that listens on `port`, as `name (pid N)`. `None` when it cannot be told, for a
+/// process of another user for instance.
+fn holder(port: u16) -> Option<String> {
+    let inodes = listening(port);
     all_processes().ok()?.flatten().find_map(|process| {
         let holds = process
             .fd()
@@ -87,6 +100,21 @@ mod tests {
         assert!(port > preferred);
         let told = format!("(pid {}); redis listens on {port}", std::process::id());
         assert!(ports.notes[0].contains(&told), "{:?}", ports.notes);
+    }
+
+    #[test]
+    fn who_listens_is_told_from_who_does_not() {
+        let held = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = held.local_addr().unwrap().port();
+        let mut other = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        assert_eq!(listens(std::process::id(), port), Some(true));
+        assert_eq!(listens(other.id(), port), Some(false));
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert_eq!(listens(other.id(), port), None);
     }
 
     #[test]

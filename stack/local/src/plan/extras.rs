@@ -7,10 +7,13 @@ use url::Url;
 use voteops_observability::provision::{self, Setting};
 use voteops_observability::{config, rules};
 
-use super::{Builder, Spec, http, local_url, wrong};
+use super::{Builder, Spec, http, local_url, random_token, wrong};
 use crate::Error;
 use crate::component::Kind;
 use crate::packages::find_program;
+
+/// The file with the password of Grafana's user `admin`; whoever reads only needs none.
+const GRAFANA_PASSWORD: &str = "grafana_admin_password";
 
 impl Builder<'_> {
     /// Loki with its shipper, and Grafana: those whose programs are there.
@@ -134,6 +137,8 @@ impl Builder<'_> {
             paged_by: Some("prometheus".into()),
         })?;
         let url = local_url(port);
+        // It takes it at its first start, and keeps it in its database.
+        let password = self.dir.kept_secret(GRAFANA_PASSWORD, random_token)?;
         Ok(Some(Spec {
             name: "grafana".into(),
             kind: Kind::Grafana,
@@ -157,6 +162,7 @@ impl Builder<'_> {
                     path("config/grafana/dashboards/voteops-overview.json"),
                 ),
                 ("GF_AUTH_ANONYMOUS_ENABLED", "true".into()),
+                ("GF_SECURITY_ADMIN_PASSWORD", password),
                 ("GF_ANALYTICS_REPORTING_ENABLED", "false".into()),
                 ("GF_ANALYTICS_CHECK_FOR_UPDATES", "false".into()),
             ],

@@ -3,18 +3,25 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::component::{Kind, State};
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, set_aside};
 use crate::event::{Event, What};
 use crate::stack_file::{NAME, ProcessId, Registered, StackFile};
 use crate::{Doing, Error};
 
 /// Deaths before it ever served, after which a component's start is given up.
 const HOPELESS_DEATHS: u32 = 4;
+
+/// Events that are kept for a front that does not read them, at the most.
+const MOST_UNREAD: usize = 1024;
+/// How long the last of them may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The state of the stack, shared by the keepers of its components.
 #[derive(Debug)]
@@ -27,6 +34,7 @@ pub(super) struct Board {
 struct Inner {
     stack: StackFile,
     log: File,
+    front: Front,
     /// Why the start is given up.
     hopeless: Option<String>,
 }
@@ -34,6 +42,7 @@ struct Inner {
 impl Board {
     pub(super) fn new(stack: StackFile, dir: &DataDir) -> Result<Arc<Self>, Error> {
         let log_path = dir.root().join("events.jsonl");
+        set_aside(&log_path);
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -45,6 +54,7 @@ impl Board {
             inner: Mutex::new(Inner {
                 stack,
                 log,
+                front: Front::new(),
                 hopeless: None,
             }),
             path,
@@ -141,7 +151,9 @@ impl Board {
     pub(super) fn finish(&self) {
         // A file that stays is recognised as dead by its supervisor's identity.
         let _ = std::fs::remove_file(&self.path);
-        self.tell(What::Stopped);
+        let mut inner = self.lock();
+        inner.tell(What::Stopped);
+        inner.front.finish();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -154,10 +166,48 @@ impl Inner {
     fn tell(&mut self, what: What) {
         if let Ok(mut line) = serde_json::to_string(&Event::now(what)) {
             line.push('\n');
-            let mut out = std::io::stdout().lock();
-            let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
             let _ = self.log.write_all(line.as_bytes());
+            self.front.tell(line);
         }
+    }
+}
+
+/// Who reads the events on standard output, which may not do so for a while: a console that is suspended must not hold
+/// up the stack. A thread of its own writes; what does not fit before it is left out, and stands in `events.jsonl`.
+#[derive(Debug)]
+struct Front {
+    lines: Option<SyncSender<String>>,
+    written: Receiver<()>,
+}
+
+impl Front {
+    fn new() -> Self {
+        let (lines, told) = sync_channel::<String>(MOST_UNREAD);
+        let (done, written) = sync_channel(1);
+        std::thread::spawn(move || {
+            let mut out = std::io::stdout();
+            for line in told {
+                // A front that is gone needs no news.
+                let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+            }
+            let _ = done.send(());
+        });
+        Self {
+            lines: Some(lines),
+            written,
+        }
+    }
+
+    fn tell(&self, line: String) {
+        if let Some(lines) = &self.lines {
+            let _ = lines.try_send(line);
+        }
+    }
+
+    /// Waits until all is written, but not for a front that does not read.
+    fn finish(&mut self) {
+        self.lines = None;
+        let _ = self.written.recv_timeout(LAST_WORDS);
     }
 }
 

@@ -11,14 +11,15 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::Launcher;
 use super::board::{Board, Change, Process};
 use super::hold::Hold;
 use crate::component::State;
-use crate::data_dir::log_tail;
-use crate::front::OPTIONS_ENV;
+use crate::data_dir::{log_tail, set_aside};
 use crate::plan::Spec;
+use crate::ports;
 use crate::stack_file::ProcessId;
 use crate::{Doing, Error};
 
@@ -53,6 +54,7 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Runs until the component is stopped.
     pub(super) async fn keep(self) {
+        set_aside(&self.log);
         let mut deaths: u32 = 0;
         let mut ever_served = false;
         while !self.stop.is_cancelled() {
@@ -92,15 +94,15 @@ impl Keeper {
             Ok(child) => child,
             Err(error) => return Some(error.to_string()),
         };
-        let process = child
-            .id()
+        let pid = child.id();
+        let process = pid
             .and_then(ProcessId::of)
             .map_or(Process::Gone, Process::Started);
         self.set(Change::to(State::Starting).process(process));
         let ended = tokio::select! {
             () = self.stop.cancelled() => None,
             status = child.wait() => Some(status),
-            () = self.watch(ever_served) => None,
+            () = self.watch(pid, ever_served) => None,
         };
         if let Some(status) = ended {
             return Some(status.map_or_else(|error| error.to_string(), told));
@@ -110,12 +112,19 @@ impl Keeper {
     }
 
     /// Asks for ever whether the component serves, and tells of every change; and once why it does
-    /// not, when it takes long to begin.
-    async fn watch(&self, ever_served: &mut bool) {
+    /// not, when it takes long to begin. What serves at its address counts only once that is itself.
+    async fn watch(&self, pid: Option<u32>, ever_served: &mut bool) {
         let started = Instant::now();
         let mut told = None;
+        let mut is_itself = false;
         loop {
-            let answer = self.spec.check.ask(&self.http).await;
+            let mut answer = self.spec.check.ask(&self.http).await;
+            if answer.is_ok() && !is_itself {
+                is_itself = self.is_there(pid);
+                if !is_itself {
+                    answer = Err("another process answers at its address".to_owned());
+                }
+            }
             let healthy = answer.is_ok();
             let due = told.is_some() || healthy || started.elapsed() > TELL_AFTER;
             if due && told != Some(healthy) {
@@ -130,6 +139,13 @@ impl Keeper {
         }
     }
 
+    /// Whether its own process listens at its address; so is what cannot be told, or listens nowhere.
+    fn is_there(&self, pid: Option<u32>) -> bool {
+        let port = self.spec.url.as_ref().and_then(Url::port_or_known_default);
+        let listens = pid.zip(port).map(|(pid, port)| ports::listens(pid, port));
+        listens.flatten().unwrap_or(true)
+    }
+
     fn spawn(&self) -> Result<Child, Error> {
         let log = OpenOptions::new()
             .create(true)
@@ -140,14 +156,8 @@ impl Keeper {
             .try_clone()
             .doing(|| format!("opening {}", self.log.display()))?;
         let mut command = Command::new(&self.launcher.program);
-        // Settings in the caller's environment are for services that the caller runs, not for
-        // these, and the supervisor's own options are nobody else's.
         for (key, _) in std::env::vars_os() {
-            let name = key.to_string_lossy();
-            if ["VOTE_APP_", "WORKER_", OPTIONS_ENV]
-                .iter()
-                .any(|prefix| name.starts_with(prefix))
-            {
+            if is_of_others(&key.to_string_lossy()) {
                 command.env_remove(&key);
             }
         }
@@ -186,6 +196,14 @@ impl Keeper {
     fn set(&self, change: Change) {
         self.board.set(&self.spec.name, change);
     }
+}
+
+/// Whether a variable of the caller's environment is for services that the caller runs, or for `voteops` itself, and so
+/// not for these: passwords of other servers would be sent to them, or be theirs to read.
+fn is_of_others(variable: &str) -> bool {
+    // The exporter reads those of REDIS_, Grafana those of GF_.
+    let prefixes = ["VOTE_APP_", "WORKER_", "VOTEOPS_", "REDIS_", "GF_"];
+    prefixes.iter().any(|prefix| variable.starts_with(prefix))
 }
 
 /// Asks the process to end, wakes it in case it is stopped (a stopped process handles no

@@ -19,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::Receiver as Arrivals;
 use tokio::sync::broadcast::error::RecvError::{Closed, Lagged};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use voteops_observability::webhook::{Received, Receiver};
 
@@ -35,6 +35,8 @@ use keeper::Keeper;
 
 /// How long the components of a stage may take until they serve.
 const START_PATIENCE: Duration = Duration::from_secs(90);
+/// How long the receiver may take for the requests that it has.
+const RECEIVER_GRACE: Duration = Duration::from_secs(1);
 /// How often it is looked whether everything serves.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -84,8 +86,8 @@ pub async fn run(options: Options, launcher: Launcher) -> Result<(), Error> {
     stop.cancel();
     requests.abort();
     arrivals.abort();
-    // The receiver ends with the token; how it ends changes nothing any more.
-    let _ = serving.await;
+    // The receiver ends with the token, and waits for requests that are half sent; how it ends changes nothing any more.
+    let _ = timeout(RECEIVER_GRACE, serving).await;
     if let Err(error) = &outcome {
         board.tell(What::Failed {
             reason: error.to_string(),
