@@ -139,6 +139,56 @@ fn a_front_that_does_not_read_holds_up_nothing() {
     front.wait().unwrap();
 }
 
+#[test]
+fn two_stacks_that_are_started_at_once_have_ports_of_their_own() {
+    /// Stacks of one user, which end with the test.
+    struct Both([Home; 2]);
+    impl Drop for Both {
+        fn drop(&mut self) {
+            for home in &self.0 {
+                let mut down = home.command("voteops");
+                down.arg("down").arg("--data-dir").arg(home.data_dir());
+                let _ = down.output();
+            }
+        }
+    }
+    let both = Both([Home::new(), Home::new()]);
+    let homes = &both.0;
+    let ports = homes[0].port_base().to_string();
+    let starts = homes.each_ref().map(|home| {
+        let mut command = home.command("voteops");
+        command
+            .args([
+                "up",
+                "--detach",
+                "--time-scale",
+                "30",
+                "--port-base",
+                &ports,
+            ])
+            .arg("--data-dir")
+            .arg(home.data_dir())
+            // One user has started both.
+            .env("XDG_STATE_HOME", homes[0].state_dir())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().unwrap()
+    });
+    for start in starts {
+        let output = start.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", told(&output));
+    }
+    let urls = homes.each_ref().map(|home| {
+        let stack = voteops_local::StackFile::read(&home.data_dir()).unwrap();
+        let components = stack.components.into_iter();
+        components
+            .filter_map(|component| component.url)
+            .collect::<Vec<_>>()
+    });
+    assert!(urls[0].len() > 8, "{urls:?}");
+    assert!(urls[0].iter().all(|url| !urls[1].contains(url)), "{urls:?}");
+}
+
 /// Posts a notification as Alertmanager does.
 fn notify(receiver: &url::Url) {
     let body = r#"{"status":"firing","alerts":[{"status":"firing","labels":{"alertname":"A"},"startsAt":"2026-11-25T10:00:00Z"}]}"#;

@@ -5,6 +5,7 @@ mod board;
 mod hold;
 mod keeper;
 mod scrapes;
+mod turn;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -32,6 +33,7 @@ use crate::{Doing, Error, Options, health};
 use board::Board;
 use hold::Hold;
 use keeper::Keeper;
+use turn::Turn;
 
 /// How long the components of a stage may take until they serve.
 const START_PATIENCE: Duration = Duration::from_secs(90);
@@ -63,6 +65,8 @@ pub async fn run(options: Options, launcher: Launcher) -> Result<(), Error> {
     // for the leader of a group, which is no child of a front and has no such terminal.
     let _ = rustix::process::setsid();
     let dir = DataDir::open(&options.data_dir)?;
+    // Ports that are free are another stack's as well, until somebody listens on them.
+    let turn = Turn::wait().await;
     let plan = plan(&options, &dir, &launcher.program)?;
     let receiver = Receiver::default();
     let webhook = TcpListener::bind(("127.0.0.1", plan.webhook_port))
@@ -82,7 +86,7 @@ pub async fn run(options: Options, launcher: Launcher) -> Result<(), Error> {
     for note in &plan.notes {
         board.tell(What::Note { text: note.clone() });
     }
-    let outcome = run_components(&plan, &dir, &board, &launcher, &stop).await;
+    let outcome = run_components(&plan, &dir, (&board, turn), &launcher, &stop).await;
     stop.cancel();
     requests.abort();
     arrivals.abort();
@@ -159,7 +163,7 @@ fn stack_file(options: &Options, plan: &Plan, dir: &DataDir) -> Result<StackFile
 async fn run_components(
     plan: &Plan,
     dir: &DataDir,
-    board: &Arc<Board>,
+    (board, turn): (&Arc<Board>, Turn),
     launcher: &Launcher,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
@@ -189,6 +193,7 @@ async fn run_components(
             break;
         }
     }
+    drop(turn);
     if outcome.is_ok() && !stop.is_cancelled() {
         board.tell(What::Serving);
         outcome = until_stopped(plan, dir, board, stop).await;
