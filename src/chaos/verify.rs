@@ -299,6 +299,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn that_there_is_nothing_to_prove_is_no_success() {
+        let none = nothing_to_prove(&[]);
+        assert_eq!(none.code(), CANNOT_ASK);
+        assert!(none.to_string().contains("no alert rules"), "{none}");
+        let held = nothing_to_prove(&["Watchdog".to_owned()]).to_string();
+        assert!(held.ends_with("held by promtool alone: Watchdog"), "{held}");
+    }
+
+    #[test]
     fn of_several_codes_the_worst_is_told() {
         for (codes, told) in [
             (&[][..], 0),

@@ -48,13 +48,39 @@ fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// Whether a process, which has no children that do so in its stead, listens on `port`; `None` when that cannot be told.
+/// Whether a process, or one below it, listens on `port`; `None` when that cannot be told.
 pub(crate) fn listens(pid: u32, port: u16) -> Option<bool> {
-    let process = Process::new(i32::try_from(pid).ok()?).ok()?;
-    let files = process.fd().ok()?;
-    let inodes = listening(port);
-    let mut files = files.flatten();
+    let pid = i32::try_from(pid).ok()?;
+    let own = holds(&Process::new(pid).ok()?, &listening(port))?;
+    // A script may have started the program, and stayed.
+    Some(own || holder_of(port).is_some_and(|holder| is_below(holder, pid)))
+}
+
+/// Whether a process was started by another, or by one of those that this has started.
+fn is_below(mut process: Process, ancestor: i32) -> bool {
+    loop {
+        match process.stat().map(|stat| stat.ppid) {
+            Ok(parent) if parent == ancestor => return true,
+            Ok(parent) if parent > 1 => match Process::new(parent) {
+                Ok(parent) => process = parent,
+                Err(_) => return false,
+            },
+            _ => return false,
+        }
+    }
+}
+
+/// Whether a process has one of these sockets; `None` when it may not be looked at.
+fn holds(process: &Process, inodes: &BTreeSet<u64>) -> Option<bool> {
+    let mut files = process.fd().ok()?.flatten();
     Some(files.any(|fd| matches!(fd.target, FDTarget::Socket(inode) if inodes.contains(&inode))))
+}
+
+/// The process that listens on `port`, if it may be looked at.
+fn holder_of(port: u16) -> Option<Process> {
+    let inodes = listening(port);
+    let mut all = all_processes().ok()?.flatten();
+    all.find(|process| holds(process, &inodes) == Some(true))
 }
 
 /// The sockets that listen on `port`.
@@ -71,20 +97,11 @@ fn listening(port: u16) -> BTreeSet<u64> {
 /// The process that listens on `port`, as `name (pid N)`. `None` when it cannot be told, for a
 /// process of another user for instance.
 fn holder(port: u16) -> Option<String> {
-    let inodes = listening(port);
-    all_processes().ok()?.flatten().find_map(|process| {
-        let holds = process
-            .fd()
-            .ok()?
-            .flatten()
-            .any(|fd| matches!(fd.target, FDTarget::Socket(inode) if inodes.contains(&inode)));
-        holds.then(|| {
-            let name = process
-                .stat()
-                .map_or_else(|_| "a process".into(), |stat| stat.comm);
-            format!("{name} (pid {})", process.pid)
-        })
-    })
+    let process = holder_of(port)?;
+    let name = process
+        .stat()
+        .map_or_else(|_| "a process".into(), |stat| stat.comm);
+    Some(format!("{name} (pid {})", process.pid))
 }
 
 #[cfg(test)]
@@ -111,6 +128,8 @@ mod tests {
             .spawn()
             .unwrap();
         assert_eq!(listens(std::process::id(), port), Some(true));
+        let above = Process::myself().unwrap().stat().unwrap().ppid;
+        assert_eq!(listens(above.unsigned_abs(), port), Some(true));
         assert_eq!(listens(other.id(), port), Some(false));
         other.kill().unwrap();
         other.wait().unwrap();
