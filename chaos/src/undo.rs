@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::Error;
 use crate::audit::{By, Entry, Event};
 use crate::faults;
-use crate::record::{Record, Store, Target};
+use crate::record::{Fault, Record, Store, Target};
 
 /// What became of one target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -114,11 +114,11 @@ fn settle_unless(
     before: Option<&UndoReport>,
 ) -> UndoReport {
     let settled_before = matches!(store.path(record.id).try_exists(), Ok(false));
-    if settled_before && let Some(report) = logged(store, record) {
-        // By now the targets may be under a fault of somebody else.
+    // By now the targets may be under a fault of somebody else.
+    if settled_before && let Some(report) = logged(&log_of(store, record), record) {
         return report;
     }
-    let targets = faults::undo(record);
+    let targets = faults::undo(record, has_failed_before(store, record));
     let mut report = UndoReport {
         targets,
         disk_errors: Vec::new(),
@@ -143,23 +143,35 @@ fn settle_unless(
     report
 }
 
-/// What the log says of the undoing of a fault, if it says of every target that it is under the fault no more.
-fn logged(store: &Store, record: &Record) -> Option<UndoReport> {
-    let log = store.audit().read().ok()?;
-    let ours: Vec<_> = log
-        .iter()
-        .filter(|entry| entry.fault_id == record.id)
-        .collect();
+/// Whether the undoing of a fault has failed before, as far as that matters for it: nothing else waits for the log to be
+/// read.
+fn has_failed_before(store: &Store, record: &Record) -> bool {
+    let is_container = |target: &Target| target.identity.container().is_some();
+    let matters = matches!(record.fault, Fault::Kill(_)) && record.targets.iter().any(is_container);
+    let failed = |entry: &Entry| entry.event == Event::UndoFailed;
+    matters && log_of(store, record).iter().any(failed)
+}
+
+/// What the log says of a fault; nothing where it cannot be read.
+fn log_of(store: &Store, record: &Record) -> Vec<Entry> {
+    let mut log = store.audit().read().unwrap_or_default();
+    log.retain(|entry| entry.fault_id == record.id);
+    log
+}
+
+/// What the log says of the undoing of a fault, if it says of every target, as the last thing, that it is under the
+/// fault no more.
+fn logged(log: &[Entry], record: &Record) -> Option<UndoReport> {
     let told_of = |target: &Target| {
-        let of_it = ours.iter().filter(|entry| entry.targets.contains(target));
-        let outcome = of_it.rev().find_map(|entry| match entry.event {
-            Event::Undone => Some(Outcome::Undone),
-            Event::TargetGone => Some(Outcome::Gone),
-            Event::Injected | Event::UndoFailed => None,
-        });
+        let mut of_it = log.iter().filter(|entry| entry.targets.contains(target));
+        let outcome = match of_it.next_back()?.event {
+            Event::Undone => Outcome::Undone,
+            Event::TargetGone => Outcome::Gone,
+            Event::Injected | Event::UndoFailed => return None,
+        };
         Some(TargetOutcome {
             target: target.clone(),
-            outcome: outcome?,
+            outcome,
         })
     };
     let targets = record.targets.iter().map(told_of);

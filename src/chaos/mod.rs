@@ -141,9 +141,9 @@ pub(crate) fn data_dirs(args: &StackArgs) -> Result<Vec<PathBuf>, Failure> {
 /// A data directory and, unless one is named, the usual one.
 pub(crate) fn with_usual(dir: PathBuf, args: &StackArgs) -> Result<Vec<PathBuf>, Failure> {
     let mut dirs = vec![dir];
-    let usual = voteops_local::data_dir::default_dir()?;
-    if args.data_dir.is_none() && !dirs.contains(&usual) {
-        dirs.push(usual);
+    if args.data_dir.is_none() {
+        let usual = voteops_local::data_dir::default_dir()?;
+        dirs.extend(Some(usual).filter(|usual| *usual != dirs[0]));
     }
     Ok(dirs)
 }
@@ -151,16 +151,22 @@ pub(crate) fn with_usual(dir: PathBuf, args: &StackArgs) -> Result<Vec<PathBuf>,
 fn run_recover(args: &RecoverArgs) -> Result<ExitCode, Failure> {
     let dirs = data_dirs(&args.stack)?;
     let mut outcomes = Vec::new();
+    let mut failed = false;
     for dir in &dirs {
-        let of_dir = recover::recover(&state_dir(dir), Timestamp::now(), args.force);
-        outcomes.extend(of_dir.map_err(fault_failure)?);
+        match recover::recover(&state_dir(dir), Timestamp::now(), args.force) {
+            Ok(of_dir) => outcomes.extend(of_dir),
+            // What was undone in the others is told all the same.
+            Err(error) => {
+                eprintln!("voteops: {error}");
+                failed = true;
+            }
+        }
     }
-    if outcomes.is_empty() {
+    if outcomes.is_empty() && !failed {
         let dirs: Vec<_> = dirs.iter().map(|dir| dir.display().to_string()).collect();
         let dirs = dirs.join(" or ");
         println!("voteops: no fault is on record in {dirs}; --data-dir names another directory");
     }
-    let mut failed = false;
     let mut untidy = false;
     for outcome in &outcomes {
         for error in outcome.disk_errors() {

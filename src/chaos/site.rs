@@ -25,6 +25,10 @@ use crate::{Failure, sources};
 const NAMED_ALONE: &str = "targets are named together with --prometheus and --alertmanager (or --grafana); without \
                            these the alert is proven on the stack that runs";
 
+/// A ledger is named besides that of the stack, which has one.
+const OWN_LEDGER: &str = "votes are looked up in the ledger of the stack that runs; leave --ledger out, or name the other \
+                          servers, too, with --prometheus";
+
 /// Where an alert is proven.
 pub(super) struct Site<'a> {
     pub(super) manager: Manager,
@@ -130,6 +134,10 @@ impl<'a> Site<'a> {
     }
 
     fn of_stack(stack: StackFile, args: &'a VerifyArgs) -> Result<Self, Failure> {
+        let named = args.site.ledger.as_ref();
+        if named.is_some_and(|named| is_typed(named, LEDGER_URL)) {
+            return Err(Failure::new(USAGE, OWN_LEDGER));
+        }
         let lacking = |what: &str| Failure::new(CANNOT_ASK, format!("the stack has no {what}"));
         let found = sources::of_stack(&stack)?.sources;
         let webhook = stack.url(Kind::Webhook);

@@ -132,9 +132,13 @@ pub(crate) fn on_record(data_dir: &Path) -> Result<(Vec<OnRecord>, Vec<String>),
 pub(super) fn run(args: &FaultStatusArgs) -> Result<ExitCode, Failure> {
     let (mut known, mut unreadable) = (Vec::new(), Vec::new());
     for dir in data_dirs(&args.stack)? {
-        let of_dir = on_record(&dir)?;
-        known.extend(of_dir.0);
-        unreadable.extend(of_dir.1);
+        match on_record(&dir) {
+            Ok(of_dir) => {
+                known.extend(of_dir.0);
+                unreadable.extend(of_dir.1);
+            }
+            Err(failure) => unreadable.push(failure.to_string()),
+        }
     }
     for error in &unreadable {
         eprintln!("voteops: {error}");

@@ -8,16 +8,17 @@ use crate::chaos::status::{OnRecord, on_record};
 
 pub(super) fn check(data_dirs: &[PathBuf]) -> Vec<Finding> {
     let (mut known, mut unreadable) = (Vec::new(), Vec::new());
+    let mut findings = Vec::new();
     for data_dir in data_dirs {
         match on_record(data_dir) {
             Ok(found) => {
                 known.extend(found.0);
                 unreadable.extend(found.1);
             }
-            Err(error) => return vec![Finding::unknown(Check::Faults, error.to_string())],
+            Err(error) => findings.push(Finding::unknown(Check::Faults, error.to_string())),
         }
     }
-    let mut findings: Vec<_> = known.iter().map(finding).collect();
+    findings.extend(known.iter().map(finding));
     findings.extend(unreadable.iter().map(|error| {
         Finding::failed(
             Check::Faults,

@@ -100,7 +100,14 @@ impl Injected {
             let on_record = experiment.store().path(injected.record().id);
             // Whoever removes the record has undone it.
             let over = || experiment.is_over() || matches!(on_record.try_exists(), Ok(false));
-            faults::act(injected.record(), &over)
+            let acted = faults::act(injected.record(), &over);
+            if matches!(on_record.try_exists(), Ok(false)) {
+                // What was done after it was undone is still there.
+                let _ = faults::undo(injected.record(), false);
+                Err("somebody has undone it before it was in force".to_owned())
+            } else {
+                acted
+            }
         };
         injected.onset = (begun, Timestamp::now());
         let logged = acted.and_then(|()| injected.log_injection().map_err(|e| e.to_string()));

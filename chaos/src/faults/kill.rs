@@ -127,10 +127,19 @@ pub(super) fn renew(targets: &[Target], holding: &Holding) -> Result<(), String>
     Ok(())
 }
 
-/// Has every target started again: lets its supervisor do so, or asks its engine for it.
-pub(super) fn revive(targets: &[Target], holding: &Holding) -> Vec<TargetOutcome> {
+/// Has every target started again: lets its supervisor do so, or asks its engine for it; once more after it has
+/// `failed_before`, when a container may have ended as soon as it was started.
+pub(super) fn revive(
+    targets: &[Target],
+    holding: &Holding,
+    failed_before: bool,
+) -> Vec<TargetOutcome> {
     let started = engine::ask_each(targets, async |client, container| {
-        match settled(client, container).await? {
+        let life = match settled(client, container).await? {
+            Life::Restarted if failed_before => client.seen(&container.id).await?.life,
+            life => life,
+        };
+        match life {
             Life::Ended => client.start(container).await?,
             // Somebody else has started it, and perhaps ended it again, or it was never killed.
             life => return Ok(life),

@@ -67,12 +67,13 @@ pub(crate) fn act(record: &Record, over: &dyn Fn() -> bool) -> Result<(), String
     }
 }
 
-/// Undoes the fault in `record` and waits, for a bounded time, until that is seen to hold.
+/// Undoes the fault in `record` and waits, for a bounded time, until that is seen to hold; once more after it has
+/// `failed_before`.
 #[must_use]
-pub fn undo(record: &Record) -> Vec<TargetOutcome> {
+pub fn undo(record: &Record, failed_before: bool) -> Vec<TargetOutcome> {
     match &record.fault {
         Fault::Stall {} => stall::resume(&record.targets),
-        Fault::Kill(holding) => kill::revive(&record.targets, holding),
+        Fault::Kill(holding) => kill::revive(&record.targets, holding, failed_before),
         Fault::Lease(terms) => lease::end(record, terms),
         Fault::Fill(filling) => fill::drain(record, filling),
     }

@@ -196,3 +196,34 @@ fn a_container_that_somebody_has_started_and_ended_since_is_left_as_it_is() {
     assert!(!engine.was_asked("POST /containers/shop-worker-1/start"));
     assert_eq!(records(dir.path()), []);
 }
+
+/// What it needs may be away for a while.
+#[test]
+fn a_container_that_ended_as_soon_as_it_was_started_is_started_again() {
+    let starts = AtomicUsize::new(0);
+    let engine = Engine::start(move |method, _| {
+        if *method == "POST" {
+            starts.fetch_add(1, Ordering::Relaxed);
+            return (204, Value::Null);
+        }
+        let (started_at, is_running) = match starts.load(Ordering::Relaxed) {
+            0 => (FIRST, false),
+            1 => (AGAIN, false),
+            _ => (AGAIN, true),
+        };
+        (200, inspected(started_at, is_running))
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let fault = Fault::Kill(Holding { holds_dir: None });
+    let targets = vec![engine.target("shop-worker-1")];
+    let record = Record::new(KILL_WORKER.name, fault, targets, TTL).unwrap();
+    Store::open(dir.path()).unwrap().write(&record).unwrap();
+    let first = recover(dir.path(), Timestamp::now(), true).unwrap();
+    let told = first[0].failure().unwrap();
+    assert!(told.contains("it ends as soon as it is started"), "{told}");
+    assert_eq!(records(dir.path()).len(), 1);
+    let again = recover(dir.path(), Timestamp::now(), true).unwrap();
+    assert_eq!(again[0].failure(), None);
+    let events = [Event::UndoFailed, Event::Undone].map(|event| (event, By::Recover));
+    assert_eq!(audited(dir.path()), events);
+}

@@ -241,19 +241,9 @@ impl AdminClient {
     /// Any [`AdminError`]. After [`AdminError::Backend`] the fault may be in force still, until its
     /// lease ends.
     pub async fn delete(&self, kind: &str) -> Result<(), AdminError> {
-        self.delete_at(kind, kind.to_owned()).await
-    }
-
-    /// Ends the fault that is in force under this id; no error when it is not.
-    ///
-    /// # Errors
-    /// As [`AdminClient::delete`].
-    pub async fn delete_one(&self, kind: &str, id: Uuid) -> Result<(), AdminError> {
-        self.delete_at(kind, format!("{kind}/{id}")).await
-    }
-
-    async fn delete_at(&self, kind: &str, path: String) -> Result<(), AdminError> {
-        let request = Request::Delete { path };
+        let request = Request::Delete {
+            path: kind.to_owned(),
+        };
         let (status, body) = self.ask(request).await?;
         let unknown =
             status == StatusCode::NOT_FOUND && serde_json::from_slice::<Refusal>(&body).is_ok();
@@ -261,6 +251,21 @@ impl AdminClient {
             return Ok(());
         }
         Err(self.refused(kind, status, &body))
+    }
+
+    /// Ends the fault that is in force under this id; no error when it is not.
+    ///
+    /// # Errors
+    /// As [`AdminClient::delete`].
+    pub async fn delete_one(&self, kind: &str, id: Uuid) -> Result<(), AdminError> {
+        let path = format!("{kind}/{id}");
+        let (status, body) = self.ask(Request::Delete { path }).await?;
+        match status {
+            // A service of before knows its faults by their kinds alone.
+            StatusCode::NOT_FOUND => self.delete(kind).await,
+            status if status.is_success() => Ok(()),
+            status => Err(self.refused(kind, status, &body)),
+        }
     }
 
     /// The faults in force.
@@ -315,7 +320,12 @@ impl AdminClient {
             Ok(Refusal { message }) => AdminError::Refused {
                 url: self.url(),
                 kind: kind.to_owned(),
-                words: repeated(&message),
+                words: if message.contains("unknown field `id`") {
+                    "it is of an older version than this voteops; use one version in both"
+                        .to_owned()
+                } else {
+                    repeated(&message)
+                },
             },
             Err(_) => self.foreign(status.to_string()),
         }

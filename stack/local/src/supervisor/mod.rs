@@ -10,6 +10,7 @@ mod turn;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::future::pending;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,7 @@ use voteops_observability::webhook::{Received, Receiver};
 
 use crate::component::{Component, Kind, State};
 use crate::data_dir::DataDir;
-use crate::event::What;
+use crate::event::{Event, What};
 use crate::plan::{Plan, plan};
 use crate::stack_file::{ProcessId, StackFile};
 use crate::{Doing, Error, Options, health};
@@ -65,8 +66,15 @@ pub async fn run(options: Options, launcher: Launcher) -> Result<(), Error> {
     // for the leader of a group, which is no child of a front and has no such terminal.
     let _ = rustix::process::setsid();
     let dir = DataDir::open(&options.data_dir)?;
+    let stop = CancellationToken::new();
+    let requests = tokio::spawn(stop_requested(stop.clone()));
+    if options.attached {
+        stop_at_end_of_input(stop.clone());
+    }
     // Ports that are free are another stack's as well, until somebody listens on them.
-    let turn = Turn::wait().await;
+    let Some(turn) = stop.run_until_cancelled(Turn::wait(tell_waiting)).await else {
+        return Ok(());
+    };
     let plan = plan(&options, &dir, &launcher.program)?;
     let receiver = Receiver::default();
     let webhook = TcpListener::bind(("127.0.0.1", plan.webhook_port))
@@ -75,11 +83,6 @@ pub async fn run(options: Options, launcher: Launcher) -> Result<(), Error> {
     let board = Board::new(stack_file(&options, &plan, &dir)?, &dir)?;
     let _registered = board.registered()?;
 
-    let stop = CancellationToken::new();
-    let requests = tokio::spawn(stop_requested(stop.clone()));
-    if options.attached {
-        stop_at_end_of_input(stop.clone());
-    }
     let serving = tokio::spawn(receiver.clone().serve(webhook, stop.child_token()));
     let arrivals = tokio::spawn(tell_arrivals(receiver.subscribe(), Arc::clone(&board)));
     board.webhook_serves();
@@ -99,6 +102,15 @@ pub async fn run(options: Options, launcher: Launcher) -> Result<(), Error> {
     }
     board.finish();
     outcome
+}
+
+/// Tells the front that another stack is starting; nothing else is there to tell of yet.
+fn tell_waiting() {
+    let text = "another stack is starting; this one follows it".to_owned();
+    if let Ok(line) = serde_json::to_string(&Event::now(What::Note { text })) {
+        // A front that is gone needs no news.
+        let _ = writeln!(std::io::stdout(), "{line}");
+    }
 }
 
 /// Tells of every notification that arrives.

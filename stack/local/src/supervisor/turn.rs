@@ -1,6 +1,6 @@
 //! One stack of a user starts at a time.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -17,20 +17,26 @@ const PATIENCE: Duration = Duration::from_mins(2);
 pub(super) struct Turn(Option<File>);
 
 impl Turn {
-    /// Waits for it. Where there is no place for a lock, or the other takes too long, it is this one's all the same: ports
+    /// Waits for it, and tells so. Where there is no place for a lock, or the other takes too long, it is this one's all the same: ports
     /// that are taken then are told of.
-    pub(super) async fn wait() -> Self {
+    pub(super) async fn wait(waiting: impl FnOnce()) -> Self {
         let Some(file) = lock_file() else {
             return Self(None);
         };
         let deadline = Instant::now() + PATIENCE;
-        while file.try_lock().is_err() {
-            if Instant::now() > deadline {
-                return Self(None);
+        let mut waiting = Some(waiting);
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Self(Some(file)),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {}
+                // Or this file system has no locks.
+                Err(_) => return Self(None),
+            }
+            if let Some(tell) = waiting.take() {
+                tell();
             }
             sleep(LOOK_INTERVAL).await;
         }
-        Self(Some(file))
     }
 }
 
