@@ -154,6 +154,16 @@ fn an_engine_that_may_not_be_asked_is_refused_before_anything_is_on_record() {
     assert_eq!(records(&state), []);
 }
 
+/// Where a container of an engine is on record as killed.
+fn on_record(engine: &Engine) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let fault = Fault::Kill(Holding { holds_dir: None });
+    let targets = vec![engine.target("shop-worker-1")];
+    let record = Record::new(KILL_WORKER.name, fault, targets, TTL).unwrap();
+    Store::open(dir.path()).unwrap().write(&record).unwrap();
+    dir
+}
+
 /// Whoever told the engine to kill it has died at once, so that it runs still when it is looked at first.
 #[test]
 fn a_container_that_is_about_to_die_is_waited_for_and_started() {
@@ -170,11 +180,7 @@ fn a_container_that_is_about_to_die_is_waited_for_and_started() {
             _ => (200, inspected(AGAIN, true)),
         }
     });
-    let dir = tempfile::tempdir().unwrap();
-    let fault = Fault::Kill(Holding { holds_dir: None });
-    let targets = vec![engine.target("shop-worker-1")];
-    let record = Record::new(KILL_WORKER.name, fault, targets, TTL).unwrap();
-    Store::open(dir.path()).unwrap().write(&record).unwrap();
+    let dir = on_record(&engine);
     let recovered = recover(dir.path(), Timestamp::now(), true).unwrap();
     assert!(recovered[0].failure().is_none(), "{recovered:?}");
     assert!(engine.was_asked(START));
@@ -186,11 +192,7 @@ fn a_container_that_is_about_to_die_is_waited_for_and_started() {
 #[test]
 fn a_container_that_somebody_has_started_and_ended_since_is_left_as_it_is() {
     let engine = Engine::start(|_, _| (200, inspected(AGAIN, false)));
-    let dir = tempfile::tempdir().unwrap();
-    let fault = Fault::Kill(Holding { holds_dir: None });
-    let targets = vec![engine.target("shop-worker-1")];
-    let record = Record::new(KILL_WORKER.name, fault, targets, TTL).unwrap();
-    Store::open(dir.path()).unwrap().write(&record).unwrap();
+    let dir = on_record(&engine);
     let recovered = recover(dir.path(), Timestamp::now(), true).unwrap();
     assert_eq!(recovered[0].failure(), None);
     assert!(!engine.was_asked("POST /containers/shop-worker-1/start"));
@@ -213,11 +215,7 @@ fn a_container_that_ended_as_soon_as_it_was_started_is_started_again() {
         };
         (200, inspected(started_at, is_running))
     });
-    let dir = tempfile::tempdir().unwrap();
-    let fault = Fault::Kill(Holding { holds_dir: None });
-    let targets = vec![engine.target("shop-worker-1")];
-    let record = Record::new(KILL_WORKER.name, fault, targets, TTL).unwrap();
-    Store::open(dir.path()).unwrap().write(&record).unwrap();
+    let dir = on_record(&engine);
     let first = recover(dir.path(), Timestamp::now(), true).unwrap();
     let told = first[0].failure().unwrap();
     assert!(told.contains("it ends as soon as it is started"), "{told}");
