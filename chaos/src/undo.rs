@@ -96,6 +96,11 @@ pub fn settle(store: &Store, record: &Record, by: By) -> UndoReport {
     settle_unless(store, record, by, None)
 }
 
+/// The same though the log may say that it was undone: before all of it was done.
+pub(crate) fn settle_anew(store: &Store, record: &Record, by: By) -> UndoReport {
+    settle_targets(store, record, by, None)
+}
+
 /// The same once more, after it failed with what is in `before`; what fails again for the same reasons
 /// is not logged again.
 pub(crate) fn settle_again(
@@ -113,11 +118,22 @@ fn settle_unless(
     by: By,
     before: Option<&UndoReport>,
 ) -> UndoReport {
-    let settled_before = matches!(store.path(record.id).try_exists(), Ok(false));
     // By now the targets may be under a fault of somebody else.
-    if settled_before && let Some(report) = logged(&log_of(store, record), record) {
+    if is_settled(store, record)
+        && let Some(report) = logged(&log_of(store, record), record)
+    {
         return report;
     }
+    settle_targets(store, record, by, before)
+}
+
+fn settle_targets(
+    store: &Store,
+    record: &Record,
+    by: By,
+    before: Option<&UndoReport>,
+) -> UndoReport {
+    let settled_before = is_settled(store, record);
     let targets = faults::undo(record, has_failed_before(store, record));
     let mut report = UndoReport {
         targets,
@@ -141,6 +157,11 @@ fn settle_unless(
         report.disk_errors.push(error.to_string());
     }
     report
+}
+
+/// Whether somebody has removed the record.
+fn is_settled(store: &Store, record: &Record) -> bool {
+    matches!(store.path(record.id).try_exists(), Ok(false))
 }
 
 /// Whether the undoing of a fault has failed before, as far as that matters for it: nothing else waits for the log to be

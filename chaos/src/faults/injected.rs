@@ -16,7 +16,7 @@ use crate::experiment::Experiment;
 use crate::faults::{self, Hold};
 use crate::guardian::{Launcher, Watched};
 use crate::record::{self, Record, Target};
-use crate::undo::{UndoReport, settle};
+use crate::undo::{UndoReport, settle, settle_anew};
 
 /// Why a fault ended before its runner wanted it to. It has been undone by then, as far as
 /// [`Injected::undo`] reports.
@@ -96,14 +96,18 @@ impl Injected {
         let mut injected = Self::guard(experiment, record, launcher)?;
         let begun = Timestamp::now();
         let acted = {
-            let _undo_waits = injected.shared.lock();
+            let mut undone = injected.shared.lock();
             let on_record = experiment.store().path(injected.record().id);
             // Whoever removes the record has undone it.
             let over = || experiment.is_over() || matches!(on_record.try_exists(), Ok(false));
             let acted = faults::act(injected.record(), &over);
             if matches!(on_record.try_exists(), Ok(false)) {
                 // What was done after it was undone is still there.
-                let _ = faults::undo(injected.record(), false);
+                *undone = Some(settle_anew(
+                    experiment.store(),
+                    injected.record(),
+                    By::Runner,
+                ));
                 Err("somebody has undone it before it was in force".to_owned())
             } else {
                 acted

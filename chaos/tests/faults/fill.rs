@@ -1,7 +1,9 @@
 //! Redis filled nearly up to its limit, on a real server.
 
+use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use voteops_chaos::Error;
 use voteops_chaos::audit::{By, Event};
@@ -10,6 +12,7 @@ use voteops_chaos::experiment::Experiment;
 use voteops_chaos::faults::{Hold, Plan, fill};
 use voteops_chaos::process::Process;
 use voteops_chaos::record::Target;
+use voteops_chaos::recover::recover;
 use voteops_queue::test_support::RedisServer;
 
 use crate::support::{audited, eventually, launcher, records};
@@ -64,10 +67,9 @@ fn redis_is_as_full_as_asked_until_that_is_undone_and_what_is_others_stays() {
     assert_eq!(audited(dir.path()), events);
 }
 
-#[test]
-fn what_is_ended_while_it_is_filled_is_undone() {
+/// Fills a server that takes a while to be full, does something once a key is there, and gives how the filling ended.
+fn filled_until(ended: impl FnOnce(&Path, &CancellationToken)) -> String {
     let (server, target) = server();
-    // So much that it takes a while.
     server
         .command(&[b"CONFIG", b"SET", b"maxmemory", b"2gb"])
         .unwrap();
@@ -78,14 +80,29 @@ fn what_is_ended_while_it_is_filled_is_undone() {
     let injecting = std::thread::scope(|scope| {
         let injecting = scope.spawn(|| fill.inject(&experiment, TTL, &launcher()).map(drop));
         eventually("a key is written", || keys(&server) > 0);
-        stop.cancel();
+        ended(dir.path(), &stop);
         injecting.join().unwrap()
     });
-    let told = injecting.unwrap_err().to_string();
-    let why = "it was ended before it was as full as planned";
-    assert!(told.contains(why), "{told}");
     assert_eq!(keys(&server), 0);
     assert_eq!(records(dir.path()), []);
+    injecting.unwrap_err().to_string()
+}
+
+#[test]
+fn what_is_ended_while_it_is_filled_is_undone() {
+    let told = filled_until(|_, stop| stop.cancel());
+    let why = "it was ended before it was as full as planned";
+    assert!(told.contains(why), "{told}");
+}
+
+/// The filler goes on until it sees that, and what it writes meanwhile is removed, too.
+#[test]
+fn what_is_recovered_while_it_is_filled_leaves_nothing() {
+    let told = filled_until(|dir, _| {
+        let recovered = recover(dir, Timestamp::now(), true).unwrap();
+        assert_eq!(recovered[0].failure(), None);
+    });
+    assert!(told.contains("before it was in force"), "{told}");
 }
 
 #[test]
